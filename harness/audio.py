@@ -1,0 +1,155 @@
+"""Reading sounds: soundfile first, PyAV for what libsndfile lacks; mono; soxr straight to the target rate.
+
+Samples are float32 in [-1, 1]. A file that cannot be read, or that holds NaN or nothing at all, is an
+:class:`~harness.errors.AudioError` that names it.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import AudioError
+from harness.files import digest_bytes
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["SUFFIXES", "digest", "duration", "load", "read", "resample", "write_wav"]
+
+SUFFIXES = frozenset(
+    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma .webm .mkv .mov".split()
+)
+
+
+def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float = math.nan) -> np.ndarray:
+    """Read a sound as mono at one rate.
+
+    Parameters
+    ----------
+    path : path
+        Any file that libsndfile or FFmpeg reads.
+    sr : int
+        Target rate in Hz.
+    start_s, end_s : float
+        Part to read, in seconds; NaN for the file's own start and end.
+
+    Returns
+    -------
+    ndarray of float32, shape (samples,)
+        In [-1, 1] as far as the file is; at least one sample.
+
+    Raises
+    ------
+    AudioError
+        Unreadable, empty, or not finite.
+    """
+    y, sr_native = read(path, start_s=start_s, end_s=end_s)
+    return resample(y, sr_native, sr)
+
+
+def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> tuple[np.ndarray, int]:
+    """Read a sound as mono at its own rate; parameters and errors as :func:`load`.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (samples,)
+    sr : int
+        In Hz.
+    """
+    import numpy as np
+
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes)")
+    y, sr = _read_any(path, start_s, end_s)
+    if y.ndim == 2:
+        y = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0]
+    if y.size == 0:
+        part = "" if math.isnan(start_s) and math.isnan(end_s) else f" between {start_s:g} s and {end_s:g} s"
+        raise AudioError(f"{path}: holds no samples{part}")
+    if not np.isfinite(y).all():
+        raise AudioError(f"{path}: holds samples that are NaN or infinite; write the file again as PCM")
+    return np.ascontiguousarray(y, dtype=np.float32), sr
+
+
+def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
+    """Resample with soxr's high quality; the same rate gives the same array."""
+    if sr_from == sr_to:
+        return y
+    import soxr
+
+    out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
+    return out if out.size else y[:1]
+
+
+def duration(path: str | Path) -> float:
+    """Length of a sound in seconds, from its header where that has it."""
+    import soundfile
+
+    try:
+        return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError):
+        y, sr = read(path)
+        return len(y) / sr
+
+
+def digest(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> str:
+    """sha256 over a file's bytes and the part of it that is meant, 64 hex digits."""
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror or error}") from error
+    part = "" if math.isnan(start_s) and math.isnan(end_s) else f"@{start_s!r}:{end_s!r}"
+    return digest_bytes(data + part.encode())
+
+
+def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
+    """Write mono samples in [-1, 1] as 16-bit PCM, atomically."""
+    import soundfile
+
+    from harness.files import atomic_path
+
+    with atomic_path(path) as part:
+        soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
+
+
+def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(str(path)) as file:
+            sr = int(file.samplerate)
+            start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
+            stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
+            if start:
+                file.seek(start)
+            return file.read(max(stop - start, 0), dtype="float32"), sr
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = str(error).rstrip(".").split(": ")[-1]
+    y, sr = _read_av(path, reason)
+    start = 0 if math.isnan(start_s) else round(start_s * sr)
+    return y[start : None if math.isnan(end_s) else round(end_s * sr)], sr
+
+
+def _read_av(path: Path, reason: str) -> tuple[np.ndarray, int]:
+    """Decode the first audio stream with FFmpeg; `reason` is what libsndfile said."""
+    import av
+    import numpy as np
+
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise AudioError(f"{path}: has no sound in it")
+            stream = container.streams.audio[0]
+            sr = int(stream.codec_context.sample_rate)
+            to_mono = av.AudioResampler(format="fltp", layout="mono", rate=sr)
+            blocks = [b.to_ndarray()[0] for frame in container.decode(stream) for b in to_mono.resample(frame)]
+            blocks += [b.to_ndarray()[0] for b in to_mono.resample(None)]
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short or misnamed?") from error
+    return (np.concatenate(blocks) if blocks else np.zeros(0, np.float32)), sr

@@ -1,0 +1,78 @@
+"""What every command line of soundfold shares: one clear line on failure, exit codes, common options.
+
+Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with named failures;
+2 a misspelt option; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from harness.errors import SoundfoldError
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["command_app", "guard", "main", "say", "warn"]
+
+
+def command_app(*, name: str, help: str) -> typer.Typer:
+    """Make a Typer application that answers in plain words.
+
+    Parameters
+    ----------
+    name : str
+        The command as people type it.
+    help : str
+        One sentence, shown first by ``--help``.
+    """
+    import typer
+
+    return typer.Typer(
+        name=name,
+        help=help,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def main(app: Callable[[], Any]) -> NoReturn:
+    """Run a command line and leave with its exit code."""
+    sys.exit(guard(app))
+
+
+def guard(command: Callable[[], Any]) -> int:
+    """Call `command`; turn what a person can mend into one line on stderr and an exit code."""
+    try:
+        return int(command() or 0)
+    except SoundfoldError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return _interrupted()
+    except SystemExit as leaving:  # typer leaves this way, with 130 where it was interrupted
+        if leaving.code == 130:
+            return _interrupted()
+        raise
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+
+
+def _interrupted() -> int:
+    print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
+    return 130
+
+
+def say(text: str) -> None:
+    """Print a result to stdout."""
+    print(text, flush=True)
+
+
+def warn(text: str) -> None:
+    """Print one line about something odd to stderr."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)

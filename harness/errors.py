@@ -1,0 +1,71 @@
+"""The exceptions of soundfold.
+
+::
+
+    SoundfoldError            every error that a person can mend; printed as one line, exit code 1
+    ├── AudioError            a sound that cannot be read or has nothing to draw
+    ├── ImageError            a picture that cannot be read or has another size than its partners
+    ├── TableError            a table with a missing column, a doubled clip, a value out of range
+    ├── SplitError            a split that would put one group on both sides, or an empty side
+    ├── ModuleError           a hub module that cannot be had, or takes what we do not have
+    └── SettingsError         a flag, a study key or a name that is not known
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = [
+    "AudioError",
+    "ImageError",
+    "ModuleError",
+    "SettingsError",
+    "SoundfoldError",
+    "SplitError",
+    "TableError",
+    "did_you_mean",
+]
+
+
+class SoundfoldError(Exception):
+    """Something that a person can mend: one clear line, no traceback."""
+
+
+class AudioError(SoundfoldError):
+    """A sound that cannot be read, or that holds nothing to draw."""
+
+
+class ImageError(SoundfoldError):
+    """A picture that cannot be read, or that does not fit its partners."""
+
+
+class TableError(SoundfoldError):
+    """A table that breaks its schema."""
+
+
+class SplitError(SoundfoldError):
+    """A split that would leak, or that leaves a side empty."""
+
+
+class ModuleError(SoundfoldError):
+    """A module that cannot be fetched, loaded or fed."""
+
+
+class SettingsError(SoundfoldError):
+    """A setting, flag or name that is not known or out of range."""
+
+
+def did_you_mean(name: str, available: Iterable[str]) -> str:
+    """Say what an unknown name may have meant, and what there is.
+
+    Examples
+    --------
+    >>> did_you_mean("logmell", ["gray", "logmel"])
+    "did you mean 'logmel'? available: gray, logmel"
+    """
+    from difflib import get_close_matches
+
+    names = sorted(available)
+    close = get_close_matches(name, names, n=1)
+    hint = f"did you mean '{close[0]}'? " if close else ""
+    return f"{hint}available: {', '.join(names)}"

@@ -1,0 +1,158 @@
+"""Files: atomic writes, digests, links, names in natural order.
+
+Nothing in soundfold is written in place: a file appears whole under its name, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "atomic_folder",
+    "atomic_path",
+    "digest_bytes",
+    "digest_file",
+    "digest_json",
+    "link_or_copy",
+    "natural_key",
+    "read_json",
+    "safe_name",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; it takes the name only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        yield part
+        part.chmod(0o666 & ~_umask())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path` to fill; it replaces `path` only if the block succeeds."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent))
+    try:
+        yield part
+        part.chmod(0o777 & ~_umask())
+        if path.exists():
+            old = path.with_name(f"{part.name}.old")
+            path.rename(old)
+            part.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    with atomic_path(path) as part:
+        part.write_bytes(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8 with Unix line ends."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write `value` to `path` atomically, indented, keys in the order given."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def digest_bytes(data: bytes) -> str:
+    """sha256 of `data`, as 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_file(path: str | Path) -> str:
+    """sha256 of a file's bytes, as 64 hex digits."""
+    with open(path, "rb") as file:
+        return (
+            hashlib.file_digest(file, "sha256").hexdigest()
+            if hasattr(hashlib, "file_digest")
+            else (hashlib.sha256(file.read()).hexdigest())
+        )
+
+
+def digest_json(value: Any) -> str:
+    """sha256 of a value's canonical JSON (sorted keys, no spaces), as 64 hex digits.
+
+    Examples
+    --------
+    >>> digest_json({"b": 1, "a": [2.0]}) == digest_json({"a": [2.0], "b": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return digest_bytes(text.encode("utf-8"))
+
+
+def link_or_copy(source: str | Path, target: str | Path) -> None:
+    """Hard-link `source` as `target`, or copy it where links fail; an older `target` is replaced."""
+    source, target = Path(source), Path(target)
+    if target.exists() and target.samefile(source):
+        return
+    with atomic_path(target) as part:
+        part.unlink()
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
+
+
+def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
+    """Sort key in which ``fold10`` comes after ``fold9``.
+
+    Examples
+    --------
+    >>> sorted(["10", "9", "1"], key=natural_key)
+    ['1', '9', '10']
+    """
+    parts = re.split(r"(\d+)", str(text))
+    return tuple((0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts if p)
+
+
+def safe_name(name: str) -> str:
+    """A name that can stand in a path on any system: separators and the like become ``_``.
+
+    Examples
+    --------
+    >>> safe_name("site a/day:1.wav")
+    'site a_day_1.wav'
+    """
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip() or "_"

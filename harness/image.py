@@ -1,0 +1,133 @@
+"""Pictures as arrays: uint8 (H, W, 3), row 0 at the top.
+
+PNGs with up to 256 colours are written with a palette, several times faster than as RGB, and read back the
+same. Any gray, palette, RGBA or 16-bit picture reads as RGB; transparency is laid over black.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import ImageError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+__all__ = ["SUFFIXES", "decode", "encode_png", "read", "resize"]
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif"})
+_MAX_COLOURS = 256
+
+
+def read(path: str | Path) -> np.ndarray:
+    """Read a picture.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+
+    Raises
+    ------
+    ImageError
+        No such file, or not a picture.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from error
+    return decode(data, name=str(path))
+
+
+def decode(data: bytes, *, name: str = "picture") -> np.ndarray:
+    """Decode a picture file's bytes; `name` is what an error calls it.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+    """
+    import numpy as np
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.load()
+            return np.asarray(_as_rgb(opened))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name}: not a picture that can be read ({error})") from error
+
+
+def _as_rgb(opened: Image.Image) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    if opened.mode.startswith(("I", "F")):  # 16-bit gray, which Pillow's convert would clip to white
+        wide = np.asarray(opened, dtype=np.float64)
+        if wide.max(initial=0) > 255:
+            wide = wide / 257.0
+        return Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8), mode=None).convert("RGB")
+    if opened.mode in {"RGBA", "LA", "PA"} or "transparency" in opened.info:
+        layered = Image.new("RGBA", opened.size, (0, 0, 0, 255))
+        layered.alpha_composite(opened.convert("RGBA"))
+        return layered.convert("RGB")
+    return opened.convert("RGB")
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """PNG bytes of a picture; the same pixels give the same bytes.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W, 3) or (H, W, 4)
+    """
+    import numpy as np
+
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
+        raise ImageError(f"pixels {pixels.dtype} {pixels.shape}: expected uint8 (H, W, 3) or (H, W, 4)")
+    buffer = io.BytesIO()
+    _palette_image(pixels).save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _palette_image(pixels: np.ndarray) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    if pixels.shape[2] == 4:
+        return Image.fromarray(pixels)
+    red, green, blue = (pixels[..., c] for c in range(3))
+    if np.array_equal(red, green) and np.array_equal(red, blue):
+        return Image.fromarray(np.ascontiguousarray(red))
+    packed = (red.astype(np.uint32) << 16) | (green.astype(np.uint32) << 8) | blue
+    colours = np.unique(packed)
+    if len(colours) > _MAX_COLOURS:
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    image = Image.fromarray(np.searchsorted(colours, packed).astype(np.uint8))
+    palette = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8)
+    image.putpalette(palette.tobytes())
+    return image
+
+
+def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize a picture with Pillow's bilinear filter (which averages when it shrinks).
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (H, W, 3)
+    height, width : int
+        In pixels.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+        The same array where the size is right already.
+    """
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    import numpy as np
+    from PIL import Image
+
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))

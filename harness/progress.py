@@ -1,0 +1,37 @@
+"""Progress of long work: a bar on stderr when it is a terminal, silence otherwise."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+__all__ = ["track"]
+
+Item = TypeVar("Item")
+
+
+def track(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
+    """Pass `items` through, drawing a bar with rate and remaining time.
+
+    Parameters
+    ----------
+    items : iterable
+        What is worked through; may be lazy.
+    total : int
+        How many there will be.
+    what : str
+        A few words shown before the bar.
+    """
+    if not sys.stderr.isatty() or total == 0:
+        yield from items
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total)
+        for item in items:
+            yield item
+            progress.advance(task)

@@ -1,0 +1,237 @@
+"""The tables that stages hand each other: their columns, their checks, reading and writing.
+
+Every table is a CSV file with one header line. Text stays text on the way in ("03" does not become 3),
+numbers are float64, an empty number is NaN. A broken table is one line that names file, column and row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import TableError
+from harness.files import atomic_path, natural_key, safe_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CLIPS",
+    "FAILURES",
+    "IMAGES",
+    "METRICS",
+    "PREDICTIONS",
+    "Schema",
+    "check",
+    "class_order",
+    "fold_order",
+    "frame",
+    "picture_name",
+    "read",
+    "replace_rows",
+    "score_columns",
+    "write",
+]
+
+SCORE_PREFIX = "p:"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of one table.
+
+    Parameters
+    ----------
+    name : str
+        The usual file name.
+    text, number : tuple of str
+        Columns that hold text, and columns that hold numbers.
+    key : tuple of str
+        Columns that together name a row; no two rows may share them.
+    filled : tuple of str
+        Text columns that may not be empty.
+    scores : bool
+        Whether columns ``p:<class>`` follow.
+    """
+
+    name: str
+    text: tuple[str, ...]
+    number: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+    scores: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All fixed columns, in the order written."""
+        return self.text + self.number
+
+
+CLIPS = Schema(
+    "clips.csv",
+    text=("clip_id", "path", "label", "fold", "group"),
+    number=("start_s", "end_s"),
+    key=("clip_id",),
+    filled=("clip_id", "path"),
+)
+IMAGES = Schema(
+    "images.csv",
+    text=("clip_id", "encoding", "path", "label", "fold", "group", "spec"),
+    key=("clip_id", "encoding"),
+    filled=("clip_id", "encoding", "path"),
+)
+PREDICTIONS = Schema(
+    "predictions.csv",
+    text=("clip_id", "encoding", "module", "head", "seed", "fold", "label", "predicted"),
+    key=("clip_id", "encoding", "module", "head", "seed"),
+    filled=("clip_id", "encoding", "predicted"),
+    scores=True,
+)
+METRICS = Schema(
+    "metrics.csv",
+    text=("encoding", "module", "head", "seed", "fold", "class", "metric"),
+    number=("value",),
+    key=("encoding", "module", "head", "seed", "fold", "class", "metric"),
+    filled=("encoding", "metric"),
+)
+FAILURES = Schema("failures.csv", text=("clip_id", "path", "step", "reason"), filled=("clip_id", "step"))
+
+
+def frame(rows: Iterable[dict[str, object]], schema: Schema) -> pd.DataFrame:
+    """Make a checked table from rows; columns that a row leaves out are empty."""
+    import pandas as pd
+
+    table = pd.DataFrame(list(rows))
+    for column in schema.columns:
+        if column not in table:
+            table[column] = pd.NA
+    return check(_typed(table, schema), schema)
+
+
+def read(path: str | Path, schema: Schema) -> pd.DataFrame:
+    """Read a table with its types pinned.
+
+    Raises
+    ------
+    TableError
+        No such file, not a CSV, a column missing, a row doubled, a cell that should be filled empty.
+    """
+    import pandas as pd
+
+    path = Path(path)
+    if not path.is_file():
+        raise TableError(f"{path}: no such table; expected a {schema.name} with columns {_listed(schema)}")
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise TableError(f"{path}: not a readable CSV ({error})") from error
+    try:
+        return check(_typed(table, schema), schema)
+    except TableError as error:
+        raise TableError(f"{path}: {error}") from None
+
+
+def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
+    """Check a table and write it atomically; numbers keep their full precision."""
+    checked = check(_typed(table, schema), schema)
+    with atomic_path(path) as part:
+        checked.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """Hold a table against its schema; return it with the columns in order.
+
+    Raises
+    ------
+    TableError
+        Naming the column, and the first offending row.
+    """
+    missing = [c for c in schema.columns if c not in table.columns]
+    if missing:
+        raise TableError(f"column {missing[0]!r} is missing; {schema.name} has {_listed(schema)}")
+    for column in schema.filled:
+        empty = table.index[table[column] == ""]
+        if len(empty):
+            raise TableError(f"column {column!r} is empty in row {_row_number(table, empty[0])}")
+    if schema.key:
+        doubled = table.duplicated(list(schema.key))
+        if doubled.any():
+            row = table.loc[doubled.idxmax()]
+            named = ", ".join(f"{c}={row[c]!r}" for c in schema.key)
+            raise TableError(f"two rows have {named}; each may stand once")
+    scores = score_columns(table) if schema.scores else []
+    return table[[*schema.columns, *scores]].reset_index(drop=True)
+
+
+def replace_rows(old: pd.DataFrame, new: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """`old` without the rows whose `by` value occurs in `new`, then `new`."""
+    import pandas as pd
+
+    kept = old[~old[by].isin(set(new[by]))]
+    return pd.concat([kept, new], ignore_index=True) if len(kept) else new.reset_index(drop=True)
+
+
+def score_columns(table: pd.DataFrame) -> list[str]:
+    """The score columns ``p:<class>`` of a table, in its order."""
+    return [c for c in table.columns if str(c).startswith(SCORE_PREFIX)]
+
+
+def fold_order(folds: Iterable[str]) -> list[str]:
+    """The distinct folds in natural order; clips without a fold do not count.
+
+    Examples
+    --------
+    >>> fold_order(["10", "2", "", "2"])
+    ['2', '10']
+    """
+    return sorted({f for f in folds if f}, key=natural_key)
+
+
+def class_order(labels: Iterable[str]) -> list[str]:
+    """The distinct labels, sorted; the order of every score vector.
+
+    Examples
+    --------
+    >>> class_order(["siren", "dog_bark", "siren"])
+    ['dog_bark', 'siren']
+    """
+    return sorted({label for label in labels if label})
+
+
+def picture_name(clip_id: str) -> str:
+    """File name of a clip's picture: separators replaced, ``.png`` appended.
+
+    Examples
+    --------
+    >>> picture_name("site/a.wav")
+    'site_a.wav.png'
+    """
+    return safe_name(clip_id) + ".png"
+
+
+def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    import pandas as pd
+
+    table = table.copy()
+    for column in schema.text:
+        if column in table:
+            table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
+    numbers = [c for c in schema.number if c in table] + (score_columns(table) if schema.scores else [])
+    for column in numbers:
+        values = table[column].replace("", None) if table[column].dtype.kind not in "fi" else table[column]
+        table[column] = pd.to_numeric(values, errors="coerce").astype("float64")
+        wrong = table[column].isna() & values.notna()
+        if wrong.any():
+            row = wrong.idxmax()
+            raise TableError(f"column {column!r}, row {_row_number(table, row)}: {values[row]!r} is not a number")
+    return table
+
+
+def _row_number(table: pd.DataFrame, label: object) -> int:
+    return list(table.index).index(label) + 2  # the header is line 1
+
+
+def _listed(schema: Schema) -> str:
+    return ", ".join(schema.columns) + (", p:<class> ..." if schema.scores else "")

@@ -1,0 +1,51 @@
+"""Fixtures shared by all tests: real recordings where they are there, and a store of their own."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's cache out of the tests; the store is shared by the tests of one run."""
+    root = tmp_path_factory.getbasetemp() / "store"
+    monkeypatch.setenv("SOUNDFOLD_STORE", str(root))
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """The folder of real sounds and modules, or a skip that says why."""
+    told = os.environ.get("SOUNDFOLD_TEST_DATA")
+    if not told:
+        pytest.skip("SOUNDFOLD_TEST_DATA is not set")
+    root = Path(told).resolve()
+    if not (root / "data").is_dir():
+        pytest.skip(f"SOUNDFOLD_TEST_DATA={told}: no data/ folder there")
+    return root
+
+
+@pytest.fixture(scope="session")
+def esc10(test_data: Path) -> Path:
+    """ESC-10 in its class-folder release: 400 oggs, 10 classes, 5 folds."""
+    return test_data / "data" / "esc10"
+
+
+@pytest.fixture(scope="session")
+def seed_example(test_data: Path) -> Path:
+    """One UrbanSound8K clip and the pictures that the first project drew of it."""
+    return test_data / "data" / "seed_example"
+
+
+@pytest.fixture(scope="session")
+def mobilenet(test_data: Path) -> Path:
+    """MobileNet V2 on ImageNet as a TF2 SavedModel."""
+    return test_data / "modules" / "mobilenet_v2_100_224_imagenet"
+
+
+@pytest.fixture(scope="session")
+def yamnet(test_data: Path) -> Path:
+    """YAMNet on AudioSet as a TF2 SavedModel that takes waveforms."""
+    return test_data / "modules" / "yamnet_waveform_audioset"
