@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 __all__ = ["track"]
@@ -11,7 +11,7 @@ __all__ = ["track"]
 Item = TypeVar("Item")
 
 
-def track(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
+def track(items: Iterable[Item], *, total: int, what: str, size: Callable[[Item], int] | None = None) -> Iterator[Item]:
     """Pass `items` through, drawing a bar with rate and remaining time.
 
     Parameters
@@ -22,6 +22,8 @@ def track(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
         How many there will be.
     what : str
         A few words shown before the bar.
+    size : callable, optional
+        How far an item moves the bar; default 1.
     """
     if not sys.stderr.isatty() or total == 0:
         yield from items
@@ -34,4 +36,4 @@ def track(items: Iterable[Item], *, total: int, what: str) -> Iterator[Item]:
         task = progress.add_task(what, total=total)
         for item in items:
             yield item
-            progress.advance(task)
+            progress.advance(task, size(item) if size else 1)

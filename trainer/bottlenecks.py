@@ -155,7 +155,7 @@ def _collect(
         first = {rows[0]: key for key, rows in missing.items()}
         module = hub.load(spec, store=store)
         batches = _batches(items, list(first), prepare, features.failures, limit)
-        for rows, batch in track(batches, total=0 if len(first) < _BATCH else len(first), what=what):
+        for rows, batch in track(batches, total=len(first), what=what, size=lambda item: len(item[0])):
             for row, vector in zip(rows, module(batch), strict=True):
                 store.put_array("features", first[row], vector)
                 features.values[missing[first[row]]] = vector

@@ -1,0 +1,85 @@
+"""The folder of a trained model, and what its ``model.json`` says.
+
+::
+
+    MODEL/
+      saved_model.pb, variables/   image -> prediction (or waveform -> prediction)
+      labels.txt                   one class a line, in the order of the scores
+      model.json                   this card
+
+The labeler needs nothing but this folder and a sound or a picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModuleError
+from harness.files import read_json, write_json, write_text
+from harness.record import versions
+
+__all__ = ["CARD", "LABELS", "ModelCard", "read_card", "write_card"]
+
+CARD, LABELS = "model.json", "labels.txt"
+_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is and how it is fed.
+
+    Parameters
+    ----------
+    classes : list of str
+        Class names in the order of the scores.
+    takes : str
+        ``image`` or ``waveform``.
+    module : dict
+        Handle, digest, input size and value range, sample rate: what :class:`harness.hub.ModuleInfo` holds.
+    picture : dict or None
+        How a sound is drawn: ``{"encoding": name, "spec": {...}}``, or for a merge ``{"merge": name, "spec":
+        {...}, "of": {encoding: spec}}``; None where the pictures were made elsewhere.
+    training : dict
+        Encoding, head, seed, fold, digests: where the model comes from.
+    note : str
+        What a reader of its figures must know.
+    versions : dict of str to str
+        Packages that it was trained with.
+    """
+
+    classes: list[str]
+    takes: str
+    module: dict[str, Any]
+    picture: dict[str, Any] | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    note: str = ""
+    versions: dict[str, str] = field(default_factory=versions)
+
+
+def write_card(folder: str | Path, card: ModelCard) -> None:
+    """Write ``model.json`` and ``labels.txt``."""
+    write_json(Path(folder) / CARD, {"schema": _SCHEMA, **asdict(card)})
+    write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """Read ``model.json``.
+
+    Raises
+    ------
+    ModuleError
+        No model there, or one of another schema.
+    """
+    path = Path(folder) / CARD
+    try:
+        values = read_json(path)
+    except FileNotFoundError:
+        raise ModuleError(f"{folder}: not a model folder, no {CARD} in it") from None
+    except ValueError as error:
+        raise ModuleError(f"{path}: not readable ({error})") from error
+    schema = values.pop("schema", None)
+    if schema != _SCHEMA:
+        raise ModuleError(f"{path}: schema {schema!r}, expected {_SCHEMA}; written by another version")
+    return ModelCard(**values)
