@@ -111,6 +111,8 @@ class HubModule:
         """
         import numpy as np
 
+        if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
+            return self(np.concatenate([batch, batch]))[:1]
         tf = import_tensorflow()
         if self._compiled is None:
             shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,14 @@ class Features:
 
 
 def image_features(
-    files: Sequence[Path], spec: ModuleSpec, *, store: Store, what: str = "features", batch_size: int = _BATCH
+    files: Sequence[Path],
+    spec: ModuleSpec,
+    *,
+    store: Store,
+    load: Callable[[], hub.HubModule] | None = None,
+    what: str = "features",
+    batch_size: int = _BATCH,
+    report: Callable[[int], None] | None = None,
 ) -> Features:
     """Feature vectors of picture files, from the store or computed in batches.
 
@@ -67,10 +75,14 @@ def image_features(
     spec : ModuleSpec
         An image module.
     store : Store
+    load : callable, optional
+        Gives the loaded module; called only where a vector is missing. Default: :func:`harness.hub.load`.
     what : str
         Shown before the progress bar.
     batch_size : int
         Pictures a batch.
+    report : callable, optional
+        Called with the number of pictures that are done, after those from the store and after every batch.
     """
     info = hub.describe(spec, store=store)
 
@@ -78,7 +90,8 @@ def image_features(
         return image.resize(image.read(file), info.height, info.width)
 
     keys = _digests(files, lambda f: image_key(_bytes(f), info))
-    return _collect(files, keys, prepare, spec, info, store=store, what=what, limit=lambda _: batch_size)
+    load = load or partial(hub.load, spec, store=store)
+    return _collect(files, keys, prepare, load, info, store=store, what=what, limit=lambda _: batch_size, report=report)
 
 
 def image_key(data: bytes, info: hub.ModuleInfo) -> str:
@@ -86,12 +99,23 @@ def image_key(data: bytes, info: hub.ModuleInfo) -> str:
     return key_of(picture=digest_bytes(data), module=info.digest, preprocessing=info.preprocessing())
 
 
-def sound_features(parts: Sequence[SoundPart], spec: ModuleSpec, *, store: Store, what: str = "features") -> Features:
-    """Feature vectors of sounds by a waveform module, from the store or computed; sounds of one length go together."""
+def sound_features(
+    parts: Sequence[SoundPart],
+    spec: ModuleSpec,
+    *,
+    store: Store,
+    load: Callable[[], hub.HubModule] | None = None,
+    what: str = "features",
+) -> Features:
+    """Feature vectors of sounds by a waveform module; parameters as :func:`image_features`.
+
+    Sounds of one length go through the module together.
+    """
     info = hub.describe(spec, store=store)
 
     def prepare(part: SoundPart) -> np.ndarray:
-        return prepare_sound(audio.load(part.path, sr=info.sample_rate, start_s=part.start_s, end_s=part.end_s), info)
+        y = audio.load(part.path, sr=info.sample_rate, start_s=part.start_s, end_s=part.end_s)
+        return audio.lengthen(y, info.sample_rate)
 
     def key(part: SoundPart) -> str:
         digest = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s)
@@ -100,13 +124,8 @@ def sound_features(parts: Sequence[SoundPart], spec: ModuleSpec, *, store: Store
     def limit(y: np.ndarray) -> int:
         return max(1, int(_SECONDS_A_BATCH * info.sample_rate / len(y)))
 
-    return _collect(parts, _digests(parts, key), prepare, spec, info, store=store, what=what, limit=limit)
-
-
-def prepare_sound(y: np.ndarray, info: hub.ModuleInfo) -> np.ndarray:
-    """Lengthen a sound with silence to the second that waveform modules need at least."""
-    short = info.sample_rate - len(y)
-    return np.pad(y, (0, short)) if short > 0 else y
+    load = load or partial(hub.load, spec, store=store)
+    return _collect(parts, _digests(parts, key), prepare, load, info, store=store, what=what, limit=limit)
 
 
 def _bytes(file: Path) -> bytes:
@@ -133,12 +152,13 @@ def _collect(
     items: Sequence,
     keys: Sequence[str | Exception],
     prepare: Callable,
-    spec: ModuleSpec,
+    load: Callable[[], hub.HubModule],
     info: hub.ModuleInfo,
     *,
     store: Store,
     what: str,
     limit: Callable[[np.ndarray], int],
+    report: Callable[[int], None] | None = None,
 ) -> Features:
     features = Features(np.zeros((len(items), info.features), np.float32))
     missing: dict[str, list[int]] = {}
@@ -151,15 +171,18 @@ def _collect(
             missing.setdefault(key, []).append(row)
         else:
             features.values[row] = kept
+    told = report or (lambda done: None)
+    told(len(items) - len(missing))
     if missing:
         first = {rows[0]: key for key, rows in missing.items()}
-        module = hub.load(spec, store=store)
+        module = load()
         batches = _batches(items, list(first), prepare, features.failures, limit)
         for rows, batch in track(batches, total=len(first), what=what, size=lambda item: len(item[0])):
             for row, vector in zip(rows, module(batch), strict=True):
                 store.put_array("features", first[row], vector)
                 features.values[missing[first[row]]] = vector
             features.computed += len(rows)
+            told(len(items) - len(missing) + features.computed)
         for rows_of_key in missing.values():
             if rows_of_key[0] in features.failures:
                 features.failures.update(dict.fromkeys(rows_of_key, features.failures[rows_of_key[0]]))

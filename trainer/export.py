@@ -7,12 +7,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness import hub
+from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
+from harness.handles import ModuleSpec, parse
 from harness.hub import HubModule, import_tensorflow
 from harness.model import ModelCard, write_card
-from trainer.head import Head
+from harness.record import read_steps
+from harness.store import Store
+from trainer.head import Head, load_heads
+from trainer.pictures import picture_of
+from trainer.running import combination_name
 
-__all__ = ["prediction_function", "write_model"]
+__all__ = ["export_fold", "prediction_function", "write_model"]
 
 
 def write_model(
@@ -58,6 +65,60 @@ def write_model(
         tf.saved_model.save(exported, str(part), signatures={"serving_default": predict})
         write_card(part, card)
     return card
+
+
+def export_fold(
+    run: str | Path, named: Mapping[str, str], fold: str, out: str | Path, *, images_folder: str | Path, store: Store
+) -> ModelCard:
+    """Make a model folder of one fold's head of a finished cross-validation.
+
+    Parameters
+    ----------
+    run : path
+        Folder with ``run.json`` and ``heads/``.
+    named : mapping
+        encoding, module, head and seed of the combination.
+    fold : str
+        The fold that was tested: the model has not seen it.
+    out : path
+        The model folder.
+    images_folder : path
+        Where ``images.csv`` lies, and the ``run.json`` that says how its pictures were drawn.
+    store : Store
+
+    Raises
+    ------
+    SettingsError
+        No such combination or fold; the line names what there is.
+    ModuleError
+        The module is not the one that was trained on any more.
+    """
+    heads = Path(run) / "heads"
+    path = heads / f"{combination_name(named)}.npz"
+    if not path.is_file():
+        there = [p.stem for p in sorted(heads.glob("*.npz"))]
+        raise SettingsError(f"{path.stem!r} was not trained in {run}; {did_you_mean(path.stem, there)}")
+    of_folds, classes = load_heads(path)
+    if fold not in of_folds:
+        raise SettingsError(f"fold={fold!r}: no such fold; {did_you_mean(fold, of_folds)}")
+    recorded = read_steps(run)["train"]["spec"]["modules"][named["module"]]
+    module = hub.load(_module_spec(named["module"], recorded), store=store)
+    if module.info.digest != recorded["info"]["digest"]:
+        raise ModuleError(f"module {named['module']!r} has changed since this run was trained; run it again")
+    return write_model(
+        out,
+        module=module,
+        head=of_folds[fold],
+        classes=classes,
+        picture=None if module.info.takes == "waveform" else picture_of(images_folder, named["encoding"]),
+        training={**named, "fold": fold},
+        note=f"Trained without fold {fold}: its figure on that fold is the one in metrics.csv.",
+    )
+
+
+def _module_spec(handle: str, recorded: Mapping[str, Any]) -> ModuleSpec:
+    given = ("image_size", "value_range", "sample_rate")
+    return parse({"handle": handle, **{k: recorded[k] for k in given}}, base=Path(recorded["base"]))
 
 
 def prediction_function(module: HubModule, weights: Any, bias: Any) -> Any:

@@ -1,0 +1,77 @@
+"""TOML: reading files, and values as people type them after ``--set``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["apply_settings", "read_toml", "toml_value"]
+
+
+def read_toml(path: str | Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises
+    ------
+    SettingsError
+        No such file, or not TOML; the line says where.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: not TOML ({error})") from error
+
+
+def toml_value(text: str) -> Any:
+    """A TOML value; a plain word is a string.
+
+    Examples
+    --------
+    >>> toml_value("3"), toml_value("gray"), toml_value('["gray", "logmel"]')
+    (3, 'gray', ['gray', 'logmel'])
+    """
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text.strip()
+
+
+def apply_settings(table: dict[str, Any], settings: list[str]) -> dict[str, Any]:
+    """Lay ``section.key=value`` settings over a table; a table as value replaces the table.
+
+    Examples
+    --------
+    >>> apply_settings({"train": {"head": "sgd"}}, ["train.seeds=[1, 2]"])
+    {'train': {'head': 'sgd', 'seeds': [1, 2]}}
+
+    Raises
+    ------
+    SettingsError
+        A setting without ``=``, or below something that is no table.
+    """
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        keys = [key.strip() for key in name.split(".")]
+        if not equals or not all(keys):
+            raise SettingsError(f"--set {setting!r}: expected section.key=value")
+        table = _set(table, keys, toml_value(text), setting)
+    return table
+
+
+def _set(table: dict[str, Any], keys: list[str], value: Any, setting: str) -> dict[str, Any]:
+    if len(keys) == 1:
+        return {**table, keys[0]: value}
+    below = table.get(keys[0], {})
+    if not isinstance(below, dict):
+        raise SettingsError(f"--set {setting!r}: {keys[0]!r} is a value, not a table")
+    return {**table, keys[0]: _set(below, keys[1:], value, setting)}

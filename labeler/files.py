@@ -1,0 +1,48 @@
+"""Files, folders and patterns, as a list of files."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import audio, image
+from harness.errors import SettingsError
+from harness.files import natural_key
+
+__all__ = ["clip_names", "find_files"]
+
+
+def find_files(given: Sequence[str]) -> list[Path]:
+    """Sounds and pictures meant by files, folders (with what is below them) and patterns.
+
+    Raises
+    ------
+    SettingsError
+        A name that is nothing, a folder or a pattern without a sound or picture.
+    """
+    found: list[Path] = []
+    for name in given:
+        path = Path(name).expanduser()
+        if path.is_dir():
+            below = [p for p in path.rglob("*") if p.is_file() and _known(p)]
+        elif path.is_file():
+            below = [path]
+        elif glob.has_magic(name):
+            below = [p for p in map(Path, glob.glob(str(path), recursive=True)) if p.is_file() and _known(p)]
+        else:
+            raise SettingsError(f"{name}: no such file or folder")
+        if not below:
+            raise SettingsError(f"{name}: no sounds or pictures there")
+        found += sorted(below, key=lambda p: natural_key(str(p)))
+    return list(dict.fromkeys(found))
+
+
+def clip_names(files: Sequence[Path]) -> list[str]:
+    """A clip_id for each file: its name where that is unique, else its path."""
+    names = [file.name for file in files]
+    return [name if names.count(name) == 1 else file.as_posix() for name, file in zip(names, files, strict=True)]
+
+
+def _known(path: Path) -> bool:
+    return path.suffix.lower() in (audio.SUFFIXES | image.SUFFIXES) and not path.name.startswith(".")

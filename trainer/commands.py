@@ -1,0 +1,97 @@
+"""The ``retrain.py`` command of each fold: ready for a shell, and the same model as head ``sgd`` in process."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import SoundfoldError
+from harness.handles import ModuleSpec
+from trainer.layout import fold_folder, write_lists
+from trainer.sgd import SgdSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["as_shell", "execute_all", "retrain_commands"]
+
+
+def retrain_commands(
+    table: pd.DataFrame,
+    module: ModuleSpec,
+    out: str | Path,
+    *,
+    settings: SgdSettings,
+    seed: int = 0,
+    store: str = "",
+    allow_shared: bool = False,
+) -> dict[str, list[str]]:
+    """Write each fold's lists and give its command, by fold, as words for a shell.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One encoding's rows, as :func:`trainer.layout.read_encoding` gives them.
+    module : ModuleSpec
+    out : path
+        Folder of the folds; each fold's model, labels and logs go into its own.
+    settings : SgdSettings
+    seed : int
+    store : str
+        Folder of the store; empty for the usual one.
+    allow_shared : bool
+        Go on where a group spans folds.
+    """
+    out = Path(out).resolve()
+    image_dir = Path(table["path"][0]).parent.parent
+    handle = str((module.base / module.handle).resolve()) if module.kind == "folder" else module.handle
+    commands = {}
+    for fold, (test, validation) in write_lists(table, out, seed=seed, allow_shared=allow_shared).items():
+        folder = fold_folder(out, fold)
+        commands[fold] = [
+            _python(), "-m", "retrain",
+            "--image_dir", str(image_dir),
+            "--tfhub_module", handle,
+            "--test_list", str(test),
+            "--validation_list", str(validation),
+            "--seed", str(seed),
+            "--how_many_training_steps", str(settings.steps),
+            "--learning_rate", repr(settings.learning_rate),
+            "--train_batch_size", str(settings.train_batch_size),
+            "--summaries_dir", str(folder / "retrain_logs"),
+            "--output_graph", str(folder / "output_graph.pb"),
+            "--output_labels", str(folder / "output_labels.txt"),
+            "--saved_model_dir", str(folder / "model"),
+            *(["--store", store] if store else []),
+        ]  # fmt: skip
+    return commands
+
+
+def as_shell(words: list[str]) -> str:
+    """One line that a POSIX shell runs as it stands."""
+    return shlex.join(words)
+
+
+def execute_all(commands: Mapping[str, list[str]]) -> None:
+    """Run the commands one after the other, their output as it comes.
+
+    Raises
+    ------
+    SoundfoldError
+        Naming the fold whose command failed, and its exit code.
+    """
+    for fold, words in commands.items():
+        code = subprocess.run(words, check=False).returncode
+        if code:
+            raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
+
+
+def _python() -> str:
+    """``python`` where that is the interpreter that runs now, else its path."""
+    found = shutil.which("python")
+    return "python" if found == sys.executable else sys.executable

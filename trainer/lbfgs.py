@@ -1,0 +1,255 @@
+r"""Multinomial logistic regression to convergence, many problems at once.
+
+For every fold and every regularisation strength C, minimise (as scikit-learn's ``LogisticRegression`` does)
+
+.. math:: C \sum_i -\log p(y_i \mid z_i) + \tfrac12 \lVert W \rVert^2, \qquad z = (x - \mu) / \sigma
+
+with :math:`\mu, \sigma` from the fold's own training rows and the bias free. Three things make it fast:
+
+- the folds and strengths of one feature matrix are one batched L-BFGS (Nocedal & Wright 2006, algorithm 7.5);
+- the solution lies in the span of the training rows, so with fewer rows than features the problem is first
+  rotated into that span (exact: the penalty does not change under rotation);
+- logits are linear in the step, so a line search costs no matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainer.head import Head, softmax
+
+__all__ = ["STRENGTHS", "LogisticSettings", "fit", "fit_many"]
+
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+_MEMORY = 8
+_SINGLE_ABOVE = 4_000_000  # elements of a design matrix from which single precision is used
+
+
+@dataclass(frozen=True)
+class LogisticSettings:
+    """Settings of the optimiser.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest element of the mean loss's gradient at which a problem counts as solved.
+    max_iter : int
+        Iterations after which the rest is taken as it is.
+    """
+
+    tolerance: float = 1e-6
+    max_iter: int = 1000
+
+
+def fit(
+    features: np.ndarray,
+    targets: np.ndarray,
+    n_classes: int,
+    *,
+    strength: float,
+    settings: LogisticSettings | None = None,
+) -> Head:
+    """Fit one head; see :func:`fit_many`."""
+    rows = np.arange(len(targets))
+    return fit_many(features, targets, n_classes, train=[rows], strengths=[strength], settings=settings)[0][0]
+
+
+def fit_many(
+    features: np.ndarray,
+    targets: np.ndarray,
+    n_classes: int,
+    *,
+    train: Sequence[np.ndarray],
+    strengths: Sequence[float] | np.ndarray,
+    settings: LogisticSettings | None = None,
+) -> list[list[Head]]:
+    """Fit a head for every training side and strength, all together.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, D)
+    targets : ndarray of int, shape (n,)
+        Class numbers below `n_classes`.
+    n_classes : int
+    train : sequence of ndarray of int
+        Rows of each training side.
+    strengths : sequence of float, or ndarray of shape (sides, J)
+        C of scikit-learn: the same for all sides, or a row for each.
+    settings : LogisticSettings, optional
+
+    Returns
+    -------
+    list of list of Head
+        By side, then by strength.
+    """
+    settings = settings or LogisticSettings()
+    c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
+    heads: list[list[Head]] = []
+    size = max(len(rows) for rows in train) * min(max(len(rows) for rows in train), features.shape[1])
+    together = max(1, int(60_000_000 // max(size, 1)))  # sides whose matrices fit into half a gigabyte
+    for start in range(0, len(train), together):
+        sides = [_Side.of(features, targets, rows) for rows in train[start : start + together]]
+        heads += _solve(sides, n_classes, c[start : start + together], settings)
+    return heads
+
+
+@dataclass
+class _Side:
+    """One training side, standardised and, where that is smaller, rotated into the span of its rows."""
+
+    design: np.ndarray  # (n, r), without the bias column
+    targets: np.ndarray  # (n,)
+    mean: np.ndarray  # (D,)
+    scale: np.ndarray  # (D,), 1 / sigma, 0 for a constant feature
+    back: np.ndarray | None  # (D, r): span to standardised features; None: the identity
+
+    @classmethod
+    def of(cls, features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> _Side:
+        x = features[rows].astype(np.float64)
+        mean, sigma = x.mean(axis=0), x.std(axis=0)
+        scale = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 1e-7 * np.maximum(1.0, np.abs(mean)))
+        z = (x - mean) * scale
+        if len(rows) >= features.shape[1]:
+            return cls(z, targets[rows], mean, scale, None)
+        eigenvalues, vectors = np.linalg.eigh(z @ z.T)
+        kept = eigenvalues > 1e-10 * max(eigenvalues[-1], 1e-300)
+        root = np.sqrt(eigenvalues[kept])
+        return cls(vectors[:, kept] * root, targets[rows], mean, scale, z.T @ (vectors[:, kept] / root))
+
+    def head(self, solution: np.ndarray) -> Head:
+        """Head for the raw features from a solution (at least r + 1, K): r rows, padding, the bias."""
+        inner = solution[: self.design.shape[1]]
+        standardised = inner if self.back is None else self.back @ inner
+        weights = standardised * self.scale[:, None]
+        return Head(weights.astype(np.float32), (solution[-1] - self.mean @ weights).astype(np.float32))
+
+
+def _solve(sides: list[_Side], n_classes: int, c: np.ndarray, settings: LogisticSettings) -> list[list[Head]]:
+    n = max(len(s.targets) for s in sides)
+    r = max(s.design.shape[1] for s in sides)
+    dtype = np.float32 if n * r > _SINGLE_ABOVE else np.float64
+    design = np.zeros((len(sides), n, r + 1), dtype)
+    onehot = np.zeros((len(sides), n, 1, n_classes), dtype)
+    weight = np.zeros((len(sides), n, 1), dtype)
+    for f, side in enumerate(sides):
+        rows = len(side.targets)
+        design[f, :rows, : side.design.shape[1]] = side.design
+        design[f, :rows, -1] = 1.0
+        onehot[f, np.arange(rows), 0, side.targets] = 1.0
+        weight[f, :rows] = 1.0 / rows
+    penalty = 1.0 / (c * np.array([[len(s.targets)] for s in sides]))
+    solution = _Lbfgs(design, onehot, weight, penalty.astype(dtype), settings).run()
+    return [
+        [
+            s.head(np.delete(solution[f, j].astype(np.float64), np.s_[s.design.shape[1] : -1], axis=0))
+            for j in range(c.shape[1])
+        ]
+        for f, s in enumerate(sides)
+    ]
+
+
+class _Lbfgs:
+    """Batched L-BFGS over F sides x J strengths; parameters are (F, J, r + 1, K)."""
+
+    def __init__(
+        self,
+        design: np.ndarray,
+        onehot: np.ndarray,
+        weight: np.ndarray,
+        penalty: np.ndarray,
+        settings: LogisticSettings,
+    ) -> None:
+        self.design, self.onehot, self.weight, self.penalty, self.settings = design, onehot, weight, penalty, settings
+        self.shape = (*penalty.shape, design.shape[2], onehot.shape[-1])
+        self.shrink = np.broadcast_to(penalty[:, :, None, None], (*penalty.shape, design.shape[2], 1)).copy()
+        self.shrink[:, :, -1] = 0  # the bias is free
+
+    def run(self) -> np.ndarray:
+        x = np.zeros(self.shape, self.design.dtype)
+        logits = self._logits(x)
+        loss = self._loss(x, logits)
+        gradient = self._gradient(x, logits)
+        pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for iteration in range(self.settings.max_iter):
+            open_ = np.abs(gradient).max(axis=(2, 3)) > self.settings.tolerance
+            if not open_.any():
+                break
+            step = self._direction(gradient, pairs) * open_[:, :, None, None]
+            if iteration == 0:
+                step /= np.maximum(1.0, np.sqrt(_dot(step, step)))[:, :, None, None]
+            moved = self._line_search(x, logits, loss, gradient, step)
+            if moved is None:
+                break
+            x_new, logits, loss = moved
+            new = self._gradient(x_new, logits)
+            s, y = x_new - x, new - gradient
+            curvature = _dot(s, y)
+            good = curvature > np.finfo(s.dtype).eps * _dot(y, y)
+            pairs = [
+                *pairs[-(_MEMORY - 1) :],
+                (s, y, np.divide(1.0, curvature, out=np.zeros_like(curvature), where=good)),
+            ]
+            x, gradient = x_new, new
+        return x
+
+    def _logits(self, x: np.ndarray) -> np.ndarray:
+        f, j, r, k = self.shape
+        flat = x.transpose(0, 2, 1, 3).reshape(f, r, j * k)
+        return (self.design @ flat).reshape(f, -1, j, k)
+
+    def _loss(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        top = logits.max(axis=-1, keepdims=True)
+        log_sum = np.log(np.exp(logits - top).sum(axis=-1)) + top[..., 0]
+        data = ((log_sum - (logits * self.onehot).sum(axis=-1)) * self.weight).sum(axis=1)
+        return data + 0.5 * (self.shrink * x * x).sum(axis=(2, 3))
+
+    def _gradient(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        f, j, r, k = self.shape
+        residual = (softmax(logits) - self.onehot) * self.weight[..., None]
+        data = self.design.transpose(0, 2, 1) @ residual.reshape(f, -1, j * k)
+        return data.reshape(f, r, j, k).transpose(0, 2, 1, 3) + self.shrink * x
+
+    def _direction(self, gradient: np.ndarray, pairs: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
+        q = gradient.copy()
+        alphas = []
+        for s, y, rho in reversed(pairs):
+            alpha = rho * _dot(s, q)
+            q -= alpha[:, :, None, None] * y
+            alphas.append(alpha)
+        if pairs:
+            s, y, rho = pairs[-1]
+            scale = np.where(rho > 0, _dot(s, y) / np.maximum(_dot(y, y), np.finfo(y.dtype).tiny), 1.0)
+            q *= scale[:, :, None, None]
+        for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+            q += (alpha - rho * _dot(y, q))[:, :, None, None] * s
+        return -q
+
+    def _line_search(
+        self, x: np.ndarray, logits: np.ndarray, loss: np.ndarray, gradient: np.ndarray, step: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """Halve each problem's step until the loss falls enough (Armijo); problems that cannot move stay."""
+        slope = _dot(gradient, step)
+        moved_logits = self._logits(step)
+        t = np.where(slope < 0, 1.0, 0.0).astype(x.dtype)
+        for _ in range(30):
+            x_new = x + t[:, :, None, None] * step
+            logits_new = logits + t[:, None, :, None] * moved_logits
+            loss_new = self._loss(x_new, logits_new)
+            high = (t > 0) & ~(loss_new <= loss + 1e-4 * t * slope)
+            if not high.any():
+                return None if not t.any() else (x_new, logits_new, loss_new)
+            t = np.where(high, t * 0.5, t)
+        t = np.where(high, 0.0, t).astype(x.dtype)
+        if not t.any():
+            return None
+        x_new, logits_new = x + t[:, :, None, None] * step, logits + t[:, None, :, None] * moved_logits
+        return x_new, logits_new, self._loss(x_new, logits_new)
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    f, j = a.shape[:2]
+    result: np.ndarray = np.einsum("fjd,fjd->fj", a.reshape(f, j, -1), b.reshape(f, j, -1))
+    return result
