@@ -7,6 +7,7 @@ same. Any gray, palette, RGBA or 16-bit picture reads as RGB; transparency is la
 from __future__ import annotations
 
 import io
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def encode_png(pixels: np.ndarray) -> bytes:
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
         raise ImageError(f"pixels {pixels.dtype} {pixels.shape}: expected uint8 (H, W, 3) or (H, W, 4)")
     buffer = io.BytesIO()
-    _palette_image(pixels).save(buffer, format="PNG", compress_level=1)
+    _palette_image(pixels).save(buffer, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
@@ -105,7 +106,9 @@ def _palette_image(pixels: np.ndarray) -> Image.Image:
     colours = np.unique(packed)
     if len(colours) > _MAX_COLOURS:
         return Image.fromarray(np.ascontiguousarray(pixels))
-    image = Image.fromarray(np.searchsorted(colours, packed).astype(np.uint8))
+    place = np.zeros(1 << 24, np.uint8)  # by colour; the system gives memory only to the few pages that are used
+    place[colours] = np.arange(len(colours))
+    image = Image.fromarray(place[packed])
     palette = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8)
     image.putpalette(palette.tobytes())
     return image

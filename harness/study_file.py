@@ -31,7 +31,7 @@ class Corpus(_Section):
     pattern: str = ""
     subset: str = ""
     columns: dict[str, str] = {}
-    folds: int = Field(0, ge=0)
+    folds: int = Field(default=0, ge=0)
     seed: int = 0
     allow_shared_groups: bool = False
 
@@ -41,11 +41,11 @@ class Train(_Section):
 
     modules: list[str | dict[str, Any]] = ["builtin:scattering"]
     head: str = "lbfgs"
-    seeds: list[int] = Field([0], min_length=1)
+    seeds: list[int] = Field(default=[0], min_length=1)
     strengths: list[float] = []
-    steps: int = Field(4000, ge=1)
-    learning_rate: float = Field(0.01, gt=0)
-    train_batch_size: int = Field(100, ge=1)
+    steps: int = Field(default=4000, ge=1)
+    learning_rate: float = Field(default=0.01, gt=0)
+    train_batch_size: int = Field(default=100, ge=1)
 
 
 class Evaluate(_Section):

@@ -22,7 +22,7 @@ from harness.handles import ModuleSpec
 from harness.progress import track
 from harness.store import Store, key_of
 
-__all__ = ["Features", "SoundPart", "image_features", "image_key", "sound_features"]
+__all__ = ["Features", "SoundPart", "image_features", "image_key", "sound_features", "sound_key"]
 
 _BATCH = 32
 _SECONDS_A_BATCH = 160  # of sound
@@ -99,6 +99,11 @@ def image_key(data: bytes, info: hub.ModuleInfo) -> str:
     return key_of(picture=digest_bytes(data), module=info.digest, preprocessing=info.preprocessing())
 
 
+def sound_key(digest: str, info: hub.ModuleInfo) -> str:
+    """Key of a sound's feature vector, from :func:`harness.audio.digest`."""
+    return key_of(sound=digest, module=info.digest, preprocessing=info.preprocessing())
+
+
 def sound_features(
     parts: Sequence[SoundPart],
     spec: ModuleSpec,
@@ -118,8 +123,7 @@ def sound_features(
         return audio.lengthen(y, info.sample_rate)
 
     def key(part: SoundPart) -> str:
-        digest = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s)
-        return key_of(sound=digest, module=info.digest, preprocessing=info.preprocessing())
+        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), info)
 
     def limit(y: np.ndarray) -> int:
         return max(1, int(_SECONDS_A_BATCH * info.sample_rate / len(y)))

@@ -10,6 +10,8 @@ with :math:`\mu, \sigma` from the fold's own training rows and the bias free. Th
 - the solution lies in the span of the training rows, so with fewer rows than features the problem is first
   rotated into that span (exact: the penalty does not change under rotation);
 - logits are linear in the step, so a line search costs no matrix product.
+
+BLAS is held to one thread where the matrices are small: waking others costs more than they give.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from trainer.head import Head, softmax
 
@@ -90,9 +93,10 @@ def fit_many(
     heads: list[list[Head]] = []
     size = max(len(rows) for rows in train) * min(max(len(rows) for rows in train), features.shape[1])
     together = max(1, int(60_000_000 // max(size, 1)))  # sides whose matrices fit into half a gigabyte
-    for start in range(0, len(train), together):
-        sides = [_Side.of(features, targets, rows) for rows in train[start : start + together]]
-        heads += _solve(sides, n_classes, c[start : start + together], settings)
+    with threadpool_limits(1 if size <= _SINGLE_ABOVE else None, user_api="blas"):
+        for start in range(0, len(train), together):
+            sides = [_Side.of(features, targets, rows) for rows in train[start : start + together]]
+            heads += _solve(sides, n_classes, c[start : start + together], settings)
     return heads
 
 

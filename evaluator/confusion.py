@@ -1,0 +1,114 @@
+"""Who is taken for whom: confusion matrices, the most confused pairs, the classification report.
+
+Rows are the true class, columns the predicted one. The pictures of them are drawn by `evaluator.pictures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaluator.combinations import COLUMNS, Combination, classes_of, prepare
+from harness.errors import SettingsError
+
+__all__ = ["Confusion", "confusion_matrices", "confusion_matrix", "most_confused", "report_text"]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Predictions counted by true and predicted class.
+
+    Parameters
+    ----------
+    classes : tuple of str, length c
+    counts : ndarray of int64, shape (c, c)
+        Row: true class; column: predicted class. Its sum is the number of predictions.
+    """
+
+    classes: tuple[str, ...]
+    counts: np.ndarray
+
+    @property
+    def shares(self) -> np.ndarray:
+        """Each row divided by its sum, shape (c, c), in [0, 1]; the row of a class that does not occur is 0."""
+        support = self.counts.sum(axis=1, keepdims=True)
+        return np.divide(self.counts, support, out=np.zeros(self.counts.shape), where=support > 0)
+
+    def table(self, *, shares: bool = False) -> pd.DataFrame:
+        """The matrix as a table with the true class in the first column, ``label``."""
+        values = self.shares if shares else self.counts
+        out = pd.DataFrame(values, columns=list(self.classes))
+        out.insert(0, "label", list(self.classes), allow_duplicates=True)
+        return out
+
+
+def confusion_matrix(
+    label: Sequence[str], predicted: Sequence[str], *, classes: Sequence[str] | None = None
+) -> Confusion:
+    """Count predictions by true and predicted class.
+
+    Parameters
+    ----------
+    label, predicted : sequence of str, length n
+    classes : sequence of str, optional
+        Default: all that occur, sorted.
+
+    Raises
+    ------
+    SettingsError
+        A label or prediction that is not among `classes`.
+    """
+    order = sorted({*label, *predicted}) if classes is None else list(classes)
+    unknown = sorted({*label, *predicted} - set(order))
+    if unknown:
+        raise SettingsError(
+            f"classes={order}: expected every label and prediction among them, found {unknown[0]!r} too"
+        )
+    number = {name: i for i, name in enumerate(order)}
+    flat = [number[a] * len(order) + number[b] for a, b in zip(label, predicted, strict=True)]
+    counts = np.bincount(np.asarray(flat, dtype=np.intp), minlength=len(order) ** 2)
+    return Confusion(tuple(order), counts.reshape(len(order), len(order)))
+
+
+def confusion_matrices(predictions: pd.DataFrame) -> dict[tuple[Combination, str], Confusion]:
+    """The matrix of each combination and seed, pooled over folds; all over the same classes."""
+    table = prepare(predictions)
+    classes = classes_of(table)
+    found = {}
+    for (*names, seed), part in table.groupby([*COLUMNS, "seed"], sort=False):
+        found[Combination(*names), str(seed)] = confusion_matrix(
+            part["label"].tolist(), part["predicted"].tolist(), classes=classes
+        )
+    return found
+
+
+def most_confused(confusion: Confusion, *, n: int = 10) -> pd.DataFrame:
+    """The largest entries off the diagonal.
+
+    Returns
+    -------
+    DataFrame
+        Columns label, predicted, count, share (of the label's clips, in [0, 1]); at most `n` rows, most first.
+    """
+    rows = [
+        (a, b, int(confusion.counts[i, j]), float(confusion.shares[i, j]))
+        for i, a in enumerate(confusion.classes)
+        for j, b in enumerate(confusion.classes)
+        if i != j and confusion.counts[i, j]
+    ]
+    rows.sort(key=lambda row: (-row[2], -row[3], row[0], row[1]))
+    return pd.DataFrame(rows[:n], columns=["label", "predicted", "count", "share"])
+
+
+def report_text(confusion: Confusion) -> str:
+    """scikit-learn's classification report of a matrix, as text."""
+    from sklearn.metrics import classification_report
+
+    names = np.asarray(confusion.classes, dtype=object)
+    i, j = np.indices(confusion.counts.shape)
+    times = confusion.counts.ravel()
+    label, predicted = np.repeat(names[i.ravel()], times), np.repeat(names[j.ravel()], times)
+    return str(classification_report(label, predicted, digits=3, zero_division=0.0))

@@ -1,0 +1,147 @@
+"""Pictures for people, as PNG: confusion matrix, recall per class, heat map of encodings and modules.
+
+Nothing here makes pixels to train on. The backend is Agg, so no display is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from evaluator.combinations import short_modules
+from evaluator.confusion import Confusion
+from evaluator.tables import percent
+from harness.files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_confusion", "draw_heat_map", "draw_recall"]
+
+_INK, _FAINT = "#1c2733", "#8a94a0"
+_BLUES = ["#f7f9fb", "#d5e3f0", "#9dc0de", "#5592c4", "#22649e", "#0b3a66"]
+_BAR = "#2f77b4"
+
+
+def draw_confusion(confusion: Confusion, path: str | Path, *, title: str) -> None:
+    """Draw a confusion matrix: colour is the share of the row, numbers are counts.
+
+    Parameters
+    ----------
+    confusion : Confusion
+        2 to 50 classes or so.
+    path : path
+        PNG to write.
+    title : str
+    """
+    from matplotlib.colors import PowerNorm
+
+    n = len(confusion.classes)
+    side = max(2.0, 0.46 * n if n <= 20 else 0.27 * n)
+    figure, axes = _canvas(side + 2.4, side + 1.9)
+    small = 9 if n <= 20 else 6.5
+    image = axes.imshow(confusion.shares, cmap=_colours(), norm=PowerNorm(0.6, 0, 1))  # so that rare errors show
+    for i, j in zip(*np.nonzero(confusion.counts), strict=True):
+        colour = "white" if confusion.shares[i, j] > 0.35 else _INK
+        axes.text(j, i, str(confusion.counts[i, j]), ha="center", va="center", color=colour, fontsize=small)
+    axes.set_xticks(range(n), confusion.classes, rotation=45, ha="right", rotation_mode="anchor", fontsize=small)
+    axes.set_yticks(range(n), confusion.classes, fontsize=small)
+    axes.set_xlabel("predicted", color=_FAINT)
+    axes.set_ylabel("true class", color=_FAINT)
+    _grid(axes, n, n)
+    bar = figure.colorbar(image, ax=axes, fraction=0.04, pad=0.03, ticks=[0, 0.25, 0.5, 0.75, 1])
+    bar.ax.set_yticklabels(["0 %", "25 %", "50 %", "75 %", "100 %"], fontsize=8, color=_FAINT)
+    bar.outline.set_visible(False)
+    bar.ax.tick_params(length=0)
+    _finish(figure, axes, path, title)
+
+
+def draw_recall(recall: Mapping[str, float], path: str | Path, *, title: str) -> None:
+    """Draw recall per class as bars, best first.
+
+    Parameters
+    ----------
+    recall : mapping of str to float
+        Class to recall in [0, 1].
+    path : path
+        PNG to write.
+    title : str
+    """
+    rows = sorted(recall.items(), key=lambda item: (-item[1], item[0]))
+    figure, axes = _canvas(6.4, 1.2 + 0.3 * len(rows))
+    values = [100 * v for _, v in rows]
+    axes.barh(range(len(rows)), values, color=_BAR, height=0.68)
+    axes.set_yticks(range(len(rows)), [name for name, _ in rows], fontsize=9)
+    for i, value in enumerate(values):
+        axes.text(value + 1, i, percent(value / 100), va="center", fontsize=8.5, color=_INK)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 108)
+    axes.set_xticks([0, 25, 50, 75, 100])
+    axes.set_xlabel("recall in %", color=_FAINT)
+    axes.grid(axis="x", color="#e4e8ec", linewidth=0.8)
+    axes.set_axisbelow(True)
+    _finish(figure, axes, path, title)
+
+
+def draw_heat_map(ranked: pd.DataFrame, path: str | Path, *, title: str) -> None:
+    """Draw mean accuracy by encoding (rows) and module (columns); of several heads the best.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        As :func:`evaluator.tables.ranking` gives it.
+    path : path
+        PNG to write.
+    title : str
+    """
+    short = short_modules(ranked["module"])
+    wide = ranked.groupby(["encoding", "module"])["accuracy"].max().unstack("module")
+    wide = wide[wide.max().sort_values(ascending=False, kind="stable").index]
+    wide = wide.loc[wide.max(axis=1).sort_values(ascending=False, kind="stable").index]
+    values = 100 * wide.to_numpy()
+    figure, axes = _canvas(2.6 + 1.5 * values.shape[1], 2.0 + 0.5 * values.shape[0])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    axes.imshow(values, cmap=_colours(), vmin=low - 0.15 * (high - low) - 1, vmax=high + 1, aspect="auto")
+    for i, j in zip(*np.nonzero(np.isfinite(values)), strict=True):
+        colour = "white" if values[i, j] > (low + high) / 2 else _INK
+        axes.text(j, i, percent(values[i, j] / 100), ha="center", va="center", color=colour, fontsize=10)
+    names = [short[str(m)] for m in wide.columns]
+    axes.set_xticks(range(len(names)), names, rotation=20, ha="right", rotation_mode="anchor", fontsize=9)
+    axes.set_yticks(range(len(wide)), [str(e) for e in wide.index], fontsize=9)
+    _grid(axes, *values.shape)
+    _finish(figure, axes, path, title)
+
+
+def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
+    figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
+    return figure, figure.add_subplot()
+
+
+def _colours() -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("ink", _BLUES).with_extremes(bad="#f3f3f3")
+
+
+def _grid(axes: Axes, rows: int, columns: int) -> None:
+    """White lines between the cells."""
+    axes.set_xticks(np.arange(-0.5, columns), minor=True)
+    axes.set_yticks(np.arange(-0.5, rows), minor=True)
+    axes.grid(which="minor", color="white", linewidth=1.5)
+
+
+def _finish(figure: Figure, axes: Axes, path: str | Path, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK, pad=12)
+    axes.tick_params(which="both", length=0, labelcolor=_INK)
+    axes.spines[:].set_visible(False)
+    with atomic_path(path) as part:
+        figure.savefig(part, format="png")

@@ -1,0 +1,236 @@
+"""Tests and intervals on plain numbers: corrected t, Holm, practical equivalence, bootstrap over groups.
+
+The folds of a cross-validation share most of their training clips, so their scores are not independent and the
+ordinary paired t-test says "significant" far too often. Nadeau and Bengio (2003, "Inference for the generalization
+error", Machine Learning 52) widen its variance from 1/k to 1/k + n_test/n_train, which for k folds is 1/k + 1/(k - 1).
+The naive t stands beside it only to show how much the correction matters. Scores here are shares in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from evaluator.combinations import COLUMNS, Combination, combinations_of, prepare
+from harness.errors import SettingsError
+from harness.tables import fold_order
+
+__all__ = [
+    "ROPE",
+    "Bootstrap",
+    "TTest",
+    "bootstrap",
+    "corrected_ttest",
+    "holm",
+    "paired_ttest",
+    "practical_equivalence",
+]
+
+ROPE = 0.01
+SAMPLES = 2000
+_FLAT = 1e-12  # a deviation below this is rounding, not spread
+
+
+@dataclass(frozen=True)
+class TTest:
+    """A paired t-test over folds.
+
+    Parameters
+    ----------
+    difference : float
+        Mean of a - b.
+    t, p : float or None
+        Two-sided. None where every fold has the same difference other than 0: without spread there is nothing to
+        test against, and calling that certain would be wrong.
+    df : int
+        Degrees of freedom, folds - 1.
+    """
+
+    difference: float
+    t: float | None
+    p: float | None
+    df: int
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Mean accuracy over folds, resampled by whole groups.
+
+    Parameters
+    ----------
+    samples : dict of Combination to ndarray of float64, shape (n_samples,)
+        All combinations were given the same resampled groups, so samples can be subtracted.
+    groups : int
+        How many there were to draw from.
+    """
+
+    samples: dict[Combination, np.ndarray]
+    groups: int
+
+    def interval(self, a: Combination, b: Combination | None = None, *, level: float = 0.95) -> tuple[float, float]:
+        """Percentile interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`."""
+        values = self.samples[a] if b is None else self.samples[a] - self.samples[b]
+        low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
+        return float(low), float(high)
+
+
+def corrected_ttest(a: Sequence[float], b: Sequence[float], *, test_to_train: float | None = None) -> TTest:
+    """Corrected resampled t-test of Nadeau and Bengio (2003), two-sided.
+
+    Parameters
+    ----------
+    a, b : sequence of float, length k
+        Scores of two models on the same k folds, in the same order; k is at least 2.
+    test_to_train : float, optional
+        Ratio of test to training clips; default 1 / (k - 1), that of k-fold cross-validation.
+
+    Raises
+    ------
+    SettingsError
+        Different lengths, or fewer than two folds.
+
+    Examples
+    --------
+    >>> long = [74.9, 73.5, 62.9, 74.7, 76.8, 73.3, 70.5, 72.9, 76.5, 74.9]
+    >>> short = [72.3, 70.0, 62.2, 73.6, 76.0, 71.2, 70.4, 70.2, 72.0, 75.9]
+    >>> round(corrected_ttest(long, short).t, 2)
+    2.23
+    """
+    k = _folds(a, b)
+    return _ttest(a, b, 1 / k + (1 / (k - 1) if test_to_train is None else test_to_train))
+
+
+def paired_ttest(a: Sequence[float], b: Sequence[float]) -> TTest:
+    """The ordinary paired t-test, too sure of itself on folds; parameters as :func:`corrected_ttest`."""
+    return _ttest(a, b, 1 / _folds(a, b))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust p values for being many (Holm 1979).
+
+    Parameters
+    ----------
+    p_values : sequence of float or None
+        None (not testable) stays None, and counts as one of the many.
+
+    Returns
+    -------
+    list of float or None
+        In the order given, never below the p given, at most 1.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p_values)), key=lambda i: math.inf if (p := p_values[i]) is None else p)
+    adjusted: list[float | None] = [None] * len(p_values)
+    worst = 0.0
+    for rank, i in enumerate(order):
+        p = p_values[i]
+        if p is not None:
+            worst = max(worst, min(1.0, (len(p_values) - rank) * p))
+            adjusted[i] = worst
+    return adjusted
+
+
+def practical_equivalence(a: Sequence[float], b: Sequence[float], *, rope: float = ROPE) -> tuple[float, float, float]:
+    """Probabilities that `a` is better, practically the same, worse (baycomp's correlated Bayesian t-test).
+
+    Parameters
+    ----------
+    a, b : sequence of float, length k
+        As :func:`corrected_ttest`.
+    rope : float
+        Region of practical equivalence: differences up to this count as none. Default one point.
+
+    Returns
+    -------
+    better, same, worse : float
+        Sum to 1.
+    """
+    _folds(a, b)
+    difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
+    if difference.std() < _FLAT:
+        mean = float(difference.mean())
+        better, worse = float(mean > rope + _FLAT), float(mean < -rope - _FLAT)
+        return better, 1 - better - worse, worse
+    from baycomp import two_on_single
+
+    worse, same, better = two_on_single(np.asarray(b, dtype=float), np.asarray(a, dtype=float), rope=rope, runs=1)
+    return float(better), float(same), float(worse)
+
+
+def bootstrap(
+    predictions: pd.DataFrame, groups: Mapping[str, str] | None = None, *, n_samples: int = SAMPLES, seed: int = 0
+) -> Bootstrap:
+    """Resample whole groups with replacement, and take the mean accuracy over folds each time.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As `harness.tables.PREDICTIONS`. Several seeds of a combination are averaged per clip.
+    groups : mapping of str to str, optional
+        From clip_id to group; a clip without one stands for itself.
+    n_samples : int
+    seed : int
+
+    Returns
+    -------
+    Bootstrap
+        A fold that no drawn group falls into is left out of that sample's mean.
+    """
+    table = prepare(predictions)
+    told = groups or {}
+    clips = sorted(set(table["clip_id"]))
+    of_clip = {clip: told.get(clip) or f"\0{clip}" for clip in clips}
+    number = {group: i for i, group in enumerate(sorted(set(of_clip.values())))}
+    group = np.array([number[of_clip[clip]] for clip in table["clip_id"]], dtype=np.intp)
+    names = combinations_of(table)
+    column = {name: i for i, name in enumerate(names)}
+    combination = np.array([column[Combination(*k)] for k in zip(*(table[c] for c in COLUMNS), strict=True)])
+    folds = fold_order(table["fold"])
+    cell = combination * len(folds) + table["fold"].map({f: i for i, f in enumerate(folds)}).to_numpy()
+    shape = (len(number), len(names) * len(folds))
+    n, hits = np.zeros(shape), np.zeros(shape)
+    np.add.at(n, (group, cell), 1)
+    np.add.at(hits, (group, cell), (table["label"] == table["predicted"]).to_numpy(dtype=float))
+    means = _resample(hits, n, folds=len(folds), n_samples=n_samples, rng=np.random.default_rng(seed))
+    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(number))
+
+
+def _folds(a: Sequence[float], b: Sequence[float]) -> int:
+    if len(a) != len(b) or len(a) < 2:
+        raise SettingsError(f"a has {len(a)} folds, b {len(b)}: expected scores of the same folds, at least 2")
+    return len(a)
+
+
+def _ttest(a: Sequence[float], b: Sequence[float], factor: float) -> TTest:
+    from scipy.special import stdtr
+
+    difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
+    mean, std, df = float(difference.mean()), float(difference.std(ddof=1)), len(difference) - 1
+    if std < _FLAT:
+        return TTest(mean, 0.0, 1.0, df) if abs(mean) < _FLAT else TTest(mean, None, None, df)
+    t = mean / (std * math.sqrt(factor))
+    return TTest(mean, t, float(2 * stdtr(df, -abs(t))), df)
+
+
+def _resample(hits: np.ndarray, n: np.ndarray, *, folds: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+    """Mean accuracy over folds of each combination, shape (n_samples, combinations); a block of samples at a time."""
+    groups = len(n)
+    block = max(1, 4_000_000 // groups)
+    means = []
+    for start in range(0, n_samples, block):
+        size = min(block, n_samples - start)
+        drawn = rng.integers(groups, size=(size, groups)) + groups * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups).astype(float)
+        got, of = times @ hits, times @ n
+        accuracy = np.divide(got, of, out=np.zeros_like(got), where=of > 0).reshape(size, -1, folds)
+        filled = (of > 0).reshape(size, -1, folds).sum(axis=2)
+        means.append(np.divide(accuracy.sum(axis=2), filled, out=np.full(filled.shape, np.nan), where=filled > 0))
+    return np.concatenate(means)

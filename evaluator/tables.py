@@ -1,0 +1,207 @@
+"""Tables for people: ranking, folds, recall per class; as text, CSV, Markdown and LaTeX.
+
+Figures are computed per seed first. The deviation over folds is the mean of the seeds' own deviations; the deviation
+over seeds, of their means over folds, stands apart. CSV holds shares in full precision, the others percentages.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from evaluator.combinations import COLUMNS, OVERALL, Combination, short_modules
+from evaluator.statistics import Bootstrap
+from harness.files import atomic_path
+from harness.tables import fold_order
+
+__all__ = [
+    "as_latex",
+    "as_markdown",
+    "as_text",
+    "fold_table",
+    "percent",
+    "ranking",
+    "readable",
+    "recall_table",
+    "spread",
+    "write_csv",
+]
+
+
+def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap | None = None) -> pd.DataFrame:
+    """Rank combinations by mean accuracy over folds, best first.
+
+    Parameters
+    ----------
+    metrics : DataFrame
+        As :func:`evaluator.metrics.metrics_table` gives it.
+    predictions : DataFrame
+        What `metrics` was computed from; for the number of clips.
+    samples : Bootstrap, optional
+        For the interval.
+
+    Returns
+    -------
+    DataFrame
+        encoding, module, head, accuracy, std (over folds; empty with one), std_seeds (empty with one), low, high
+        (95 % interval, with `samples`), macro_f1, balanced_accuracy, folds, seeds, clips. Ties are in order of names.
+    """
+    overall = metrics[metrics["class"] == ""]
+    clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
+    rows = []
+    for key, part in overall.groupby(list(COLUMNS)):
+        name = Combination(*key)
+        accuracy = _by_seed(part, "accuracy", "mean")
+        low, high = samples.interval(name) if samples else (None, None)
+        deviation = _by_seed(part, "accuracy", "std")
+        rows.append(
+            {
+                **name._asdict(),
+                "accuracy": accuracy.mean(),
+                "std": deviation.mean() if len(deviation) else None,
+                "std_seeds": accuracy.std(ddof=1) if len(accuracy) > 1 else None,
+                "low": low,
+                "high": high,
+                "macro_f1": _by_seed(part, "macro_f1", "mean").mean(),
+                "balanced_accuracy": _by_seed(part, "balanced_accuracy", "mean").mean(),
+                "folds": len(set(part["fold"]) - set(OVERALL)),
+                "seeds": len(accuracy),
+                "clips": int(clips.loc[tuple(key)]),
+            }
+        )
+    table = pd.DataFrame(rows).astype(dict.fromkeys(("std", "std_seeds", "low", "high"), "float64"))
+    table["_place"] = -table["accuracy"].round(12)
+    return table.sort_values(["_place", *COLUMNS]).drop(columns="_place").reset_index(drop=True)
+
+
+def fold_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy of each combination and seed on each fold, then mean and std, in the order of `ranked`."""
+    chosen = metrics[(metrics["metric"] == "accuracy") & (metrics["class"] == "") & (metrics["fold"] != "pooled")]
+    folds = [*fold_order(set(chosen["fold"]) - set(OVERALL)), "mean", "std"]
+    wide = chosen.pivot(index=[*COLUMNS, "seed"], columns="fold", values="value").reindex(columns=folds)
+    return _in_order(wide.reset_index(), ranked)
+
+
+def recall_table(metrics: pd.DataFrame, ranked: pd.DataFrame, *, metric: str = "recall") -> pd.DataFrame:
+    """A pooled figure per class (columns) of each combination, averaged over seeds, in the order of `ranked`."""
+    chosen = metrics[(metrics["metric"] == metric) & (metrics["class"] != "") & (metrics["fold"] == "pooled")]
+    wide = chosen.groupby([*COLUMNS, "class"])["value"].mean().unstack("class")
+    return _in_order(wide.reset_index(), ranked)
+
+
+def readable(ranked: pd.DataFrame) -> pd.DataFrame:
+    """The ranking in words and percentages, with only the columns that tell rows apart or carry a figure."""
+    short = short_modules(ranked["module"])
+    out = pd.DataFrame(index=ranked.index)
+    if "run" in ranked:
+        out["run"] = ranked["run"]
+    out["encoding"] = ranked["encoding"]
+    if (ranked["module"] != "").any():
+        out["module"] = ranked["module"].map(short)
+    if ranked["head"].nunique() > 1:
+        out["head"] = ranked["head"]
+    out["accuracy"] = [spread(a, s) for a, s in zip(ranked["accuracy"], ranked["std"], strict=True)]
+    if ranked["std_seeds"].notna().any():
+        out["over seeds"] = ["" if np.isnan(s) else f"± {percent(s)}" for s in ranked["std_seeds"]]
+    if ranked["low"].notna().any():
+        ends = zip(ranked["low"], ranked["high"], strict=True)
+        out["95 % interval"] = [f"{percent(a)} to {percent(b)}" for a, b in ends]
+    out["macro F1"] = [percent(v) for v in ranked["macro_f1"]]
+    for column in ("folds", "seeds", "clips"):
+        if column != "seeds" or (ranked["seeds"] > 1).any():
+            out[column] = ranked[column].astype(str)
+    return out
+
+
+def spread(mean: float, std: float | None) -> str:
+    """Mean and deviation in percent: ``94.3 ± 2.3``; without a deviation the mean alone."""
+    return percent(mean) if std is None or np.isnan(std) else f"{percent(mean)} ± {percent(std)}"
+
+
+def percent(share: float) -> str:
+    """A share as percent with one decimal, halves away from 0 as people round; empty for NaN.
+
+    Examples
+    --------
+    >>> percent(0.9425), percent(-0.0025)
+    ('94.3', '-0.3')
+    """
+    if np.isnan(share):
+        return ""
+    tenths = math.floor(abs(share) * 1000 + 0.5 + 1e-9)  # 0.9425 is a hair below 94.25 %
+    return f"{'-' if share < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
+
+
+def as_text(table: pd.DataFrame) -> str:
+    """Columns of a table of text, aligned with two spaces between them; figures to the right."""
+    right = {c: _is_figure(table[c]) for c in table}
+    width = {c: max([len(str(c)), *(len(v) for v in table[c])]) for c in table}
+    lines = [list(table.columns), *table.to_numpy().tolist()]
+    aligned = [
+        "  ".join(
+            str(v).rjust(width[c]) if right[c] else str(v).ljust(width[c]) for c, v in zip(table, line, strict=True)
+        )
+        for line in lines
+    ]
+    return "\n".join(line.rstrip() for line in aligned)
+
+
+def as_markdown(table: pd.DataFrame) -> str:
+    """A table of text as Markdown, figures to the right."""
+    rule = ["---:" if _is_figure(table[c]) else "---" for c in table]
+    lines = [list(table.columns), rule, *table.to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(str(v).replace("|", "\\|") for v in line) + " |" for line in lines) + "\n"
+
+
+def as_latex(table: pd.DataFrame) -> str:
+    """A table of text as a LaTeX ``tabular`` with rules of the package booktabs."""
+    columns = "".join("r" if _is_figure(table[c]) else "l" for c in table)
+    lines = [" & ".join(_latex(str(v)) for v in line) + r" \\" for line in table.to_numpy().tolist()]
+    head = " & ".join(_latex(str(c)) for c in table) + r" \\"
+    return "\n".join(
+        [
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *lines,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def write_csv(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table atomically, numbers in full precision, what is missing empty."""
+    with atomic_path(path) as part:
+        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+
+
+def _by_seed(part: pd.DataFrame, metric: str, fold: str) -> pd.Series:
+    return part.loc[(part["metric"] == metric) & (part["fold"] == fold), "value"]
+
+
+def _in_order(table: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    place = {tuple(key): i for i, key in enumerate(ranked[list(COLUMNS)].itertuples(index=False, name=None))}
+    order = [place[key] for key in table[list(COLUMNS)].itertuples(index=False, name=None)]
+    table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    table.columns.name = None
+    return table
+
+
+def _is_figure(column: Sequence[str] | pd.Series) -> bool:
+    return all(not v or v[0].isdigit() or v[0] in "±+−-" for v in map(str, column))
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"} | {
+    c: "\\" + c for c in "_%&#${}"
+}
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(c, c) for c in text)

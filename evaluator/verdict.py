@@ -1,0 +1,125 @@
+"""The outcome in words: what is best, by how much, whether that is real, and what to hold against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from evaluator.combinations import COLUMNS, Combination, titles
+from evaluator.comparisons import Difference
+from evaluator.statistics import ROPE
+from evaluator.tables import percent, spread
+
+__all__ = ["p_text", "ranked_combinations", "signed", "verdict"]
+
+
+def verdict(
+    ranked: pd.DataFrame, differences: Sequence[Difference], predictions: pd.DataFrame, *, groups: int
+) -> list[str]:
+    """Say what the figures mean, most important sentence first.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        As :func:`evaluator.tables.ranking` gives it.
+    differences : sequence of Difference
+        All pairs, or each combination against a baseline.
+    predictions : DataFrame
+    groups : int
+        How many groups the intervals were drawn from.
+    """
+    order = ranked_combinations(ranked)
+    names = titles(order)
+    sentences = _headline(ranked, names[order[0]], groups)
+    if len(order) > 1:
+        sentences += _lead(order, names, differences)
+        sentences.append(
+            f"It was chosen among {len(order)} combinations on these very folds, so its figure is a little optimistic."
+        )
+    share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
+    sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
+    return sentences
+
+
+def ranked_combinations(ranked: pd.DataFrame) -> list[Combination]:
+    """The combinations of a ranking, best first."""
+    return [Combination(*map(str, row)) for row in ranked[list(COLUMNS)].itertuples(index=False, name=None)]
+
+
+def signed(share: float) -> str:
+    """A difference of shares in points, with its sign: ``+1.7``, ``−0.3``, ``0.0``."""
+    text = percent(share)
+    if text.startswith("-"):
+        return "−" + text[1:]
+    return text if text == "0.0" else "+" + text
+
+
+def p_text(p: float | None) -> str:
+    """A p value as people print it.
+
+    Examples
+    --------
+    >>> p_text(0.0531), p_text(0.00004), p_text(1.0), p_text(None)
+    ('.053', '< .001', '1', 'not testable')
+    """
+    if p is None:
+        return "not testable"
+    if p < 0.001:
+        return "< .001"
+    return "1" if p >= 0.9995 else f"{p:.3f}"[1:]
+
+
+def _headline(ranked: pd.DataFrame, name: str, groups: int) -> list[str]:
+    """The figure, then what it is made of."""
+    best = ranked.iloc[0]
+    folds, seeds, clips = int(best["folds"]), int(best["seeds"]), int(best["clips"])
+    figure = f"{spread(best['accuracy'], best['std'])} %"
+    verb = "is best" if len(ranked) > 1 else "was tested alone"
+    over = "Accuracy on a single fold" if folds < 2 else f"Mean ± standard deviation of accuracy over {folds} folds"
+    seeded = f" and {seeds} seeds (± {percent(best['std_seeds'])} between seeds)" if seeds > 1 else ""
+    low, high = percent(best["low"]), percent(best["high"])
+    interval = f"; 95 % interval {low} to {high}, by bootstrap over {groups} groups" if low else ""
+    return [f"{name} {verb}: {figure}.", f"{over}{seeded}, {clips} clips{interval}."]
+
+
+def _lead(order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference]) -> list[str]:
+    """Sentences on the best against the second, or the baseline, and against all."""
+    best = order[0]
+    own = [d if d.a == best else _turned(d) for d in differences if best in (d.a, d.b)]
+    if not own:
+        return []
+    rank = {name: i for i, name in enumerate(order)}
+    nearest = min(own, key=lambda d: rank[d.b])
+    where = "the second" if nearest.b == order[1] else "the baseline"
+    outcome = "is significant" if nearest.significant else "is not significant"
+    if nearest.corrected is None:
+        reason = "cannot be tested: that takes at least two folds"
+    elif nearest.corrected.p is None:
+        reason = "cannot be tested: it is the same in every fold"
+    else:
+        family = f", Holm over {len(differences)} pairs" if len(differences) > 1 else ""
+        reason = f"{outcome} (corrected t{family}: p {_relation(nearest.p_holm)})"
+    same = ""
+    if nearest.same is not None:
+        same = f"; with probability {100 * nearest.same:.0f} % the two are within {100 * ROPE:.0f} point of each other"
+    lead = f"The difference to {where}, {names[nearest.b]} ({signed(nearest.difference)} points), {reason}{same}."
+    if len(own) < 2:
+        return [lead]
+    clear = sum(d.significant and d.difference > 0 for d in own)
+    if not clear:
+        return [lead, f"It is not significantly better than any of the {len(own)} others that it was held against."]
+    number = f"all {len(own)}" if clear == len(own) else f"{clear} of the {len(own)}"
+    return [lead, f"It is significantly better than {number} others that it was held against."]
+
+
+def _turned(d: Difference) -> Difference:
+    """The same difference seen from `b`; the tests keep their p, which is two-sided."""
+    from dataclasses import replace
+
+    return replace(d, a=d.b, b=d.a, difference=-d.difference, low=-d.high, high=-d.low, better=d.worse, worse=d.better)
+
+
+def _relation(p: float | None) -> str:
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"

@@ -1,0 +1,61 @@
+"""The same function over many things, in several processes where asked for; results in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from harness.errors import SettingsError
+from harness.progress import track
+
+__all__ = ["check_jobs", "in_parallel"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, what: str) -> Iterator[Result]:
+    """Call `work` on each item, with a progress bar.
+
+    Parameters
+    ----------
+    work : callable
+        A function of a module, so that another process can find it.
+    items : sequence
+        Each can be pickled where `jobs` is not 1.
+    jobs : int
+        Processes: 1 stays in this one; -1 takes as many as there are cores. They are started afresh (loky), never
+        forked.
+    what : str
+        A few words shown before the bar.
+
+    Yields
+    ------
+    object
+        The results, in the order of the items.
+    """
+    jobs = min(check_jobs(jobs), len(items))
+    if jobs <= 1:
+        yield from track(map(work, items), total=len(items), what=what)
+        return
+    from joblib import Parallel, delayed
+
+    parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
+    yield from track(parallel(delayed(work)(item) for item in items), total=len(items), what=what)
+
+
+def check_jobs(jobs: int) -> int:
+    """The number of processes that `jobs` means.
+
+    Raises
+    ------
+    SettingsError
+        0, or less than -1.
+    """
+    if jobs == -1:
+        from joblib import cpu_count
+
+        return int(cpu_count())
+    if jobs < 1:
+        raise SettingsError(f"jobs={jobs}: must be 1 or more, or -1 for as many as there are cores")
+    return jobs

@@ -1,0 +1,280 @@
+"""The module ``builtin:scattering``: a fixed 2-D wavelet scattering of a picture, without learned weights.
+
+A picture's rows are frequency and its columns time. One channel x of it is analysed so:
+
+- order 0: x itself;
+- order 1: ``U1[j, t] = |x_j * psi_t|``, with x_j the picture after j binomial halvings (a Gaussian pyramid, so one
+  small kernel serves every octave) and psi_t a Gabor wavelet of zero mean at angle t;
+- order 2: ``U2[j, t, k, u] = |(U1[j, t])_k * psi_u|`` for the coarser octaves k > j only, since the modulus of a
+  wavelet transform holds next to nothing at finer ones.
+
+Each map is pooled over time, frequency band by frequency band: the mean, and for orders 0 and 1 the deviation over
+time as well. Last comes ``log(offset + value)``. So a sound may move in time and keep its features, but not in pitch.
+
+Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
+merged pictures carry a different picture in each channel, and a luminance would mix them. The channels of a gray
+picture are equal: they are analysed once and their vector stands there three times, which a head with L2
+regularisation sees as the single one. Measured on ESC-10's validation folds this was better than luminance or
+green with colour differences.
+
+References
+----------
+J. Bruna, S. Mallat: Invariant scattering convolution networks. IEEE TPAMI 35(8), 2013 (the cascade, its two orders).
+J. Andén, S. Mallat: Deep scattering spectrum. IEEE TSP 62(16), 2014 (the logarithm, pooling over time only).
+P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 31(4), 1983 (the binomial halving).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.errors import SettingsError
+from harness.files import digest_bytes, digest_json
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+__all__ = ["DEFAULT", "ScatteringSpec", "build", "digest", "feature_count"]
+
+
+@dataclass(frozen=True)
+class ScatteringSpec:
+    """What is measured in a picture.
+
+    Parameters
+    ----------
+    height, width : int
+        Size of the pictures, in pixels.
+    octaves : int
+        Scales of the bank, each twice as coarse as the one before; the coarsest must be larger than half a kernel.
+    orientations : int
+        Angles of the bank, evenly over half a turn.
+    kernel : int
+        Side of the square kernel, odd, in pixels of its octave.
+    frequency : float
+        Of the wavelet, in radians per pixel of its octave, inside (0, pi).
+    sigma : float
+        Deviation of the Gaussian window along the wave, in pixels of its octave.
+    slant : float
+        Deviation along the wave over deviation across it; below 1 the window is longer along the ridges.
+    bands, first_bands, second_bands : int
+        Frequency bands kept of orders 0, 1 and 2. `second_bands=0` leaves out order 2.
+    offset : float
+        Added before the logarithm, above 0, in units of full white.
+    """
+
+    height: int = 224
+    width: int = 224
+    octaves: int = 5
+    orientations: int = 6
+    kernel: int = 11
+    frequency: float = 1.7
+    sigma: float = 1.6
+    slant: float = 0.5
+    bands: int = 16
+    first_bands: int = 14
+    second_bands: int = 2
+    offset: float = 1e-3
+
+    def __post_init__(self) -> None:
+        for name in ("height", "width", "octaves", "orientations", "bands", "first_bands"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"{name}={getattr(self, name)} must be a positive integer")
+        for name in ("sigma", "slant", "offset"):
+            if not getattr(self, name) > 0:
+                raise SettingsError(f"{name}={getattr(self, name)} must be above 0")
+        if self.second_bands < 0:
+            raise SettingsError(f"second_bands={self.second_bands} must not be negative")
+        if not 0 < self.frequency < np.pi:
+            raise SettingsError(f"frequency={self.frequency} must lie inside (0, pi) radians per pixel")
+        if self.kernel < 5 or self.kernel % 2 == 0:
+            raise SettingsError(f"kernel={self.kernel} must be odd and at least 5")
+        coarsest = -(-min(self.height, self.width) // 2 ** (self.octaves - 1))
+        if coarsest <= self.kernel // 2:
+            raise SettingsError(
+                f"octaves={self.octaves}: a picture of {self.height} x {self.width} shrinks to {coarsest} pixels, "
+                f"too few for kernel={self.kernel}; take fewer octaves or a larger picture"
+            )
+
+
+DEFAULT = ScatteringSpec()
+
+
+def digest(spec: ScatteringSpec = DEFAULT) -> str:
+    """sha256 over the settings and the source of this file, as 64 hex digits; without TensorFlow.
+
+    Examples
+    --------
+    >>> digest() == digest(ScatteringSpec(offset=1e-3)) != digest(ScatteringSpec(offset=1e-2))
+    True
+    """
+    code = digest_bytes(Path(__file__).read_bytes().replace(b"\r\n", b"\n"))
+    return digest_json({"module": "builtin:scattering", "code": code, "spec": asdict(spec)})
+
+
+def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
+    """Width of a picture's feature vector: three blocks (red, green, blue) of equal width.
+
+    Examples
+    --------
+    >>> feature_count(ScatteringSpec(octaves=3, orientations=4, bands=16, first_bands=7, second_bands=0))
+    600
+    """
+    pairs = spec.octaves * (spec.octaves - 1) // 2
+    first = 2 * spec.first_bands * spec.octaves * spec.orientations
+    return 3 * (2 * spec.bands + first + spec.second_bands * pairs * spec.orientations**2)
+
+
+def wavelets(spec: ScatteringSpec) -> np.ndarray:
+    """Gabor wavelets of zero mean, one for each angle (Bruna & Mallat 2013, eq. 3: the Morlet wavelet).
+
+    Returns
+    -------
+    np.ndarray, shape (kernel, kernel, orientations), complex128
+        Rows are frequency, columns time; angle 0 waves along time. The window sums to 1, so that a response is
+        a part of the picture's range.
+    """
+    half = spec.kernel // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
+    bank = []
+    for angle in np.pi * np.arange(spec.orientations) / spec.orientations:
+        along = np.cos(angle) * x + np.sin(angle) * y
+        across = np.cos(angle) * y - np.sin(angle) * x
+        window = np.exp(-(along**2 + (spec.slant * across) ** 2) / (2 * spec.sigma**2))
+        window /= window.sum()
+        wave = np.exp(1j * spec.frequency * along)
+        bank.append(window * (wave - (window * wave).sum()))
+    return np.stack(bank, axis=-1)
+
+
+def band_weights(rows: int, bands: int) -> np.ndarray:
+    """Mean over each of `bands` equal parts of `rows` rows, a row on a border shared between both its bands.
+
+    Returns
+    -------
+    np.ndarray, shape (bands, rows), float64
+        Each row of it sums to 1.
+    """
+    edges = np.linspace(0, rows, bands + 1)[:, None]
+    start = np.arange(rows)
+    overlap = np.minimum(edges[1:], start + 1) - np.maximum(edges[:-1], start)
+    weights: np.ndarray = np.clip(overlap, 0, None) * (bands / rows)
+    return weights
+
+
+def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
+    """Build the transform as a reusable TensorFlow module.
+
+    Parameters
+    ----------
+    spec : ScatteringSpec
+        What is measured.
+
+    Returns
+    -------
+    tf.Module
+        Called with float32 pictures (N, height, width, 3) in [0, 1] it gives float32 features
+        (N, ``feature_count(spec)``), finite for any picture, whatever else is in the batch. It has no variables, and
+        ``tf.saved_model.save(module, folder)`` writes it with its ``serving_default`` signature.
+    """
+    import tensorflow as tf
+
+    class Scattering(tf.Module):
+        # As plain attributes, where tf.Module has properties, they outlive saving: a reusable SavedModel has both.
+        variables: Any = ()
+        trainable_variables: Any = ()
+
+        def __init__(self) -> None:
+            super().__init__(name="scattering")
+            self.variables, self.trainable_variables = [], []
+
+        @tf.function(input_signature=[tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, "images")])
+        def __call__(self, images: tf.Tensor) -> tf.Tensor:
+            channels, place = _distinct_channels(tf, images)
+            blocks = tf.gather(_analyse(tf, channels, spec), place)
+            return tf.reshape(blocks, (-1, feature_count(spec)))
+
+    module = Scattering()
+    module.__call__.get_concrete_function()
+    return module
+
+
+def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Channels (M, height, width, 1), equal ones of one picture once, and where (N, 3) each picture's are."""
+    channels = tf.transpose(images, (0, 3, 1, 2))
+    red, green, blue = tf.unstack(channels, axis=1)
+    same = [tf.reduce_all(tf.equal(a, b), axis=(1, 2)) for a, b in ((red, green), (red, blue), (green, blue))]
+    zero = tf.zeros_like(same[0], tf.int32)
+    twin = tf.stack([zero, tf.where(same[0], zero, 1), tf.where(same[1], zero, tf.where(same[2], zero + 1, 2))], axis=1)
+    kept = tf.equal(twin, tf.range(3))
+    order = tf.reshape(tf.cumsum(tf.cast(tf.reshape(kept, [-1]), tf.int32)) - 1, (-1, 3))
+    return tf.boolean_mask(channels, kept)[..., None], tf.gather(order, twin, batch_dims=1)
+
+
+def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
+    """Features (M, feature_count / 3) of single channels (M, height, width, 1)."""
+    bank = _kernel(tf, spec)
+    parts = _pool(tf, x, spec.bands, deviation=True)
+    for j in range(spec.octaves):
+        u, strided = _modulus(tf, x, bank, spec.first_bands)
+        parts += _pool(tf, u, spec.first_bands, deviation=True)
+        if spec.second_bands and j + 1 < spec.octaves:
+            parts += _second_order(tf, u if strided else _halve(tf, u), bank, spec, octaves=spec.octaves - j - 1)
+        if j + 1 < spec.octaves:
+            x = _halve(tf, x)
+    return tf.math.log(spec.offset + tf.concat(parts, axis=1))
+
+
+def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
+    """Pooled second-order maps of first-order maps `v`, at this octave and the coarser ones; one tensor for each."""
+    maps, parts = v.shape[3], []
+    # Each map is analysed as a picture of its own.
+    v = tf.reshape(tf.transpose(v, (0, 3, 1, 2)), (-1, v.shape[1], v.shape[2], 1))
+    for k in range(octaves):
+        w, _ = _modulus(tf, v, bank, spec.second_bands)
+        pooled = _pool(tf, w, spec.second_bands, deviation=False)[0]
+        parts.append(tf.reshape(pooled, (-1, maps * pooled.shape[1])))
+        if k + 1 < octaves:
+            v = _halve(tf, v)
+    return parts
+
+
+def _kernel(tf: Any, spec: ScatteringSpec) -> tf.Tensor:
+    """The bank as a convolution kernel (kernel, kernel, 1, 2 * orientations): real parts, then imaginary parts."""
+    bank = wavelets(spec)
+    parts = np.concatenate([bank.real, bank.imag], axis=-1)
+    return tf.constant(parts[:, :, None, :], tf.float32)
+
+
+def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, bands: int) -> tuple[tf.Tensor, bool]:
+    """``|x * psi|`` (M, h, w, orientations) of maps (M, h, w, 1), and whether every second pixel was left out.
+
+    The modulus is smoother than the wave, so half the rows and columns suffice, as long as every band
+    keeps two rows.
+    """
+    strided = x.shape[1] >= 4 * bands
+    margin = bank.shape[0] // 2
+    x = tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "REFLECT")
+    real, imaginary = tf.split(tf.nn.conv2d(x, bank, 2 if strided else 1, "VALID"), 2, axis=3)
+    return tf.sqrt(tf.square(real) + tf.square(imaginary)), strided
+
+
+def _halve(tf: Any, x: tf.Tensor) -> tf.Tensor:
+    """Smooth maps (M, h, w, c) by a binomial of order 4 and keep every second pixel (Burt & Adelson 1983)."""
+    binomial = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    kernel = np.repeat(np.outer(binomial, binomial)[:, :, None, None], x.shape[3], axis=2)
+    x = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "REFLECT")
+    return tf.nn.depthwise_conv2d(x, tf.constant(kernel, tf.float32), (1, 2, 2, 1), "VALID")
+
+
+def _pool(tf: Any, x: tf.Tensor, bands: int, *, deviation: bool) -> list[tf.Tensor]:
+    """Mean, and deviation, over time of maps (M, h, w, c), averaged inside each band: each (M, bands * c)."""
+    weights = tf.constant(band_weights(x.shape[1], bands), tf.float32)
+    rows = [tf.reduce_mean(x, axis=2)]
+    if deviation:
+        rows.append(tf.math.reduce_std(x, axis=2))
+    return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * x.shape[3])) for row in rows]

@@ -1,0 +1,171 @@
+"""Tests of differences: the published fixture, hand examples, and the cases without spread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from evaluator.combinations import Combination
+from evaluator.comparisons import compare, differences_table, pairs_of
+from evaluator.metrics import metrics_table
+from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
+from harness.errors import SettingsError
+from harness.tables import PREDICTIONS, frame
+
+# UrbanSound8K, accuracy per fold in %, published by Piczak (2015) for long and short windows
+LONG = [74.9, 73.5, 62.9, 74.7, 76.8, 73.3, 70.5, 72.9, 76.5, 74.9]
+SHORT = [72.3, 70.0, 62.2, 73.6, 76.0, 71.2, 70.4, 70.2, 72.0, 75.9]
+
+A, B, C = (Combination(e, "m", "lbfgs") for e in ("gray", "logmel", "waveform"))
+
+
+def test_piczaks_folds() -> None:
+    naive, corrected = paired_ttest(LONG, SHORT), corrected_ttest(LONG, SHORT)
+    assert round(naive.difference, 2) == 1.71
+    assert (round(naive.t, 2), round(naive.p, 2)) == (3.24, 0.01)
+    assert (round(corrected.t, 2), round(corrected.p, 3)) == (2.23, 0.053)
+    assert corrected.df == 9
+
+
+def test_the_naive_t_is_scipys() -> None:
+    found, wanted = paired_ttest(LONG, SHORT), stats.ttest_rel(LONG, SHORT)
+    assert (found.t, found.p) == pytest.approx((wanted.statistic, wanted.pvalue))
+
+
+def test_two_folds_by_hand() -> None:
+    found = corrected_ttest([0.8, 0.9], [0.7, 0.6])
+    # differences 0.1 and 0.3: mean 0.2, variance 0.02, factor 1/2 + 1/1
+    assert found.t == pytest.approx(0.2 / np.sqrt(0.02 * 1.5))
+    assert found.p == pytest.approx(2 * stats.t.sf(found.t, 1))
+
+
+def test_no_spread_is_not_certainty() -> None:
+    same = corrected_ttest([0.8, 0.7, 0.9], [0.8, 0.7, 0.9])
+    assert (same.t, same.p) == (0.0, 1.0)
+    shifted = corrected_ttest([0.8, 0.7, 0.9], [0.75, 0.65, 0.85])
+    assert (shifted.t, shifted.p) == (None, None)
+    assert shifted.difference == pytest.approx(0.05)
+
+
+def test_folds_must_match() -> None:
+    with pytest.raises(SettingsError, match="a has 2 folds, b 3"):
+        corrected_ttest([0.1, 0.2], [0.1, 0.2, 0.3])
+    with pytest.raises(SettingsError, match="at least 2"):
+        paired_ttest([0.1], [0.2])
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.9]) == [1.0, 1.0]
+    assert holm([0.02, None, 0.5]) == [pytest.approx(0.06), None, 1.0]
+    assert holm([]) == []
+
+
+def test_practical_equivalence() -> None:
+    a, b = np.array(LONG) / 100, np.array(SHORT) / 100
+    better, same, worse = practical_equivalence(a, b)
+    assert better + same + worse == pytest.approx(1)
+    assert better > 0.7 > same > worse
+    assert practical_equivalence(b, a) == pytest.approx((worse, same, better))
+    spread = np.sqrt(np.var(a - b, ddof=1) * (1 / 10 + 1 / 9))
+    assert better == pytest.approx(stats.t.sf(0.01, 9, (a - b).mean(), spread))
+    assert practical_equivalence([0.8, 0.7], [0.795, 0.695]) == (0.0, 1.0, 0.0)
+    assert practical_equivalence([0.8, 0.7], [0.7, 0.6]) == (1.0, 0.0, 0.0)
+
+
+def outcomes(right: dict[str, list[int]], folds: list[str]) -> pd.DataFrame:
+    """Predictions of two classes that are right where 1 stands."""
+    rows = [
+        {"clip_id": f"{i:03d}.wav", "encoding": e, "module": "m", "head": "lbfgs", "seed": "0", "fold": folds[i],
+         "label": "ab"[i % 2], "predicted": "ab"[i % 2 if ok else 1 - i % 2]}
+        for e, values in right.items()
+        for i, ok in enumerate(values)
+    ]  # fmt: skip
+    return frame(rows, PREDICTIONS)
+
+
+def test_the_bootstrap_is_seeded_and_holds_the_mean_over_folds() -> None:
+    rng = np.random.default_rng(0)
+    table = outcomes({"gray": list(rng.integers(0, 2, 200))}, [str(i % 4) for i in range(200)])
+    first, again, other = bootstrap(table, seed=1), bootstrap(table, seed=1), bootstrap(table, seed=2)
+    assert np.array_equal(first.samples[A], again.samples[A])
+    assert not np.array_equal(first.samples[A], other.samples[A])
+    low, high = first.interval(A)
+    mean = metrics_table(table).query("metric == 'accuracy' and fold == 'mean'")["value"].iloc[0]
+    assert low < mean < high
+    assert high - low == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(200), rel=0.1)
+
+
+def test_clips_of_one_group_move_together() -> None:
+    rng = np.random.default_rng(0)
+    twins = list(np.repeat(rng.integers(0, 2, 100), 2))
+    table = outcomes({"gray": twins}, [str(i // 2 % 5) for i in range(200)])
+    groups = {f"{i:03d}.wav": f"source {i // 2}" for i in range(200)}
+    apart, together = bootstrap(table), bootstrap(table, groups)
+    width = [high - low for low, high in (apart.interval(A), together.interval(A))]
+    assert (apart.groups, together.groups) == (200, 100)
+    assert width[1] / width[0] == pytest.approx(np.sqrt(2), rel=0.1)
+
+
+def test_differences_are_bootstrapped_in_pairs() -> None:
+    rng = np.random.default_rng(0)
+    gray = rng.integers(0, 2, 200)
+    logmel = gray.copy()
+    logmel[:10] = 0
+    table = outcomes({"gray": list(gray), "logmel": list(logmel)}, [str(i % 5) for i in range(200)])
+    low, high = bootstrap(table).interval(A, B)
+    assert 0 <= low < high < 0.1
+
+
+def test_groups_do_not_depend_on_row_order(table: pd.DataFrame) -> None:
+    first, second = bootstrap(table), bootstrap(table.sample(frac=1, random_state=0))
+    assert all(np.array_equal(first.samples[c], second.samples[c]) for c in first.samples)
+
+
+def test_pairs() -> None:
+    assert pairs_of([A, B, C], "") == [(A, B), (A, C), (B, C)]
+    assert pairs_of([A, B, C], "logmel") == [(A, B), (C, B)]
+    other = Combination("sound", "yamnet", "lbfgs")
+    better = Combination("logmel", "n", "lbfgs")
+    assert pairs_of([better, A, other, B], "logmel") == [(A, B), (other, better)]
+    with pytest.raises(SettingsError, match=r"baseline='gry': no such encoding; did you mean 'gray'"):
+        pairs_of([A, B], "gry")
+
+
+def test_compare_puts_it_together(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({A: 0.95, B: 0.9, C: 0.2}, n=500, folds=10)
+    metrics = metrics_table(table)
+    found = compare(metrics, pairs_of([A, B, C], ""), bootstrap(table))
+    assert [d.significant for d in found] == [False, True, True]
+    wide = metrics.query("metric == 'accuracy'").pivot(index="fold", columns="encoding", values="value")
+    wide = wide.loc[[str(i + 1) for i in range(10)]]
+    wanted = corrected_ttest(wide["gray"], wide["logmel"])
+    assert found[0].corrected.p == pytest.approx(wanted.p)
+    assert found[0].p_holm == pytest.approx(wanted.p)
+    assert found[1].low < found[1].difference < found[1].high
+    out = differences_table(found)
+    assert list(out["b_encoding"]) == ["logmel", "waveform", "waveform"]
+    assert (out["p_naive"] < out["p_corrected"]).all()
+
+
+def test_one_fold_has_no_test(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({A: 0.9, B: 0.5}, folds=1)
+    (found,) = compare(metrics_table(table), [(A, B)], bootstrap(table))
+    assert found.corrected is None
+    assert found.p_holm is None
+    assert not found.significant
+    assert found.difference > 0
+
+
+def test_seeds_are_averaged_before_folds_are_compared(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({A: 0.9, B: 0.7}, seeds=("0", "1", "2"))
+    metrics = metrics_table(table)
+    (found,) = compare(metrics, [(A, B)], bootstrap(table))
+    folds = metrics[(metrics["metric"] == "accuracy") & metrics["fold"].isin(list("12345"))]
+    mean = folds.groupby(["encoding", "fold"])["value"].mean()
+    assert found.corrected.df == 4
+    assert found.corrected.t == pytest.approx(corrected_ttest(mean["gray"], mean["logmel"]).t)

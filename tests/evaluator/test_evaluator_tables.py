@@ -1,0 +1,146 @@
+"""The tables that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluator.combinations import short_modules, titles
+from evaluator.comparisons import compare, pairs_of
+from evaluator.metrics import metrics_table
+from evaluator.statistics import bootstrap
+from evaluator.tables import (
+    as_latex,
+    as_markdown,
+    as_text,
+    fold_table,
+    percent,
+    ranking,
+    readable,
+    recall_table,
+    spread,
+)
+from evaluator.verdict import p_text, ranked_combinations, signed, verdict
+
+
+def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> None:
+    metrics = metrics_table(table)
+    ranked = ranking(metrics, table, bootstrap(table))
+    assert list(ranked["accuracy"]) == sorted(ranked["accuracy"], reverse=True)
+    folds = fold_table(metrics, ranked)
+    values = folds[["1", "2", "3", "4", "5"]].to_numpy()
+    np.testing.assert_allclose(ranked["accuracy"], values.mean(axis=1))
+    np.testing.assert_allclose(ranked["std"], values.std(axis=1, ddof=1))
+    assert (ranked["low"] < ranked["accuracy"]).all()
+    assert (ranked["high"] > ranked["accuracy"]).all()
+    assert list(ranked["clips"]) == [100] * 6
+    assert list(folds["encoding"]) == list(ranked["encoding"])
+
+
+def test_text_is_aligned_and_short(table: pd.DataFrame) -> None:
+    text = as_text(readable(ranking(metrics_table(table), table)))
+    lines = text.splitlines()
+    assert len(lines) == 7
+    assert lines[0].split() == ["encoding", "module", "accuracy", "macro", "F1", "folds", "clips"]
+    assert lines[1].startswith("gray      builtin:scattering    ")
+    assert "mobilenet_v2_100_224" in text
+    assert "https" not in text
+    assert "lbfgs" not in text, "one head tells nothing apart"
+    edge = lines[0].index("accuracy") + len("accuracy")
+    assert all(line[edge - 1].isdigit() and line[edge : edge + 2] == "  " for line in lines[1:])
+
+
+def test_markdown_and_latex() -> None:
+    table = pd.DataFrame({"encoding": ["log_mel", "a|b"], "accuracy": ["94.3 ± 2.3", "9.0 ± 1.0"]})
+    assert as_markdown(table) == (
+        "| encoding | accuracy |\n| --- | ---: |\n| log_mel | 94.3 ± 2.3 |\n| a\\|b | 9.0 ± 1.0 |\n"
+    )
+    assert r"log\_mel & 94.3 $\pm$ 2.3 \\" in as_latex(table)
+    assert r"\begin{tabular}{lr}" in as_latex(table)
+
+
+def test_percent_rounds_halves_up_as_people_do() -> None:
+    assert [percent(v) for v in (0.9425, 0.8825, 0.0, 1.0, 0.99949, np.nan)] == [
+        "94.3", "88.3", "0.0", "100.0", "99.9", "",
+    ]  # fmt: skip
+    assert spread(0.9425, 0.023) == "94.3 ± 2.3"
+    assert spread(0.9425, np.nan) == "94.3"
+    assert [signed(v) for v in (0.0171, -0.0025, -0.0001)] == ["+1.7", "−0.3", "0.0"]
+    assert [p_text(p) for p in (0.9995, 0.05, 0.0005)] == ["1", ".050", "< .001"]
+
+
+def test_seeds_stand_apart_from_folds(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    key = ("gray", "m", "lbfgs")
+    table = make_predictions({key: 0.8}, seeds=("0", "1", "10"))
+    metrics = metrics_table(table)
+    ranked = ranking(metrics, table)
+    overall = metrics[(metrics["metric"] == "accuracy") & (metrics["class"] == "")]
+    means = overall[overall["fold"] == "mean"]["value"]
+    assert ranked["accuracy"][0] == pytest.approx(means.mean())
+    assert ranked["std_seeds"][0] == pytest.approx(means.std(ddof=1))
+    assert ranked["std"][0] == pytest.approx(overall[overall["fold"] == "std"]["value"].mean())
+    assert list(fold_table(metrics, ranked)["seed"]) == ["0", "1", "10"]
+    assert "over seeds" in readable(ranked)
+
+
+def test_recall_per_class(table: pd.DataFrame) -> None:
+    metrics = metrics_table(table)
+    found = recall_table(metrics, ranking(metrics, table)).set_index(["encoding", "module"])
+    part = table[(table["encoding"] == "gray") & (table["module"] == "builtin:scattering") & (table["label"] == "cat")]
+    assert found.loc[("gray", "builtin:scattering"), "cat"] == pytest.approx((part["predicted"] == "cat").mean())
+
+
+def test_modules_are_shortened_only_where_that_is_clear() -> None:
+    a, b = "https://tfhub.dev/x/mobilenet/feature_vector/5", "https://tfhub.dev/y/mobilenet/feature_vector/4"
+    assert short_modules([a]) == {a: "mobilenet"}
+    assert short_modules([a, b]) == {a: a, b: b}
+    kept = ["builtin:scattering", "keras:MobileNetV2", "kaggle:google/yamnet/tensorFlow2/yamnet"]
+    assert short_modules(kept) == {k: k for k in kept}
+    assert short_modules(["../modules/net", "C:\\modules\\other"]) == {
+        "../modules/net": "net", "C:\\modules\\other": "other",
+    }  # fmt: skip
+
+
+def said(table: pd.DataFrame, baseline: str = "") -> str:
+    metrics, samples = metrics_table(table), bootstrap(table)
+    ranked = ranking(metrics, table, samples)
+    found = compare(metrics, pairs_of(ranked_combinations(ranked), baseline), samples)
+    return " ".join(verdict(ranked, found, table, groups=samples.groups))
+
+
+def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
+    text = said(table)
+    assert text.startswith("gray on builtin:scattering is best: ")
+    assert "over 5 folds, 100 clips; 95 % interval " in text
+    assert "Holm over 15 pairs" in text
+    assert "chosen among 6 combinations" in text
+    assert "most frequent class would give 25.0 %" in text
+
+
+def test_the_verdict_tells_real_from_not(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    far = make_predictions({("gray", "m", "h"): 0.95, ("logmel", "m", "h"): 0.3}, n=400)
+    assert "is significant (corrected t: p " in said(far)
+    near = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.8}, n=400)
+    assert "is not significant (corrected t: p = " in said(near)
+    single = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.5}, folds=1)
+    assert "cannot be tested: that takes at least two folds" in said(single)
+    alone = make_predictions({("gray", "m", "h"): 0.8})
+    assert "gray on m was tested alone" in said(alone)
+
+
+def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
+    scattering = table[table["module"] == "builtin:scattering"]
+    assert "difference to the baseline, waveform on builtin:scattering (+" in said(scattering, "waveform")
+    assert "Holm over 2 pairs" in said(scattering, "waveform")
+
+
+def test_the_head_is_named_where_there_are_several() -> None:
+    from evaluator.combinations import Combination
+
+    a, b = Combination("gray", "m", "lbfgs"), Combination("gray", "m", "sgd")
+    assert list(titles([a, b]).values()) == ["gray on m (lbfgs)", "gray on m (sgd)"]
+    assert titles([a]) == {a: "gray on m"}
+    assert titles([Combination("gray", "", "")]) == {("gray", "", ""): "gray"}

@@ -1,0 +1,215 @@
+"""The pictures of ``retrain.py``: class folders, labels, file lists.
+
+A picture belongs to the class folder that it lies in. Which of the three sets it goes into is said by
+:mod:`trainer.image_split`, or by a list of files.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harness import tables
+from harness.errors import SettingsError, SplitError
+from harness.files import safe_name
+from harness.image import SUFFIXES
+
+__all__ = ["LOGGER", "Picture", "find_pictures", "label_of", "labels_of", "read_groups", "read_list"]
+
+LOGGER = logging.getLogger("retrain")
+_FEW = 20
+_MOST = 2**27 - 1  # pictures of a class that the old script could tell apart
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a class.
+
+    Parameters
+    ----------
+    name : str
+        Path relative to the folder of class folders, with forward slashes.
+    path : str
+        The same beneath that folder as it was given: what the legacy split hashes and what messages say.
+    target : int
+        Number of its class folder.
+    group : str
+        Its recording, where an ``images.csv`` tells it; else empty.
+    """
+
+    name: str
+    path: str
+    target: int
+    group: str = ""
+
+
+def find_pictures(image_dir: str) -> tuple[list[str], list[Picture]]:
+    """Find the class folders and their pictures.
+
+    Parameters
+    ----------
+    image_dir : str
+        Folder of class folders; hidden folders and what lies deeper do not count.
+
+    Returns
+    -------
+    folders : list of str
+        Names of the folders that hold pictures, sorted: the class order.
+    pictures : list of Picture
+        In class order, within a class by file name.
+
+    Raises
+    ------
+    SettingsError
+        No such folder, or fewer than two class folders with pictures in them.
+    """
+    if not image_dir:
+        raise SettingsError("Must set flag --image_dir.")
+    if not os.path.isdir(image_dir):
+        raise SettingsError(f"Image directory '{image_dir}' not found.")
+    with os.scandir(image_dir) as entries:
+        inside = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+    folders: list[str] = []
+    pictures: list[Picture] = []
+    for folder in inside:
+        files = _pictures_in(image_dir, folder)
+        if files:
+            pictures += [
+                Picture(f"{folder}/{file}", os.path.join(image_dir, folder, file), len(folders)) for file in files
+            ]
+            folders.append(folder)
+    if not folders:
+        raise SettingsError(f"No valid folders of images found at {image_dir}")
+    if len(folders) == 1:
+        raise SettingsError(
+            f"Only one valid folder of images found at {image_dir} - multiple classes are needed for classification."
+        )
+    return folders, pictures
+
+
+def _pictures_in(image_dir: str, folder: str) -> list[str]:
+    LOGGER.info("Looking for images in '%s'", folder)
+    with os.scandir(os.path.join(image_dir, folder)) as entries:
+        files = sorted(
+            e.name
+            for e in entries
+            if os.path.splitext(e.name)[1].lower() in SUFFIXES and not e.name.startswith(".") and e.is_file()
+        )
+    if not files:
+        LOGGER.warning("No files found")
+    elif len(files) < _FEW:
+        LOGGER.warning("WARNING: Folder has less than %d images, which may cause issues.", _FEW)
+    elif len(files) > _MOST:
+        LOGGER.warning("WARNING: Folder %s has more than %d images. Some images will never be selected.", folder, _MOST)
+    return files
+
+
+def label_of(folder: str) -> str:
+    """The label of a class folder: lower case, everything but letters and digits as one space.
+
+    A name that this leaves nothing of, as in other alphabets, stays as it is.
+
+    Examples
+    --------
+    >>> label_of("Dog_bark-2"), label_of("собака")
+    ('dog bark 2', 'собака')
+    """
+    label = re.sub(r"[^a-z0-9]+", " ", folder.lower())
+    return label if label.strip() else folder
+
+
+def labels_of(folders: Sequence[str]) -> list[str]:
+    """The labels of class folders, in their order.
+
+    Raises
+    ------
+    SettingsError
+        Two folders give one label.
+    """
+    first: dict[str, str] = {}
+    for folder in folders:
+        label = label_of(folder)
+        if first.setdefault(label, folder) != folder:
+            raise SettingsError(
+                f"folders {first[label]!r} and {folder!r} both give the label {label!r}; rename or join them"
+            )
+    return list(first)
+
+
+def read_groups(image_dir: str, pictures: Sequence[Picture]) -> list[Picture]:
+    """Fill in the groups from the ``images.csv`` beside the class folders or one folder up, where there is one.
+
+    Raises
+    ------
+    TableError
+        The table is there but broken.
+    """
+    folder = Path(os.path.abspath(image_dir))
+    for home in (folder, folder.parent):
+        if (home / "images.csv").is_file():
+            table = tables.read(home / "images.csv", tables.IMAGES)
+            group_of = {
+                os.path.normpath(home / path): group for path, group in zip(table["path"], table["group"], strict=True)
+            }
+            return [replace(p, group=group_of.get(os.path.normpath(folder / p.name), "")) for p in pictures]
+    return list(pictures)
+
+
+def read_list(path: str, image_dir: str, pictures: Sequence[Picture]) -> set[str]:
+    """Read a list of pictures: one a line, relative to `image_dir`, absolute, or a bare file or clip name.
+
+    Returns
+    -------
+    set of str
+        Names as in :class:`Picture`.
+
+    Raises
+    ------
+    SettingsError
+        No such list, an empty one, or an entry that names no picture, or more than one.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            entries = [line.strip() for line in file if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"list {path!r} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not entries:
+        raise SettingsError(f"list {path!r} is empty; expected one picture a line")
+    known = {p.name for p in pictures}
+    at_path = {_real(os.path.join(image_dir, p.name)): p.name for p in pictures}
+    bare = _by_bare_name(pictures)
+    return {_named(entry, path, known, at_path, bare) for entry in entries}
+
+
+def _named(entry: str, path: str, known: set[str], at_path: dict[str, str], bare: dict[str, list[str]]) -> str:
+    name = os.path.normpath(entry).replace("\\", "/")
+    if name in known:
+        return name
+    if (found := at_path.get(_real(entry))) is not None:
+        return found
+    matches = bare.get(entry) or bare.get(safe_name(entry), [])
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise SplitError(f"list {path!r}: {entry!r} names {len(matches)} images ({matches[0]}, {matches[1]}, ...)")
+    raise SplitError(f"list {path!r}: {entry!r} names no image; expected a path relative to image_dir")
+
+
+def _by_bare_name(pictures: Iterable[Picture]) -> dict[str, list[str]]:
+    """Names by file name, and by clip name: the file name without its ending."""
+    found: dict[str, list[str]] = {}
+    for picture in pictures:
+        file = picture.name.split("/", 1)[1]
+        for key in (file, os.path.splitext(file)[0]):
+            found.setdefault(key, []).append(picture.name)
+    return found
+
+
+def _real(path: str) -> str:
+    """An absolute path with the links of its folder resolved."""
+    folder, file = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), file)
