@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import command_app, say, warn
+from harness.cli import command_app, main, say, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -262,12 +262,39 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"corpus  {plan.study.corpus.name}: {len(clips)} clips, {clips['label'].nunique()} classes, "
         f"{clips['fold'].nunique()} folds, {groups} groups",
     ]
-    for name, found in cached_pictures(plan, out).items():
-        what = f"merge {name}" if name in plan.merges else name
-        lines.append(f"draw    {what}: {found} of {len(clips)} pictures cached")
-    for (encoding, module), (found, known) in cached_features(
-        plan.todo, out / "images", clips, store=plan.store
-    ).items():
+    for name, found in drawn_pictures(plan).items():
+        lines.append(f"draw    {name}: {found} of {len(clips)} pictures cached")
+    for name, merge in plan.merges.items():
+        lines.append(f"merge   {name}: {merge.how} of {', '.join(merge.partners)}")
+    features = cached_features(plan.todo, out / "images", clips, store=plan.store)
+    for (encoding, module), (found, known) in features.items():
         lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {len(plan.todo)} combinations")
     return lines
+
+
+def drawn_pictures(plan: Plan) -> dict[str, int]:
+    """How many pictures of each encoding the store has."""
+    from converter.convert import picture_key
+    from harness import audio
+    from harness.errors import AudioError
+    from harness.pictures import KIND
+
+    found = dict.fromkeys(plan.specs, 0)
+    for row in plan.clips.itertuples():
+        try:
+            digest = audio.digest(row.path, start_s=row.start_s, end_s=row.end_s)
+        except AudioError:  # named when it is drawn
+            continue
+        for name, spec in plan.specs.items():
+            found[name] += plan.store.path(KIND, picture_key(digest, spec), ".png").is_file()
+    return found
+
+
+def run() -> None:
+    """Run the command line."""
+    main(app)
+
+
+if __name__ == "__main__":
+    run()

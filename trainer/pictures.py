@@ -29,18 +29,20 @@ def picture_of(images_folder: str | Path, encoding: str) -> dict[str, Any] | Non
     """
     steps = read_steps(images_folder)
     encodings = steps.get("convert", {}).get("spec", {}).get("encodings", {})
-    merges = steps.get("merge", {}).get("spec", {}).get("merges", {})
-    return _picture(encoding, encodings, merges)
+    merged = steps.get("merge", {}).get("spec", {})
+    return _picture(encoding, encodings, merged.get("merges", {}), merged.get("partners", {}))
 
 
-def _picture(name: str, encodings: dict[str, Any], merges: dict[str, Any]) -> dict[str, Any] | None:
+def _picture(
+    name: str, encodings: dict[str, Any], merges: dict[str, Any], partners: dict[str, list[str]]
+) -> dict[str, Any] | None:
     if name in encodings:
         return {"encoding": name, "spec": encodings[name]}
     if name not in merges:
         return None
     of = {}
-    for partner in merges[name]["partners"]:
-        picture = _picture(partner, encodings, merges)
+    for partner in partners[name]:
+        picture = _picture(partner, encodings, merges, partners)
         if picture is None:
             raise TableError(f"merge {name!r}: run.json does not say how its partner {partner!r} was drawn")
         of[partner] = picture
