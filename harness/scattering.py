@@ -13,9 +13,9 @@ time as well. Last comes ``log(offset + value)``. So a sound may move in time an
 
 Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
 merged pictures carry a different picture in each channel, and a luminance would mix them. The channels of a gray
-picture are equal: they are analysed once and their vector stands there three times, which a head with L2
-regularisation sees as the single one. Measured on ESC-10's validation folds this was better than luminance or
-green with colour differences.
+picture are equal: they are analysed once and their vector stands there three times, which to a head with L2
+regularisation is the single vector, a third as strongly regularised. On ESC-10's validation folds this did better than
+the mean of the three vectors, and than one vector beside two differences.
 
 References
 ----------
@@ -50,9 +50,9 @@ class ScatteringSpec:
     height, width : int
         Size of the pictures, in pixels.
     octaves : int
-        Scales of the bank, each twice as coarse as the one before; the coarsest must be larger than half a kernel.
+        Scales of the bank, each twice as coarse as the one before; half a kernel must fit into the coarsest picture.
     orientations : int
-        Angles of the bank, evenly over half a turn.
+        Angles of the bank, evenly spread over half a turn.
     kernel : int
         Side of the square kernel, odd, in pixels of its octave.
     frequency : float
@@ -78,7 +78,7 @@ class ScatteringSpec:
     bands: int = 16
     first_bands: int = 14
     second_bands: int = 2
-    offset: float = 1e-3
+    offset: float = 3e-4
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "octaves", "orientations", "bands", "first_bands"):
@@ -109,7 +109,7 @@ def digest(spec: ScatteringSpec = DEFAULT) -> str:
 
     Examples
     --------
-    >>> digest() == digest(ScatteringSpec(offset=1e-3)) != digest(ScatteringSpec(offset=1e-2))
+    >>> digest() == digest(ScatteringSpec(offset=3e-4)) != digest(ScatteringSpec(offset=1e-2))
     True
     """
     code = digest_bytes(Path(__file__).read_bytes().replace(b"\r\n", b"\n"))
@@ -130,7 +130,7 @@ def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
 
 
 def wavelets(spec: ScatteringSpec) -> np.ndarray:
-    """Gabor wavelets of zero mean, one for each angle (Bruna & Mallat 2013, eq. 3: the Morlet wavelet).
+    """Gabor wavelets of zero mean, one for each angle (the Morlet wavelets of Bruna & Mallat 2013).
 
     Returns
     -------

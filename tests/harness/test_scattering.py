@@ -1,0 +1,240 @@
+"""builtin:scattering: agreement with a direct reference, its invariances, its identity."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.signal import correlate2d
+
+from harness.errors import SettingsError
+from harness.scattering import (
+    DEFAULT,
+    ScatteringSpec,
+    band_weights,
+    build,
+    digest,
+    feature_count,
+    wavelets,
+)
+
+SMALL = ScatteringSpec(height=48, width=40, octaves=3, orientations=3, kernel=7, bands=4, first_bands=5, second_bands=2)
+
+
+@pytest.fixture(scope="module")
+def small() -> Any:
+    return build(SMALL)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def features(module: Any, pictures: np.ndarray) -> np.ndarray:
+    return module(np.asarray(pictures, np.float32)).numpy()
+
+
+def blocks(module: Any, picture: np.ndarray) -> np.ndarray:
+    """One picture's features, one row for each of red, green, blue."""
+    return features(module, picture[None]).reshape(3, -1)
+
+
+def colour(*channels: np.ndarray) -> np.ndarray:
+    return np.stack(channels, axis=-1)
+
+
+# ---- the reference: loops and scipy, written from the module's description alone
+
+
+def reference(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
+    """Features of one channel (height, width)."""
+    values = [pooled(x, spec.bands, np.mean), pooled(x, spec.bands, np.std)]
+    for _ in range(spec.octaves):
+        first, halved = moduli(x, spec, spec.first_bands)
+        for statistic in (np.mean, np.std):
+            values.append(np.stack([pooled(u, spec.first_bands, statistic) for u in first], axis=-1).ravel())
+        smooth = first if halved else [half(u) for u in first]
+        while len(values) < 1000 and min(smooth[0].shape) >= -(-spec.width // 2 ** (spec.octaves - 1)):
+            second = [moduli(u, spec, spec.second_bands)[0] for u in smooth]
+            means = [[pooled(w, spec.second_bands, np.mean) for w in of_one] for of_one in second]
+            values.append(np.array(means).transpose(0, 2, 1).ravel())
+            smooth = [half(u) for u in smooth]
+        x = half(x)
+    return np.log(spec.offset + np.concatenate(values))
+
+
+def moduli(x: np.ndarray, spec: ScatteringSpec, bands: int) -> tuple[list[np.ndarray], bool]:
+    step = 2 if x.shape[0] >= 4 * bands else 1
+    margin = spec.kernel // 2
+    reflected = np.pad(x, margin, mode="reflect")
+    n = np.arange(-margin, margin + 1)
+    maps = []
+    for k in range(spec.orientations):
+        c, s = np.cos(np.pi * k / spec.orientations), np.sin(np.pi * k / spec.orientations)
+        along, across = c * n[None, :] + s * n[:, None], c * n[:, None] - s * n[None, :]
+        window = np.exp(-(along**2 + spec.slant**2 * across**2) / 2 / spec.sigma**2)
+        wave = np.exp(1j * spec.frequency * along)
+        gabor = window / window.sum() * (wave - np.average(wave, weights=window))
+        maps.append(np.abs(correlate2d(reflected, gabor, mode="valid"))[::step, ::step])
+    return maps, step == 2
+
+
+def half(x: np.ndarray) -> np.ndarray:
+    binomial = np.array([1, 4, 6, 4, 1]) / 16
+    return correlate2d(np.pad(x, 2, mode="reflect"), np.outer(binomial, binomial), mode="valid")[::2, ::2]
+
+
+def pooled(x: np.ndarray, bands: int, statistic: Any) -> np.ndarray:
+    # Repeating each row `bands` times makes every band a whole number of rows.
+    rows = np.repeat(statistic(x, axis=1), bands)
+    return rows.reshape(bands, -1).mean(axis=1)
+
+
+def test_agrees_with_a_direct_computation(small: Any, rng: np.random.Generator) -> None:
+    picture = rng.random((SMALL.height, SMALL.width, 3))
+    expected = np.stack([reference(picture[..., c], SMALL) for c in range(3)])
+    np.testing.assert_allclose(blocks(small, picture), expected, atol=2e-4)
+
+
+# ---- shape and numbers
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        SMALL,
+        replace(SMALL, second_bands=0),
+        replace(SMALL, octaves=1),
+        replace(SMALL, height=51, width=47, first_bands=7, bands=9),
+    ],
+)
+def test_width_is_the_feature_count(spec: ScatteringSpec, rng: np.random.Generator) -> None:
+    pictures = rng.random((2, spec.height, spec.width, 3))
+    assert features(build(spec), pictures).shape == (2, feature_count(spec))
+
+
+def test_default_takes_pictures_of_224(rng: np.random.Generator) -> None:
+    values = features(build(), rng.random((1, 224, 224, 3)))
+    assert values.shape == (1, feature_count(DEFAULT))
+    assert np.isfinite(values).all()
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25, 1.0])
+def test_constant_picture_is_finite(small: Any, level: float) -> None:
+    row = blocks(small, np.full((SMALL.height, SMALL.width, 3), level))[0]
+    means, rest = row[: SMALL.bands], row[SMALL.bands :]
+    np.testing.assert_allclose(means, np.log(SMALL.offset + level), atol=1e-5)
+    np.testing.assert_allclose(rest, np.log(SMALL.offset), atol=2e-3)
+
+
+def test_wavelets_have_no_mean_and_pass_their_own_wave() -> None:
+    bank = wavelets(DEFAULT)
+    np.testing.assert_allclose(bank.sum(axis=(0, 1)), 0, atol=1e-12)
+    n = np.arange(DEFAULT.kernel) - DEFAULT.kernel // 2
+    along_time = np.broadcast_to(np.cos(DEFAULT.frequency * n), (DEFAULT.kernel, DEFAULT.kernel))
+    responses = np.abs((bank * along_time[..., None]).sum(axis=(0, 1)))
+    assert responses.argmax() == 0
+
+
+@pytest.mark.parametrize(("rows", "bands"), [(224, 16), (7, 14), (51, 7)])
+def test_bands_are_means_and_use_every_row(rows: int, bands: int) -> None:
+    weights = band_weights(rows, bands)
+    np.testing.assert_allclose(weights.sum(axis=1), 1)
+    np.testing.assert_allclose(weights.mean(axis=0), 1 / rows)
+
+
+# ---- laws
+
+
+def test_features_do_not_depend_on_the_batch(small: Any, rng: np.random.Generator) -> None:
+    a, b, c, d = rng.random((4, SMALL.height, SMALL.width))
+    flat = np.full_like(a, 0.25)
+    batch = np.stack([colour(a, a, a), colour(b, c, d), colour(a, flat, b), colour(c, d, c), colour(b, b, d)])
+    together = features(small, batch)
+    alone = np.concatenate([features(small, picture[None]) for picture in batch])
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+    np.testing.assert_allclose(features(small, batch[::-1])[::-1], together, atol=1e-5)
+
+
+@pytest.mark.parametrize("pattern", ["aaa", "aab", "aba", "baa", "abc", "cab"])
+def test_each_channel_has_its_own_block(small: Any, rng: np.random.Generator, pattern: str) -> None:
+    channel = dict(zip("abc", rng.random((3, SMALL.height, SMALL.width)), strict=True))
+    gray = {name: blocks(small, colour(x, x, x))[0] for name, x in channel.items()}
+    found = blocks(small, colour(*(channel[name] for name in pattern)))
+    np.testing.assert_allclose(found, np.stack([gray[name] for name in pattern]), atol=1e-5)
+
+
+def test_time_may_move_and_pitch_may_not(small: Any) -> None:
+    y, x = np.mgrid[: SMALL.height, : SMALL.width]
+
+    def call(row: float, column: float) -> np.ndarray:
+        spot = np.exp(-((y - row) ** 2) / 8 - (x - column) ** 2 / 18) * (0.5 + 0.5 * np.cos(1.5 * (x - column)))
+        return blocks(small, colour(spot, spot, spot))[0]
+
+    here = call(24, 18)
+    later, higher = np.linalg.norm(call(24, 24) - here), np.linalg.norm(call(18, 18) - here)
+    assert higher > 5 * later
+
+
+# ---- the module as an object
+
+
+def test_saved_model_gives_the_same_scores(small: Any, rng: np.random.Generator, tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    tf.saved_model.save(small, str(tmp_path / "module"))
+    assert (tmp_path / "module" / "saved_model.pb").stat().st_size < 500_000
+    again = tf.saved_model.load(str(tmp_path / "module"))
+    pictures = rng.random((3, SMALL.height, SMALL.width, 3)).astype(np.float32)
+    expected = features(small, pictures)
+    np.testing.assert_allclose(features(again, pictures), expected, atol=1e-6)
+    (served,) = again.signatures["serving_default"](images=tf.constant(pictures)).values()
+    np.testing.assert_allclose(served.numpy(), expected, atol=1e-6)
+    assert (len(small.variables), len(small.trainable_variables)) == (0, 0)
+    assert (len(again.variables), len(again.trainable_variables)) == (0, 0)
+
+
+def test_digest_follows_every_setting_and_nothing_else() -> None:
+    changed = {
+        "height": 225, "width": 225, "octaves": 4, "orientations": 5, "kernel": 9, "frequency": 1.6, "sigma": 1.5,
+        "slant": 0.75, "bands": 15, "first_bands": 13, "second_bands": 1, "offset": 1e-2,
+    }  # fmt: skip
+    assert set(changed) == {field.name for field in fields(ScatteringSpec)}
+    digests = {digest(replace(DEFAULT, **{name: value})) for name, value in changed.items()}
+    assert len(digests | {digest()}) == len(changed) + 1
+    assert digest() == digest(DEFAULT) == digest(ScatteringSpec())
+    assert len(digest()) == 64
+
+
+def test_identity_needs_no_tensorflow() -> None:
+    code = (
+        "import sys; from harness.scattering import *; print(digest(), feature_count());"
+        "assert 'tensorflow' not in sys.modules"
+    )
+    root = Path(__file__).parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [digest(), str(feature_count())]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"height": 0}, "height=0 must be a positive integer"),
+        ({"sigma": 0.0}, "sigma=0.0 must be above 0"),
+        ({"offset": -1.0}, "offset=-1.0 must be above 0"),
+        ({"second_bands": -1}, "second_bands=-1 must not be negative"),
+        ({"frequency": 3.2}, r"frequency=3.2 must lie inside \(0, pi\)"),
+        ({"kernel": 8}, "kernel=8 must be odd and at least 5"),
+        ({"octaves": 7}, "octaves=7: a picture of 224 x 224 shrinks to 4 pixels"),
+    ],
+)
+def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        replace(DEFAULT, **wrong)
