@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["HEADS", "HeadSettings", "Trained", "cross_validate", "final_head", "predictions", "training_order"]
 
 HEADS = ("lbfgs", "sgd")
-_WHILE_CHOOSING = lbfgs.LogisticSettings(tolerance=1e-5)  # moves scores by less than 0.02, at strengths of 1 and above
 _VERSION = 1  # raised when the same input gives other heads
 
 
@@ -183,9 +182,7 @@ def _turns(table: pd.DataFrame, settings: HeadSettings, seed: int) -> list[Split
 def _choose_and_refit(
     features: np.ndarray, targets: np.ndarray, n_classes: int, turns: Sequence[Split], strengths: Sequence[float]
 ) -> tuple[dict[str, Head], dict[str, float]]:
-    tried = lbfgs.fit_many(
-        features, targets, n_classes, train=[t.train for t in turns], strengths=strengths, settings=_WHILE_CHOOSING
-    )
+    tried = lbfgs.fit_many(features, targets, n_classes, train=[t.train for t in turns], strengths=strengths)
     chosen = [_best(heads, features, targets, t.validation) for heads, t in zip(tried, turns, strict=True)]
     refitted = lbfgs.fit_many(
         features,
