@@ -9,8 +9,8 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,12 +37,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; it takes the name only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
-    os.close(handle)
-    part = Path(name)
+    part = _part(path)
+    part.touch(0o666, exist_ok=False)
     try:
         yield part
-        part.chmod(0o666 & ~_umask())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -53,14 +51,18 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder beside `path` to fill; it replaces `path` only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent))
+    part = _part(path)
+    part.mkdir()
     try:
         yield part
-        part.chmod(0o777 & ~_umask())
         if path.exists():
             old = path.with_name(f"{part.name}.old")
             path.rename(old)
-            part.rename(path)
+            try:
+                part.rename(path)
+            except OSError:
+                old.rename(path)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         else:
             part.rename(path)
@@ -68,16 +70,28 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _part(path: Path) -> Path:
+    """A name beside `path` that nobody else has; made there without `tempfile`, whose files ignore the umask."""
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
-    """Write `data` to `path` atomically."""
-    with atomic_path(path) as part:
-        part.write_bytes(data)
+    """Write `data` to `path` atomically, in as few system calls as that takes; there may be thousands of files."""
+    folder, name = os.path.split(os.fspath(path))
+    part = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(part, flags, 0o666)
+    except FileNotFoundError:
+        os.makedirs(folder, exist_ok=True)
+        handle = os.open(part, flags, 0o666)
+    try:
+        with open(handle, "wb") as file:
+            file.write(data)
+        os.replace(part, path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -130,7 +144,7 @@ def link_or_copy(source: str | Path, target: str | Path) -> None:
     with atomic_path(target) as part:
         part.unlink()
         try:
-            os.link(source, part)
+            os.link(source.resolve(), part)  # what a symbolic link points to, not the link
         except OSError:
             shutil.copyfile(source, part)
 
@@ -144,7 +158,7 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     ['1', '9', '10']
     """
     parts = re.split(r"(\d+)", str(text))
-    return tuple((0, int(p), p) if p.isdigit() else (1, 0, p) for p in parts if p)
+    return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts if p)
 
 
 def safe_name(name: str) -> str:

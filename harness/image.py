@@ -67,7 +67,7 @@ def _as_rgb(opened: Image.Image) -> Image.Image:
 
     if opened.mode.startswith(("I", "F")):  # 16-bit gray, which Pillow's convert would clip to white
         wide = np.asarray(opened, dtype=np.float64)
-        if wide.max(initial=0) > 255:
+        if opened.mode.startswith("I;16") or opened.format == "PNG" or wide.max(initial=0) > 255:
             wide = wide / 257.0
         return Image.fromarray(np.clip(np.rint(wide), 0, 255).astype(np.uint8), mode=None).convert("RGB")
     if opened.mode in {"RGBA", "LA", "PA"} or "transparency" in opened.info:
@@ -101,9 +101,12 @@ def _palette_image(pixels: np.ndarray) -> Image.Image:
         return Image.fromarray(pixels)
     red, green, blue = (pixels[..., c] for c in range(3))
     if np.array_equal(red, green) and np.array_equal(red, blue):
-        return Image.fromarray(np.ascontiguousarray(red))
+        gray = Image.fromarray(np.ascontiguousarray(red))
+        gray.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())  # without one, rows are filtered first
+        return gray
     packed = (red.astype(np.uint32) << 16) | (green.astype(np.uint32) << 8) | blue
-    colours = np.unique(packed)
+    ordered = np.sort(packed, axis=None)  # several times faster than np.unique here
+    colours = ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[0] ^ np.uint32(1)))]
     if len(colours) > _MAX_COLOURS:
         return Image.fromarray(np.ascontiguousarray(pixels))
     place = np.zeros(1 << 24, np.uint8)  # by colour; the system gives memory only to the few pages that are used

@@ -1,0 +1,62 @@
+"""Linear-frequency spectrogram: the short-time Fourier transform in dB, in colour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from converter.colour import paint
+from converter.settings import colour_map, one_of, positive, setting
+from converter.sound import Sound, as_sound
+from converter.spectral import SpectralSpec, level_shades
+
+__all__ = ["Spec", "encode"]
+
+
+@dataclass(frozen=True)
+class Spec(SpectralSpec):
+    """Settings of the linear-frequency spectrogram, beside those of `SpectralSpec`.
+
+    Parameters
+    ----------
+    top_db : float
+        Range in dB from the darkest shade to the brightest.
+    db : {"true", "amplitude"}
+        ``amplitude`` takes 20 log10 of power; a quirk of the preset ``seed``.
+    colormap : str
+        Any matplotlib colour map.
+    """
+
+    top_db: float = setting(80.0, positive)
+    db: str = setting("true", one_of("true", "amplitude"))
+    colormap: str = setting("magma", colour_map)
+
+
+def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
+    """Draw the linear-frequency spectrogram of a clip.
+
+    Parameters
+    ----------
+    y : ndarray of float, shape (samples,), or Sound
+    sr : int
+        Rate of `y` in Hz.
+    spec : Spec
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+
+    Raises
+    ------
+    AudioError
+        No samples, not mono, or NaN.
+
+    Examples
+    --------
+    >>> t = np.arange(22050) / 22050
+    >>> encode(np.sin(2 * np.pi * 440 * t), sr=22050, spec=Spec(size=(100, 200))).shape
+    (100, 200, 3)
+    """
+    sound = as_sound(y, sr=sr, spec=spec)
+    return paint(level_shades(sound, spec, top_db=spec.top_db, db=spec.db), spec.colormap)

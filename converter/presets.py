@@ -1,0 +1,46 @@
+"""Presets: sets of specs under one name.
+
+``seed`` draws as the project before this one did, with its quirks, and is the only preset that has any:
+
+- amplitude_to_db was applied to mel *power*, so 80 dB of range are 40 in truth;
+- the mel axis is librosa.display's (linear to 1 kHz, then logarithmic), in cells of one shade;
+- its ``linear`` is mel power without the logarithm, on the numbers of the bands, 864 x 288 pixels;
+- its waveform is blue on white, mirrored, with matplotlib's margin and smooth edges.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from converter.catalogue import make_spec
+from converter.settings import Spec
+from harness.errors import SettingsError, did_you_mean
+
+__all__ = ["PRESETS", "preset_specs"]
+
+_LARGE = {"size": (400, 1200)}
+_SEED_MEL = {**_LARGE, "axis": "symlog", "db": "amplitude"}
+_SEED_WAVE = {**_LARGE, "style": "waveplot", "foreground": "#1f77b4", "background": "#ffffff"}
+
+PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
+    "seed": {
+        "linear": ("mel_power", {"size": (288, 864), "axis": "flat"}),
+        "logmel": ("logmel", _SEED_MEL),
+        "gray": ("gray", _SEED_MEL),
+        "waveform": ("waveform", _SEED_WAVE),
+    }
+}
+"""By preset, then by the name that its pictures go under: the encoding, and its settings."""
+
+
+def preset_specs(name: str) -> dict[str, Spec]:
+    """The specs of a preset, by the name that its pictures go under.
+
+    Raises
+    ------
+    SettingsError
+        No such preset.
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"preset={name!r}: no such preset; {did_you_mean(str(name), PRESETS)}")
+    return {under: make_spec(encoding, settings) for under, (encoding, settings) in PRESETS[name].items()}

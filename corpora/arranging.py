@@ -1,0 +1,93 @@
+"""A clips table as class folders, for other programs and for ears."""
+
+from __future__ import annotations
+
+import filecmp
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from corpora.base import Row
+from harness.errors import AudioError, SettingsError
+from harness.files import link_or_copy, safe_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["arrange"]
+
+
+def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> list[Row]:
+    """Lay every clip at ``OUT/<label>/<clip_id>``: whole files as links or copies, parts cut out as 16-bit wavs.
+
+    What lies there already is left alone, so that a second run does nothing.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        A clips table with absolute paths and a label for every clip.
+    out : path
+        The folder to fill.
+    strict : bool
+        Raise at the first clip that cannot be laid out.
+
+    Returns
+    -------
+    list of Row
+        The clips that could not be laid out, as rows of ``failures.csv``.
+
+    Raises
+    ------
+    SettingsError
+        A clip without a label, or two clips that would have the same place.
+    AudioError
+        With `strict`, the first clip that cannot be read.
+    """
+    targets = [_target(Path(out), row) for row in clips.to_dict("records")]
+    _check_apart(targets)
+    failed = []
+    for row, target in zip(clips.to_dict("records"), targets, strict=True):
+        try:
+            _lay(row, target)
+        except (AudioError, OSError) as error:
+            if strict:
+                raise AudioError(f"clip {row['clip_id']!r}: {error}") from error
+            failed.append({"clip_id": row["clip_id"], "path": row["path"], "step": "arrange", "reason": str(error)})
+    return failed
+
+
+def _target(out: Path, row: Row) -> Path:
+    if not row["label"]:
+        raise SettingsError(f"clip {row['clip_id']!r} has no label, so no class folder; label it or leave it out")
+    name = safe_name(row["clip_id"])
+    if not _is_whole(row):
+        name = f"{name}.wav"
+    return out / safe_name(row["label"]) / name
+
+
+def _check_apart(targets: Iterable[Path]) -> None:
+    seen: set[Path] = set()
+    for target in targets:
+        if target in seen:
+            raise SettingsError(f"{target}: two clips would have this place; rename one of them")
+        seen.add(target)
+
+
+def _lay(row: Row, target: Path) -> None:
+    from harness.audio import read, write_wav
+
+    if not _is_whole(row):
+        if not target.exists():
+            y, sr = read(row["path"], start_s=row["start_s"], end_s=row["end_s"])
+            write_wav(target, y, sr)
+        return
+    source = Path(row["path"])
+    if not source.is_file():
+        raise AudioError(f"{source}: no such file")
+    if not (target.exists() and filecmp.cmp(source, target)):
+        link_or_copy(source, target)
+
+
+def _is_whole(row: Row) -> bool:
+    return math.isnan(row["start_s"]) and math.isnan(row["end_s"])

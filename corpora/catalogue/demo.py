@@ -1,0 +1,113 @@
+"""The demo corpus: ten kinds of sound that the program makes itself, from formulas and a seed.
+
+300 clips of about 1.5 s: 10 classes, 5 folds; per class and fold three sources of two takes each. Takes of a source
+share its pitch, rate, room, background and microphone, so a source is a group and stands in one fold.
+
+Layout::
+
+    ROOT/demo.json                          which demo this is; written last
+    ROOT/<class>/1-siren01-A.wav            fold-source-take; 16 bit, 22050 Hz, mono
+
+Citation: soundfold's own. Licence: CC0, no rights reserved.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from corpora.base import Card, Row, ScanOptions, find_sounds, match_name
+from harness.errors import SettingsError
+from harness.files import atomic_folder, read_json, write_json
+from harness.progress import track
+
+__all__ = ["CARD", "VERSION", "default_root", "make", "scan"]
+
+CARD = Card(
+    title="Demo: ten sounds made by the program",
+    citation="none: made by soundfold",
+    licence="CC0",
+    url="",
+    folds="5 official",
+    group="the source that takes were made of",
+)
+
+VERSION = 1
+FOLDS, SOURCES_PER_FOLD, TAKES = 5, 3, 2
+MARKER = "demo.json"
+
+_NAME = re.compile(r"(?P<fold>\d+)-(?P<source>[a-z_]+\d+)-(?P<take>[A-Z])\.wav")
+
+
+def scan(root: Path, options: ScanOptions) -> list[Row]:
+    """One row per clip; the demo is made first where it is not there."""
+    make(root, seed=options.seed)
+    rows = []
+    for path in find_sounds(root):
+        parts = match_name(path, _NAME, expected="[fold]-[source]-[take].wav, as the demo's sounds are")
+        rows.append({"path": path, "label": path.parent.name, "fold": parts["fold"], "group": parts["source"]})
+    return rows
+
+
+def default_root(options: ScanOptions) -> Path:
+    """Where the demo of a seed lies unless told: in the store."""
+    from harness.store import default_root as store_root
+
+    return store_root() / "corpora" / f"demo-v{VERSION}-seed{options.seed}"
+
+
+def make(folder: str | Path, *, seed: int = 0) -> None:
+    """Make the demo corpus; a finished one of the same version and seed is left as it is.
+
+    Parameters
+    ----------
+    folder : path
+        Where to; appears whole or not at all. An older demo there is replaced.
+    seed : int
+        0 or more. The same seed gives the same bytes.
+
+    Raises
+    ------
+    SettingsError
+        A negative seed, or a folder that holds something else.
+    """
+    folder = Path(folder)
+    if seed < 0:
+        raise SettingsError(f"seed={seed}: expected 0 or more")
+    wanted = _marker(seed)
+    if _is_made(folder, wanted):
+        return
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file()):
+        raise SettingsError(f"{folder}: holds something that is not a demo corpus; name another folder, or empty it")
+    with atomic_folder(folder) as part:
+        _fill(part, seed)
+        write_json(part / MARKER, wanted)
+
+
+def _marker(seed: int) -> dict[str, Any]:
+    from corpora.demo_sounds import SOUNDS
+
+    clips = len(SOUNDS) * FOLDS * SOURCES_PER_FOLD * TAKES
+    return {"corpus": "demo", "version": VERSION, "seed": seed, "clips": clips}
+
+
+def _is_made(folder: Path, wanted: dict[str, Any]) -> bool:
+    try:
+        found = read_json(folder / MARKER)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return bool(found == wanted) and sum(1 for _ in folder.glob("*/*.wav")) == wanted["clips"]
+
+
+def _fill(folder: Path, seed: int) -> None:
+    from corpora.demo_render import render
+    from corpora.demo_sounds import RATE, SOUNDS
+    from harness.audio import write_wav
+
+    sources = FOLDS * SOURCES_PER_FOLD
+    clips = [(label, source, take) for label in SOUNDS for source in range(sources) for take in range(TAKES)]
+    for label, source, take in track(clips, total=len(clips), what="making the demo"):
+        fold = 1 + source % FOLDS
+        name = f"{fold}-{label}{source + 1:02d}-{'ABCDEFGH'[take]}.wav"
+        write_wav(folder / label / name, render(label, source=source, take=take, seed=seed), RATE)

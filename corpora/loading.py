@@ -1,0 +1,251 @@
+"""From a corpus's name to its checked clips table.
+
+The corpora say which sounds there are; what is the same for all of them is done here: clip ids, the part of the
+classes that is wanted, folds where there are none, the check that no group spans folds, order.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from corpora.base import Card, Row, ScanOptions
+from corpora.patterns import apply_pattern
+from harness.errors import SettingsError, SplitError, TableError, did_you_mean
+from harness.files import natural_key
+from harness.protocol import assign_folds, check_groups
+from harness.tables import CLIPS, class_order, fold_order, frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["DEFAULT_FOLDS", "available", "card", "load", "missing_files", "remarks"]
+
+DEFAULT_FOLDS = 5
+
+
+def available() -> list[str]:
+    """Names of all corpora, sorted: the modules in `corpora.catalogue`."""
+    from pkgutil import iter_modules
+
+    from corpora import catalogue
+
+    return sorted(m.name for m in iter_modules(catalogue.__path__) if not m.name.startswith("_"))
+
+
+def card(name: str) -> Card:
+    """What a person should know about the corpus `name`."""
+    found: Card = _module(name).CARD
+    return found
+
+
+def load(
+    name: str,
+    root: str | Path = "",
+    *,
+    pattern: str = "",
+    classes: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    subset: str = "",
+    folds: int = 0,
+    seed: int = 0,
+    allow_shared_groups: bool = False,
+) -> pd.DataFrame:
+    """Give the clips table of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`available`.
+    root : path
+        Where the corpus lies: a folder; for ``csv`` the CSV file; empty only for ``demo``, which is made where it is
+        not there.
+    pattern : str
+        Regular expression with the named parts fold, group, label, searched for in each path relative to the root.
+    classes : sequence of str
+        The classes that are wanted; empty for all.
+    columns : mapping of str to str, optional
+        For ``csv``: a column of the clips table to the CSV's name for it.
+    subset : str
+        A named part of the corpus, as ``esc10`` of ``esc50``.
+    folds : int
+        0 takes the corpus's own folds; where it has none, five are assigned if there are enough groups and
+        clips of a class. Any other number assigns that many, whatever the corpus says.
+    seed : int
+        For folds that are assigned, and for a corpus that is made.
+    allow_shared_groups : bool
+        Go on although a group spans folds. This is a leak; the caller must say so.
+
+    Returns
+    -------
+    DataFrame
+        The schema ``CLIPS``, sorted by clip_id in natural order, with absolute paths. A file that
+        metadata names but that is not there has its row all the same: see :func:`missing_files`.
+
+    Raises
+    ------
+    SettingsError
+        An unknown corpus, class, column, subset or pattern; a root that is missing or empty.
+    SplitError
+        A group spans folds, or there are fewer groups, or clips of every class, than `folds` asks for.
+    TableError
+        Metadata without a needed column, a clip named twice, a part of a file that ends before it starts.
+    """
+    module = _module(name)
+    options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed)
+    _check_options(name, module.CARD, options)
+    if folds < 0 or folds == 1:
+        raise SettingsError(f"folds={folds}: expected 2 or more, or 0 for the corpus's own")
+    where = _absolute_root(name, module, root, options)
+    rows = module.scan(where, options)
+    if not rows:
+        raise SettingsError(f"root={where}: the corpus {name!r} found no clips there")
+    base = where.parent if where.is_file() else where
+    rows = sorted(_completed(rows, base, pattern), key=lambda row: natural_key(row["clip_id"]))
+    try:
+        table = frame(_of_classes(rows, classes), CLIPS)
+    except TableError as error:
+        raise TableError(f"{where}: {error}") from None
+    _check_parts(table)
+    _check_any_there(table, where)
+    table["fold"] = _folds(table, folds, seed)
+    if not allow_shared_groups:
+        check_groups(table["fold"].tolist(), table["group"].tolist())
+    return table
+
+
+def missing_files(table: pd.DataFrame) -> list[Row]:
+    """Clips whose file is not there, as rows of ``failures.csv``."""
+    return [
+        {"clip_id": clip_id, "path": path, "step": "corpus", "reason": "no such file"}
+        for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
+        if not os.path.isfile(path)
+    ]
+
+
+def remarks(table: pd.DataFrame) -> list[str]:
+    """What is odd about a clips table, one line each; nothing here is an error yet."""
+    said = []
+    for column in ("label", "fold", "group"):
+        empty = table[table[column] == ""]
+        if 0 < len(empty) < len(table):
+            said.append(
+                f"{len(empty)} of {len(table)} clips have no {column}; the first is {empty['clip_id'].iloc[0]!r}"
+            )
+    if len(fold_order(table["fold"])) < 2:
+        said.append("fewer than two folds: the clips can be drawn and labelled, but not cross-validated")
+    if len(class_order(table["label"])) < 2:
+        said.append("fewer than two classes: the clips can be drawn and labelled, but nothing can be learnt from them")
+    return said
+
+
+def _module(name: str) -> ModuleType:
+    if name not in available():
+        raise SettingsError(f"corpus={name!r} is not known; {did_you_mean(name, available())}")
+    return import_module(f"corpora.catalogue.{name}")
+
+
+def _check_options(name: str, told: Card, options: ScanOptions) -> None:
+    if options.subset and options.subset not in told.subsets:
+        has = did_you_mean(options.subset, told.subsets) if told.subsets else "it has none"
+        raise SettingsError(f"subset={options.subset!r}: not a subset of the corpus {name!r}; {has}")
+    if options.columns and not told.columns:
+        raise SettingsError(f"columns: the corpus {name!r} has columns of its own; only 'csv' can be told theirs")
+    for column in options.columns:
+        if column not in CLIPS.columns:
+            raise SettingsError(f"columns: {column!r} is not in a clips table; {did_you_mean(column, CLIPS.columns)}")
+
+
+def _absolute_root(name: str, module: ModuleType, root: str | Path, options: ScanOptions) -> Path:
+    if str(root):
+        return Path(os.path.abspath(Path(root).expanduser()))
+    if hasattr(module, "default_root"):
+        return Path(os.path.abspath(module.default_root(options)))
+    raise SettingsError(f"root is empty: the corpus {name!r} needs to be told where it lies")
+
+
+def _completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
+    """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it."""
+    files = [Path(row["path"]) for row in rows]
+    relative = [_relative(path, base) for path in files]
+    if pattern:
+        rows = apply_pattern(rows, relative, pattern)
+    sharing = Counter(path.name for path in set(files))
+    cuts = Counter(files)
+    done = []
+    for row, path, below in zip(rows, files, relative, strict=True):
+        whole = path.name if sharing[path.name] == 1 else below
+        group = row.get("group") or (whole if cuts[path] > 1 else "")
+        clip_id = row.get("clip_id") or whole + _cut_mark(row)
+        done.append({**row, "clip_id": clip_id, "path": str(path), "group": group})
+    return done
+
+
+def _relative(path: Path, base: Path) -> str:
+    try:
+        return path.relative_to(base).as_posix()
+    except ValueError:  # a CSV may name files elsewhere
+        return path.as_posix()
+
+
+def _cut_mark(row: Row) -> str:
+    """``@start`` in seconds for a part of a file, empty for a whole one."""
+    start, end = _seconds(row, "start_s"), _seconds(row, "end_s")
+    if math.isnan(start) and math.isnan(end):
+        return ""
+    return "@" + (f"{0.0 if math.isnan(start) else start:.6f}".rstrip("0").rstrip("."))
+
+
+def _seconds(row: Row, column: str) -> float:
+    value: Any = row.get(column, math.nan)
+    try:
+        return math.nan if value == "" else float(value)
+    except ValueError:
+        raise TableError(f"{row['path']}: {column}={value!r} is not a number of seconds") from None
+
+
+def _of_classes(rows: list[Row], classes: Sequence[str]) -> list[Row]:
+    known = class_order(str(row.get("label", "")) for row in rows)
+    for label in classes:
+        if label not in known:
+            raise SettingsError(f"classes: {label!r} is not a class of this corpus; {did_you_mean(label, known)}")
+    return [row for row in rows if row.get("label") in set(classes)] if classes else rows
+
+
+def _check_parts(table: pd.DataFrame) -> None:
+    start, end = table["start_s"].fillna(0.0), table["end_s"].fillna(math.inf)
+    wrong = table[(start < 0) | (end <= start)]
+    if len(wrong):
+        clip = wrong.iloc[0]
+        raise TableError(
+            f"clip {clip['clip_id']!r}: start_s={clip['start_s']:g}, end_s={clip['end_s']:g}; "
+            "expected 0 <= start < end, in seconds from the start of the file"
+        )
+
+
+def _check_any_there(table: pd.DataFrame, where: Path) -> None:
+    if not any(os.path.isfile(path) for path in table["path"]):
+        raise SettingsError(
+            f"root={where}: none of its {len(table)} sounds is there; the first is {table['path'].iloc[0]}"
+        )
+
+
+def _folds(table: pd.DataFrame, folds: int, seed: int) -> list[str]:
+    """The corpus's own folds, those asked for, or five where there is enough to share out."""
+    own = table["fold"].tolist()
+    groups, labels = table["group"].tolist(), table["label"].tolist()
+    largest, most = Counter(labels).most_common(1)[0]
+    apart = len(set(groups) - {""}) + groups.count("")
+    if folds == 0:
+        if any(own) or min(apart, most) < DEFAULT_FOLDS:
+            return own
+        folds = DEFAULT_FOLDS
+    if most < folds <= apart:
+        raise SplitError(f"folds={folds}: the largest class, {largest!r}, has only {most} clips; ask for fewer folds")
+    return assign_folds(groups, labels, n_folds=folds, seed=seed)

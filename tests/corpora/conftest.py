@@ -1,0 +1,128 @@
+"""Tiny corpora, built in a temporary folder: one builder per corpus of the catalogue."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.audio import write_wav
+
+Builder = Callable[[Path], Path]
+
+
+def write_tone(path: Path, *, hz: float = 440.0, seconds: float = 0.05) -> Path:
+    """A short wav at 8 kHz."""
+    t = np.arange(int(seconds * 8000)) / 8000
+    write_wav(path, 0.5 * np.sin(2 * np.pi * hz * t), 8000)
+    return path
+
+
+def write_csv(path: Path, rows: Sequence[dict[str, object]]) -> Path:
+    """A CSV of the rows' keys and values."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def build_urbansound8k(root: Path) -> Path:
+    """Two classes, two folds, two slices of each recording, with the CSV."""
+    rows = []
+    for fs_id, fold, class_id, name in ((7061, 1, 6, "gun_shot"), (344, 10, 3, "dog_bark"), (99812, 1, 3, "dog_bark")):
+        for slice_id in (0, 1):
+            file = f"{fs_id}-{class_id}-0-{slice_id}.wav"
+            write_tone(root / "audio" / f"fold{fold}" / file)
+            rows.append(
+                {"slice_file_name": file, "fsID": fs_id, "start": 2.0 * slice_id, "end": 2.0 * slice_id + 4}
+                | {"salience": 1, "fold": fold, "classID": class_id, "class": name}
+            )
+    write_csv(root / "metadata" / "UrbanSound8K.csv", rows)
+    return root
+
+
+def build_esc50(root: Path) -> Path:
+    """Two ESC-10 classes and one other, two folds, two takes of each recording, with the CSV."""
+    rows = []
+    for target, category, esc10 in ((0, "dog", True), (10, "rain", True), (36, "vacuum_cleaner", False)):
+        for fold in (1, 2):
+            source = 1000 * fold + target
+            for take in "AB":
+                file = f"{fold}-{source}-{take}-{target}.wav"
+                write_tone(root / "audio" / file)
+                rows.append(
+                    {"filename": file, "fold": fold, "target": target, "category": category}
+                    | {"esc10": esc10, "src_file": source, "take": take}
+                )
+    write_csv(root / "meta" / "esc50.csv", rows)
+    return root
+
+
+def build_folders(root: Path) -> Path:
+    """Two classes, one with a sub-folder and a file name that the other has too."""
+    for name in ("bat/a.wav", "bat/night 2/b.wav", "owl/a.wav", "owl/c.WAV", "owl/d.wav"):
+        write_tone(root / name)
+    (root / "notes.txt").write_text("not a sound", encoding="utf-8")
+    write_tone(root / "owl" / ".hidden.wav")
+    return root
+
+
+def build_csv(root: Path) -> Path:
+    """Three recordings, each cut in two."""
+    rows = []
+    for k, label in enumerate(("call", "song", "call"), start=1):
+        write_tone(root / "wavs" / f"rec{k}.wav", seconds=1.0)
+        for start in (0.0, 0.5):
+            rows.append({"path": f"wavs/rec{k}.wav", "label": label, "fold": k, "start_s": start, "end_s": start + 0.5})
+    return write_csv(root / "sounds.csv", rows)
+
+
+def build_demo(root: Path) -> Path:
+    """Nothing: the demo makes itself where it is not."""
+    return root
+
+
+BUILDERS: dict[str, Builder] = {
+    "csv": build_csv,
+    "demo": build_demo,
+    "esc50": build_esc50,
+    "folders": build_folders,
+    "urbansound8k": build_urbansound8k,
+}
+
+
+@pytest.fixture(scope="session")
+def tone() -> Callable[..., Path]:
+    """Write a short wav; gives its path."""
+    return write_tone
+
+
+@pytest.fixture(scope="session")
+def sheet() -> Callable[..., Path]:
+    """Write a CSV from rows; gives its path."""
+    return write_csv
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Root of a tiny corpus by name, built once; a corpus without a builder fails."""
+    built: dict[str, Path] = {}
+
+    def root_of(name: str) -> Path:
+        assert name in BUILDERS, f"corpus {name!r} has no tiny fixture: add a builder to tests/corpora/conftest.py"
+        if name not in built:
+            built[name] = BUILDERS[name](tmp_path_factory.mktemp(f"tiny_{name}") / name)
+        return built[name]
+
+    return root_of
+
+
+@pytest.fixture
+def build() -> dict[str, Builder]:
+    """Builders of the tiny corpora, for tests that change what is built."""
+    return BUILDERS

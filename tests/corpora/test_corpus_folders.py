@@ -1,0 +1,74 @@
+"""Class folders: layouts, labels, what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from corpora import load
+from harness.errors import SettingsError
+
+Tone = Callable[..., Path]
+
+
+def _labels(root: Path) -> dict[str, str]:
+    table = load("folders", root)
+    return dict(zip(table["clip_id"], table["label"], strict=True))
+
+
+def test_sub_folders_count_to_the_class(tiny: Callable[[str], Path]) -> None:
+    labels = _labels(tiny("folders"))
+    assert labels == {"bat/a.wav": "bat", "b.wav": "bat", "owl/a.wav": "owl", "c.WAV": "owl", "d.wav": "owl"}
+
+
+def test_one_folder_with_one_wav(tmp_path: Path, tone: Tone) -> None:
+    tone(tmp_path / "dog" / "a.wav")
+    for root in (tmp_path, tmp_path / "dog"):
+        table = load("folders", root)
+        assert table[["clip_id", "label", "fold", "group"]].to_numpy().tolist() == [["a.wav", "dog", "", ""]]
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "test", "validation"), ("Train", "val")])
+def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path, tone: Tone, names: tuple[str, ...]) -> None:
+    for name in names:
+        tone(tmp_path / name / "cat" / "1.wav")
+        tone(tmp_path / name / "dog" / "deep" / "2.wav")
+    table = load("folders", tmp_path)
+    assert set(table["fold"]) == set(names)
+    assert set(table["label"]) == {"cat", "dog"}
+    assert f"{names[0]}/cat/1.wav" in table["clip_id"].tolist()
+
+
+def test_classes_that_are_called_train_and_test(tmp_path: Path, tone: Tone) -> None:
+    for name in ("train/a.wav", "test/b.wav"):
+        tone(tmp_path / name)
+    table = load("folders", tmp_path)
+    assert set(table["label"]) == {"train", "test"}
+    assert set(table["fold"]) == {""}
+
+
+def test_a_sound_beside_class_folders_has_no_label(tmp_path: Path, tone: Tone) -> None:
+    for name in ("bat/a.wav", "stray.wav"):
+        tone(tmp_path / name)
+    assert _labels(tmp_path) == {"a.wav": "bat", "stray.wav": ""}
+
+
+def test_linked_folders_are_followed_once(tmp_path: Path, tone: Tone) -> None:
+    tone(tmp_path / "elsewhere" / "a.wav")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "bat").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(root)
+    assert _labels(root) == {"a.wav": "bat"}
+
+
+def test_no_folder_a_file_and_nothing_in_it(tmp_path: Path, tone: Tone) -> None:
+    with pytest.raises(SettingsError, match=r"root=.*nowhere: no such folder; expected a folder with class folders"):
+        load("folders", tmp_path / "nowhere")
+    with pytest.raises(SettingsError, match=r"a\.wav: is a file; expected a folder"):
+        load("folders", tone(tmp_path / "a.wav"))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SettingsError, match=r"empty: no sounds in it or below it; known are .*\.flac.*\.wav"):
+        load("folders", tmp_path / "empty")

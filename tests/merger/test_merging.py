@@ -1,0 +1,189 @@
+"""Many clips' pictures at once: joined on clip_id, kept by content, what fails and how."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import merger.merge as module
+from harness import image, tables
+from harness.cli import guard
+from harness.errors import ImageError, SettingsError
+from harness.files import write_bytes
+from harness.record import read_steps, record_step
+from harness.store import Store
+from merger.__main__ import app
+from merger.catalogue import make_spec, spec_from_json
+from merger.merge import merge_all
+from merger.spec import MergeSpec
+
+MERGES: dict[str, MergeSpec] = {
+    "stacked": make_spec("stack", {"of": ["gray", "waveform"]}),
+    "merged": make_spec("channels", {"of": ["gray", 0.25, {"encoding": "waveform", "invert": True, "binarise": 100}]}),
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Pictures of five clips in two encodings, the second in another order."""
+    rng = np.random.default_rng(0)
+    rows: list[dict[str, object]] = []
+    for encoding, order in (("gray", range(5)), ("waveform", [3, 1, 4, 0, 2])):
+        for i in order:
+            path = f"{encoding}/c{i % 2}/{i}.wav.png"
+            write_bytes(tmp_path / "images" / path, image.encode_png(rng.integers(0, 256, (4, 6, 3), np.uint8)))
+            clip = {"clip_id": f"{i}.wav", "label": f"c{i % 2}", "fold": str(i), "group": f"g{i}"}
+            rows.append({**clip, "encoding": encoding, "path": path, "spec": f"{encoding}-spec"})
+    tables.write(tables.frame(rows, tables.IMAGES), tmp_path / "images" / "images.csv", tables.IMAGES)
+    record_step(tmp_path / "images", "convert", spec={"encodings": {"gray": {}, "waveform": {}, "linear": {}}})
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def merged_now(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the merges that were computed, in order."""
+    done: list[str] = []
+    real = MergeSpec.merge
+    monkeypatch.setattr(MergeSpec, "merge", lambda self, pictures: done.append(self.how) or real(self, pictures))
+    return done
+
+
+def images_of(root: Path) -> pd.DataFrame:
+    return tables.read(root / "images.csv", tables.IMAGES)
+
+
+def picture(root: Path, encoding: str, clip_id: str) -> np.ndarray:
+    table = images_of(root)
+    row = table[(table["encoding"] == encoding) & (table["clip_id"] == clip_id)].iloc[0]
+    return image.read(root / row["path"])
+
+
+def test_joins_on_clip_id_not_on_position(root: Path, store: Store) -> None:
+    before = images_of(root)
+    merged, failures = merge_all(before, root, MERGES, root, store=store)
+    assert failures.empty
+    assert len(merged) == 10
+    pd.testing.assert_frame_equal(images_of(root), pd.concat([before, merged], ignore_index=True))
+    for i in range(5):
+        gray, wave, stacked = (picture(root, name, f"{i}.wav") for name in ("gray", "waveform", "stacked"))
+        assert np.array_equal(stacked[:4], gray)
+        assert np.array_equal(stacked[4:], wave)
+    row = merged[merged["clip_id"] == "3.wav"].iloc[0]
+    assert (row["path"], row["label"], row["fold"], row["group"]) == ("stacked/c1/3.wav.png", "c1", "3", "g3")
+    recorded = read_steps(root)["merge"]["spec"]["merges"]
+    assert {name: spec_from_json(spec) for name, spec in recorded.items()} == MERGES
+
+
+def test_a_second_run_merges_nothing(root: Path, store: Store, merged_now: list[str]) -> None:
+    merge_all(images_of(root), root, MERGES, root, store=store)
+    assert len(merged_now) == 10
+    stamps = {p: p.stat().st_mtime_ns for p in root.rglob("*.png")}
+    merge_all(images_of(root), root, MERGES, root, store=store)
+    assert len(merged_now) == 10
+    assert stamps == {p: p.stat().st_mtime_ns for p in root.rglob("*.png")}
+    (root / "stacked" / "c0" / "0.wav.png").write_bytes(b"harmed")
+    merge_all(images_of(root), root, MERGES, root, store=store)
+    assert len(merged_now) == 10
+    assert picture(root, "stacked", "0.wav").shape == (8, 6, 3)
+
+
+def test_the_key_has_the_partners_the_spec_and_the_code(
+    root: Path, store: Store, merged_now: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = images_of(root)
+    merge_all(images, root, MERGES, root, store=store)
+    merged_now.clear()
+    write_bytes(root / "gray" / "c0" / "0.wav.png", image.encode_png(np.zeros((4, 6, 3), np.uint8)))
+    merge_all(images, root, MERGES, root, store=store)
+    assert merged_now == ["stack", "channels"]
+    assert picture(root, "stacked", "0.wav")[:4].max() == 0
+    merged_now.clear()
+    merge_all(images, root, {"stacked": make_spec("stack", {"of": ["waveform", "gray"]})}, root, store=store)
+    assert merged_now == ["stack"] * 5
+    merged_now.clear()
+    merge_all(images, root, {"stacked2": make_spec("stack", {"of": ["waveform", "gray"]})}, root, store=store)
+    assert merged_now == []
+    monkeypatch.setattr(module, "code_version", lambda how: "new")
+    merge_all(images, root, {"stacked": MERGES["stacked"]}, root, store=store)
+    assert merged_now == ["stack"] * 5
+
+
+def test_several_processes_change_nothing(root: Path, tmp_path: Path) -> None:
+    images = images_of(root)
+    one, _ = merge_all(images, root, MERGES, tmp_path / "one", store=Store(tmp_path / "s1"))
+    two, _ = merge_all(images, root, MERGES, tmp_path / "two", store=Store(tmp_path / "s2"), jobs=2)
+    pd.testing.assert_frame_equal(one, two)
+    for path in one["path"]:
+        assert (tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes()
+
+
+def test_a_missing_partner_or_another_size_is_named_and_the_rest_goes_on(root: Path, store: Store) -> None:
+    images = images_of(root)
+    short = images[~((images["clip_id"] == "1.wav") & (images["encoding"] == "waveform"))]
+    short = short[short["clip_id"] != "0.wav"]  # has neither: the converter named it already
+    write_bytes(root / "gray" / "c0" / "2.wav.png", image.encode_png(np.zeros((4, 5, 3), np.uint8)))
+    (root / "waveform" / "c1" / "3.wav.png").unlink()
+    merged, failures = merge_all(short, root, {"stacked": MERGES["stacked"]}, root, store=store)
+    assert merged["clip_id"].tolist() == ["4.wav"]
+    reasons = dict(zip(failures["clip_id"], failures["reason"], strict=True))
+    assert set(reasons) == {"1.wav", "2.wav", "3.wav"}
+    assert reasons["1.wav"] == "stacked: the clip has no picture of waveform"
+    assert "gray is 4x5 (height x width), waveform is 4x6" in reasons["2.wav"]
+    assert "3.wav.png: No such file" in reasons["3.wav"]
+    pd.testing.assert_frame_equal(tables.read(root / "failures.csv", tables.FAILURES), failures)
+    with pytest.raises(ImageError, match=r"clip_id='2.wav': stacked: gray is 4x5"):
+        merge_all(short, root, {"stacked": MERGES["stacked"]}, root, store=store, strict=True)
+
+
+def test_nothing_that_can_be_merged_is_an_error(root: Path, store: Store) -> None:
+    for path in root.rglob("waveform/*/*.png"):
+        write_bytes(path, image.encode_png(np.zeros((5, 5, 3), np.uint8)))
+    with pytest.raises(ImageError, match=r"none of 5 pictures could be merged; the first: 0.wav: .*5x5"):
+        merge_all(images_of(root), root, {"stacked": MERGES["stacked"]}, root, store=store)
+    assert "stacked" not in set(images_of(root)["encoding"])
+
+
+def test_names_that_are_taken_and_partners_that_are_not_there(root: Path, store: Store) -> None:
+    images = images_of(root)
+    for name in ("gray", "linear"):
+        with pytest.raises(SettingsError, match=f"name='{name}': an encoding has that name already"):
+            merge_all(images, root, {name: make_spec("stack", {"of": ["waveform", "waveform"]})}, root, store=store)
+    with pytest.raises(SettingsError, match="of 'grey', which no clip has; did you mean 'gray'"):
+        merge_all(images, root, {"m": make_spec("stack", {"of": ["grey", "waveform"]})}, root, store=store)
+
+
+def test_the_command_line(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(*args: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["merger", "--images", str(root / "images.csv"), "--out", str(root), *args])
+        try:
+            return guard(app)
+        except SystemExit as leaving:
+            return int(leaving.code or 0)
+
+    assert call("--name", "stacked", "--how", "stack", "--of", "gray", "--of", "waveform") == 0
+    assert "5 pictures of stacked" in capsys.readouterr().out
+    wave = '{encoding = "waveform", invert = true, binarise = 100}'
+    assert call("--name", "merged", "--how", "channels", "--of", "gray", "--of", "0.25", "--of", wave) == 0
+    merged = picture(root, "merged", "0.wav")
+    assert (merged[..., 1] == 63).all()
+    wide = ("--name", "wide", "--how", "stack", "--of", "gray", "--of", "waveform", "--set", "direction=horizontal")
+    assert call(*wide) == 0
+    assert picture(root, "wide", "0.wav").shape == (4, 12, 3)
+    assert call("--name", "x", "--how", "stak", "--of", "gray", "--of", "waveform") == 1
+    assert "did you mean 'stack'" in capsys.readouterr().err
+    (root / "gray" / "c0" / "2.wav.png").write_bytes(b"no picture")
+    assert call("--name", "stacked", "--how", "stack", "--of", "gray", "--of", "waveform") == 1
+    assert "1 clip could not be merged" in capsys.readouterr().err
+    assert call("--list") == 0
+    assert capsys.readouterr().out.split("\n")[0].startswith("blend")
