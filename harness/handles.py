@@ -109,7 +109,7 @@ def parse(given: str | Mapping[str, Any], *, base: Path = Path()) -> ModuleSpec:
     SettingsError
         An unknown key, builtin or value.
     """
-    table = {"handle": given} if isinstance(given, str) else dict(given)
+    table: dict[str, Any] = {"handle": given} if isinstance(given, str) else dict(given)
     known = ("handle", "image_size", "value_range", "sample_rate")
     for key in table:
         if key not in known:
@@ -119,26 +119,38 @@ def parse(given: str | Mapping[str, Any], *, base: Path = Path()) -> ModuleSpec:
         raise SettingsError("a module needs a handle, e.g. builtin:scattering")
     if handle.startswith("builtin:") and handle not in BUILTINS:
         raise SettingsError(f"module {handle!r} is not known; {did_you_mean(handle, BUILTINS)}")
-    return ModuleSpec(
-        handle,
-        base,
-        _pair(table, "image_size", int),
-        _pair(table, "value_range", float),
-        int(table.get("sample_rate", 0)),
-    )
+    size, values = _pair(table, "image_size", int), _pair(table, "value_range", (int, float))
+    if size and min(size) < 1:
+        raise SettingsError(f"image_size={list(size)}: height and width must be positive")
+    if values and values[0] == values[1]:
+        raise SettingsError(f"value_range={list(values)}: black and white must differ")
+    rate = table.get("sample_rate", 0)
+    if not _is(rate, int) or rate < 0:
+        raise SettingsError(f"sample_rate={rate!r}: expected a rate in Hz, e.g. 16000")
+    if handle.startswith("builtin:") and (size or values or rate):
+        raise SettingsError(f"module {handle!r} is what it is; leave out image_size, value_range and sample_rate")
+    if handle.startswith("keras:") and (values or rate):
+        raise SettingsError(f"module {handle!r} knows its value_range and takes pictures; only image_size can be given")
+    return ModuleSpec(handle, base, size, (float(values[0]), float(values[1])) if values else None, rate)
 
 
-def _pair(table: Mapping[str, Any], key: str, kind: type) -> Any:
+def _pair(table: Mapping[str, Any], key: str, kind: Any) -> Any:
     value = table.get(key)
     if value is None:
         return None
-    if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise SettingsError(f"{key}={value!r}: expected two numbers")
-    return tuple(kind(v) for v in value)
+    if not isinstance(value, (list, tuple)) or len(value) != 2 or not all(_is(v, kind) for v in value):
+        raise SettingsError(f"{key}={value!r}: expected two {'whole ' if kind is int else ''}numbers")
+    return tuple(value)
+
+
+def _is(value: object, kind: Any) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 def known_publisher(handle: str) -> Published | None:
-    """What the handle's name tells, or None."""
+    """What the handle's name tells, or None; of a folder's path its last two parts count, e.g. ``yamnet/1``."""
+    if ModuleSpec(handle).kind == "folder":
+        handle = "/".join(Path(handle).parts[-2:])
     for known in _PUBLISHERS:
         if re.search(known.pattern, handle, re.IGNORECASE):
             return known

@@ -251,8 +251,8 @@ def _load_saved_model(spec: ModuleSpec) -> HubModule:
     tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
     try:
         loaded = tf.saved_model.load(str(folder), tags=tags)
-    except (ValueError, OSError, RuntimeError, KeyError) as error:
-        raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({' '.join(str(error).split())[:200]})") from error
+    except (ValueError, OSError, RuntimeError, KeyError, tf.errors.OpError) as error:
+        raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
     call, shape = _entry(loaded, spec)
     if len(shape) == 4:
         info = _image_info(spec, folder_digest(folder), shape)
@@ -261,9 +261,24 @@ def _load_saved_model(spec: ModuleSpec) -> HubModule:
     else:
         raise ModuleError(f"module {spec.handle!r} takes {shape}; expected pictures (N, H, W, 3) or a waveform")
     function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, len(shape))
+    return HubModule(replace(info, features=_feature_count(function, info)), function, loaded)
+
+
+def _feature_count(function: Callable[[Any], Any], info: ModuleInfo) -> int:
+    """Length of the feature vector, from two black pictures or two seconds of silence."""
+    tf = import_tensorflow()
     probe = (2, info.height, info.width, 3) if info.takes == "image" else (2, info.sample_rate)
-    features = int(function(tf.zeros(probe, tf.float32)).shape[-1])
-    return HubModule(replace(info, features=features), function, loaded)
+    try:
+        shape = function(tf.zeros(probe, tf.float32)).shape
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise ModuleError(f"module {info.handle!r} cannot be fed {info.takes}s {probe} ({_short(error)})") from error
+    if len(shape) != 2 or shape[0] != 2:
+        raise ModuleError(f"module {info.handle!r} gave {tuple(shape)} for 2 {info.takes}s; expected (2, features)")
+    return int(shape[1])
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _entry(loaded: Any, spec: ModuleSpec) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
@@ -271,21 +286,27 @@ def _entry(loaded: Any, spec: ModuleSpec) -> tuple[Callable[[Any], Any], tuple[i
     method = loaded.__call__ if callable(loaded) else None
     for function in getattr(method, "concrete_functions", ()):
         leaves = [s for s in function.structured_input_signature[0] if hasattr(s, "shape")]
-        if leaves:
+        if leaves and leaves[0].shape.rank is not None:
             return loaded, tuple(leaves[0].shape.as_list())
     for name in ("image_feature_vector", "serving_default", "default", *loaded.signatures):
         if name in loaded.signatures:
-            return _signature_entry(loaded.signatures[name])
+            return _signature_entry(loaded.signatures[name], spec)
     raise ModuleError(f"module {spec.handle!r} has nothing that can be called; expected __call__ or a signature")
 
 
-def _signature_entry(signature: Any) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
+def _signature_entry(signature: Any, spec: ModuleSpec) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
     key, tensor = next(iter(signature.structured_input_signature[1].items()))
+    if tensor.shape.rank is None:
+        raise ModuleError(
+            f"module {spec.handle!r} does not say what it takes; expected pictures (N, H, W, 3) or a waveform"
+        )
     return (lambda x: signature(**{key: x})), tuple(tensor.shape.as_list())
 
 
 def _image_info(spec: ModuleSpec, digest: str, shape: tuple[int | None, ...]) -> ModuleInfo:
     known = known_publisher(spec.handle)
+    if spec.sample_rate:
+        raise ModuleError(f"module {spec.handle!r} takes pictures; sample_rate={spec.sample_rate} does not apply")
     if shape[3] not in (None, 3):
         raise ModuleError(f"module {spec.handle!r} takes pictures with {shape[3]} channels; expected 3")
     read = (shape[1], shape[2]) if shape[1] and shape[2] else None
@@ -298,6 +319,8 @@ def _image_info(spec: ModuleSpec, digest: str, shape: tuple[int | None, ...]) ->
 
 def _waveform_info(spec: ModuleSpec, digest: str) -> ModuleInfo:
     known = known_publisher(spec.handle)
+    if spec.image_size or spec.value_range:
+        raise ModuleError(f"module {spec.handle!r} takes a waveform; image_size and value_range do not apply")
     rate = spec.sample_rate or (known.sample_rate if known else 0)
     if rate <= 0:
         raise ModuleError(

@@ -7,7 +7,8 @@ stratified fifth of the training side, by group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -109,11 +110,14 @@ def validation_side(rows: np.ndarray, groups: Sequence[str], labels: Sequence[st
 
     group = _filled(groups)[rows]
     label = np.asarray(labels, dtype=object)[rows]
-    n = min(5, len(set(group)))
+    n = min(5, len(set(group)), _most_common(label))
     if n < 2:
-        raise SplitError("the training side holds a single group; nothing is left to choose hyper-parameters on")
+        raise SplitError(
+            "the training side holds a single group, or a single clip of each class; nothing is left to choose "
+            "hyper-parameters on"
+        )
     folder = StratifiedGroupKFold(n_splits=n, shuffle=True, random_state=seed)
-    return rows[next(_quiet_split(folder, label, group))[1]]
+    return rows[next(side for _, side in _quiet_split(folder, label, group) if len(side))]
 
 
 def assign_folds(groups: Sequence[str], labels: Sequence[str], *, n_folds: int, seed: int = 0) -> list[str]:
@@ -122,7 +126,7 @@ def assign_folds(groups: Sequence[str], labels: Sequence[str], *, n_folds: int, 
     Raises
     ------
     SplitError
-        Fewer groups than folds.
+        Fewer groups than folds, fewer clips in every class, or groups so uneven that a fold stays empty.
     """
     import numpy as np
     from sklearn.model_selection import StratifiedGroupKFold
@@ -130,11 +134,21 @@ def assign_folds(groups: Sequence[str], labels: Sequence[str], *, n_folds: int, 
     group = _filled(groups)
     if n_folds < 2 or len(set(group)) < n_folds:
         raise SplitError(f"folds={n_folds}: expected 2 to {len(set(group))}, the number of groups")
+    most = _most_common(labels)
+    if most < n_folds:
+        raise SplitError(f"folds={n_folds}: expected 2 to {most}, the number of clips of the largest class")
     folder = StratifiedGroupKFold(n_splits=n_folds, shuffle=True, random_state=seed)
     fold = np.empty(len(group), dtype=object)
     for k, (_, test) in enumerate(_quiet_split(folder, np.asarray(labels, dtype=object), group), start=1):
+        if not len(test):
+            raise SplitError(f"folds={n_folds}: fold {k} stays empty, so uneven are the groups; ask for fewer")
         fold[test] = str(k)
     return [str(f) for f in fold]
+
+
+def _most_common(labels: Iterable[str]) -> int:
+    """How many clips the largest class has."""
+    return max(Counter(labels).values(), default=0)
 
 
 def _filled(groups: Sequence[str]) -> np.ndarray:

@@ -66,7 +66,11 @@ def retrain_commands(
             "--summaries_dir", str(folder / "retrain_logs"),
             "--output_graph", str(folder / "output_graph.pb"),
             "--output_labels", str(folder / "output_labels.txt"),
+            "--checkpoint_path", str(folder / "checkpoint"),
             "--saved_model_dir", str(folder / "model"),
+            *([f"--image_size={module.image_size[0]}x{module.image_size[1]}"] if module.image_size else []),
+            *([f"--value_range={module.value_range[0]},{module.value_range[1]}"] if module.value_range else []),
+            *(["--allow_shared_groups"] if allow_shared else []),
             *(["--store", store] if store else []),
         ]  # fmt: skip
     return commands

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import SettingsError, SplitError, did_you_mean
+from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.files import digest_bytes
 from harness.protocol import Split, splits
 from harness.store import Store, key_of
@@ -228,5 +228,8 @@ def _kept(store: Store, key: str) -> Trained | None:
     path = store.path("heads", key, ".npz")
     if chosen is None or not path.is_file():
         return None
-    heads, classes = load_heads(path)
+    try:
+        heads, classes = load_heads(path)
+    except TableError:  # damaged: fitted again
+        return None
     return Trained(heads, classes, chosen["chosen"])

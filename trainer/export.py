@@ -12,14 +12,29 @@ from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
 from harness.handles import ModuleSpec, parse
 from harness.hub import HubModule, import_tensorflow
-from harness.model import ModelCard, write_card
+from harness.model import CARD, ModelCard, write_card
 from harness.record import read_steps
 from harness.store import Store
 from trainer.head import Head, load_heads
 from trainer.pictures import picture_of
 from trainer.running import combination_name
 
-__all__ = ["export_fold", "prediction_function", "write_model"]
+__all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
+
+
+def check_model_folder(folder: str | Path) -> None:
+    """Refuse to put a model in the place of a folder that holds something else.
+
+    Raises
+    ------
+    SettingsError
+        The folder is there, is not empty, and is not a model.
+    """
+    folder = Path(folder)
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
+        raise SettingsError(f"{folder}: holds files that are not a model, and would be replaced; give another folder")
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder}: a file; expected a folder for the model")
 
 
 def write_model(
@@ -46,7 +61,13 @@ def write_model(
         How a sound is drawn, as :class:`harness.model.ModelCard` says.
     training, note : optional
         Where the model comes from, and what its figures mean.
+
+    Raises
+    ------
+    SettingsError
+        The folder holds something else.
     """
+    check_model_folder(folder)
     tf = import_tensorflow()
     card = ModelCard(
         classes=list(classes),

@@ -80,9 +80,10 @@ class FrozenModule:
             tf.compat.v1.placeholder(tf.int64, [None], name=GROUND_TRUTH_INPUT)
             weights = tf.constant(head.weights, tf.float32, name="final_retrain_ops/weights/final_weights")
             biases = tf.constant(head.bias, tf.float32, name="final_retrain_ops/biases/final_biases")
-            product = tf.linalg.matmul(bottleneck, weights, name="final_retrain_ops/Wx_plus_b/MatMul")
-            logits = tf.add(product, biases, name="final_retrain_ops/Wx_plus_b/add")
-            tf.nn.softmax(logits, name=final_tensor_name)
+            with tf.name_scope("final_retrain_ops/Wx_plus_b"):  # in float64, as the SavedModel's head
+                product = tf.linalg.matmul(tf.cast(bottleneck, tf.float64), tf.cast(weights, tf.float64))
+                scores = tf.nn.softmax(product + tf.cast(biases, tf.float64))
+            tf.cast(scores, tf.float32, name=final_tensor_name)
             return graph.as_graph_def()
 
 

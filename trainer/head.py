@@ -6,6 +6,7 @@ Whatever trained it, a head is two arrays in float32; its scores are computed in
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,5 +82,5 @@ def load_heads(path: str | Path) -> tuple[dict[str, Head], list[str]]:
             folds = arrays["folds"].tolist()
             heads = {fold: Head(arrays[f"weights_{k}"], arrays[f"bias_{k}"]) for k, fold in enumerate(folds)}
             return heads, arrays["classes"].tolist()
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TableError(f"{path}: no heads of a cross-validation there ({error})") from error

@@ -18,11 +18,20 @@ from harness.errors import SettingsError, SplitError
 from harness.files import safe_name
 from harness.image import SUFFIXES
 
-__all__ = ["LOGGER", "Picture", "find_pictures", "label_of", "labels_of", "read_groups", "read_list"]
+__all__ = [
+    "LOGGER",
+    "MAX_IMAGES_PER_CLASS",
+    "Picture",
+    "find_pictures",
+    "label_of",
+    "labels_of",
+    "read_groups",
+    "read_list",
+]
 
 LOGGER = logging.getLogger("retrain")
 _FEW = 20
-_MOST = 2**27 - 1  # pictures of a class that the old script could tell apart
+MAX_IMAGES_PER_CLASS = 2**27 - 1  # pictures of a class that the old script could tell apart
 
 
 @dataclass(frozen=True)
@@ -103,8 +112,12 @@ def _pictures_in(image_dir: str, folder: str) -> list[str]:
         LOGGER.warning("No files found")
     elif len(files) < _FEW:
         LOGGER.warning("WARNING: Folder has less than %d images, which may cause issues.", _FEW)
-    elif len(files) > _MOST:
-        LOGGER.warning("WARNING: Folder %s has more than %d images. Some images will never be selected.", folder, _MOST)
+    elif len(files) > MAX_IMAGES_PER_CLASS:
+        LOGGER.warning(
+            "WARNING: Folder %s has more than %d images. Some images will never be selected.",
+            folder,
+            MAX_IMAGES_PER_CLASS,
+        )
     return files
 
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass
 
 from harness.errors import SettingsError, SplitError
 from harness.protocol import check_groups
-from trainer.image_lists import LOGGER, Picture
+from trainer.image_lists import LOGGER, MAX_IMAGES_PER_CLASS, Picture
 
 __all__ = ["CATEGORIES", "ImageLists", "SplitSettings", "hash_percentage", "split"]
 
 CATEGORIES = ("training", "testing", "validation")
-_MOST = 2**27 - 1
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def hash_percentage(name: str) -> float:
     19.305894
     """
     number = int(hashlib.sha1(name.encode("utf-8", "surrogateescape")).hexdigest(), 16)
-    return (number % (_MOST + 1)) * (100.0 / _MOST)
+    return (number % (MAX_IMAGES_PER_CLASS + 1)) * (100.0 / MAX_IMAGES_PER_CLASS)
 
 
 def split(pictures: Sequence[Picture], folders: Sequence[str], settings: SplitSettings) -> ImageLists:
@@ -188,7 +187,7 @@ def _check(
         raise SplitError("no images are left to train on; shorten the lists or lower the percentages")
     groups = [p.group for p in pictures]
     if not any(groups):
-        LOGGER.info("Groups are unknown (no images.csv): near copies of one source may stand in two sets.")
+        LOGGER.info("Groups are unknown (no images.csv tells them): near copies of one source may stand in two sets.")
     if settings.how == "hash" and not settings.allow_shared_groups:
         check_groups(categories, groups)
     for category in CATEGORIES:

@@ -32,6 +32,8 @@ STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 _MEMORY = 8
 _CURVATURE = 0.1  # of the softmax loss, between 0 and 1/2: only how fast it converges depends on it
 _SINGLE_ABOVE = 4_000_000  # elements of a design matrix from which single precision is used
+_TOGETHER = 60_000_000  # elements of the matrices that are worked on together, half a gigabyte
+_PATIENCE = 20  # iterations without a smaller gradient after which a problem is as good as its precision allows
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def fit_many(
     c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
     heads: list[list[Head]] = []
     size = max(len(rows) for rows in train) * min(max(len(rows) for rows in train), features.shape[1])
-    together = max(1, int(60_000_000 // max(size, 1)))  # sides whose matrices fit into half a gigabyte
+    together = max(1, _TOGETHER // max(size, 1))  # sides
     with threadpool_limits(1 if size <= _SINGLE_ABOVE else None, user_api="blas"):
         for start in range(0, len(train), together):
             sides = [_Side.of(features, targets, rows) for rows in train[start : start + together]]
@@ -180,13 +182,18 @@ class _Lbfgs:
         logits = self._logits(x)
         loss, gradient = self._loss(x, logits), self._gradient(x, logits)
         pairs: list[_Pair] = []
+        smallest, since = np.full(self.shape[:2], np.inf), np.zeros(self.shape[:2], int)
         for _ in range(self.settings.max_iter):
-            unsolved = np.abs(gradient).max(axis=(2, 3)) > self.settings.tolerance
+            size = np.abs(gradient).max(axis=(2, 3))
+            since = np.where(size < smallest, 0, since + 1)
+            smallest = np.minimum(smallest, size)
+            unsolved = (size > self.settings.tolerance) & (since < _PATIENCE)
             kept = unsolved.any(axis=0)
             if not kept.all():  # a strength that is solved for every side is put away
                 solution[:, strengths[~kept]] = x[:, ~kept]
                 strengths, unsolved, x, loss = strengths[kept], unsolved[:, kept], x[:, kept], loss[:, kept]
                 logits, gradient = logits[:, :, kept], gradient[:, kept]
+                smallest, since = smallest[:, kept], since[:, kept]
                 pairs = [(s[:, kept], y[:, kept], rho[:, kept]) for s, y, rho in pairs]
                 self._keep(kept)
             if not kept.any():
@@ -215,8 +222,9 @@ class _Lbfgs:
     def _loss(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         top = logits.max(axis=-1, keepdims=True)
         log_sum = np.log(np.exp(logits - top).sum(axis=-1)) + top[..., 0]
-        data = ((log_sum - (logits * self.onehot).sum(axis=-1)) * self.weight).sum(axis=1)
-        return data + 0.5 * (self.shrink * x * x).sum(axis=(2, 3))
+        data = ((log_sum - (logits * self.onehot).sum(axis=-1)) * self.weight).sum(axis=1, dtype=np.float64)
+        total: np.ndarray = data + 0.5 * (self.shrink * x * x).sum(axis=(2, 3), dtype=np.float64)
+        return total
 
     def _gradient(self, x: np.ndarray, logits: np.ndarray) -> np.ndarray:
         f, j, r, k = self.shape
@@ -246,12 +254,13 @@ class _Lbfgs:
         """Halve each problem's step until the loss falls enough (Armijo); problems that cannot move stay."""
         slope = _dot(gradient, step)
         moved_logits = self._logits(step)
+        noise = np.finfo(x.dtype).eps * np.abs(loss)  # a rise that may be rounding alone
         t = np.where(slope < 0, 1.0, 0.0).astype(x.dtype)
         for _ in range(30):
             x_new = x + t[:, :, None, None] * step
             logits_new = logits + t[:, None, :, None] * moved_logits
             loss_new = self._loss(x_new, logits_new)
-            high = (t > 0) & ~(loss_new <= loss + 1e-4 * t * slope)
+            high = (t > 0) & ~(loss_new <= loss + 1e-4 * t * slope + noise)
             if not high.any():
                 return None if not t.any() else (x_new, logits_new, loss_new)
             t = np.where(high, t * 0.5, t)

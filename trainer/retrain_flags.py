@@ -66,12 +66,32 @@ class Flags:
     split: str = _flag("hash", "hash: the same split wherever the folder lies; legacy: the old script's.", _SPLITS)
     allow_shared_groups: bool = _flag(False, "Go on although a list puts one recording into two sets (a leak).")
     store: str = _flag("", "The store for bottlenecks, where --bottleneck_dir is not given; empty: the usual one.")
+    image_size: str = _flag("", "Size of the module's images, HEIGHTxWIDTH in pixels, where the module does not say.")
+    value_range: str = _flag("", "What black and white are to the module, where not 0 and 1: --value_range=-1,1.")
     bottleneck_text: bool = _flag(False, "Also write bottlenecks as text files, named as the old script named them.")
+
+    def module(self) -> dict[str, Any]:
+        """The module with what was given by hand, as :func:`harness.handles.parse` reads it."""
+        return {
+            "handle": self.tfhub_module,
+            "image_size": _pair("image_size", self.image_size, "x", int, "HEIGHTxWIDTH, such as 224x224"),
+            "value_range": _pair("value_range", self.value_range, ",", float, "two numbers, such as -1,1"),
+        }
 
     @property
     def distorts(self) -> bool:
         """Whether training pictures are distorted."""
         return self.flip_left_right or any((self.random_crop, self.random_scale, self.random_brightness))
+
+
+def _pair(name: str, text: str, separator: str, kind: type, expected: str) -> list[Any] | None:
+    if not text:
+        return None
+    try:
+        first, second = (kind(part) for part in text.split(separator))
+    except ValueError as error:
+        raise SettingsError(f"{name}={text!r}: expected {expected}") from error
+    return [first, second]
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -138,7 +158,7 @@ def check_flags(flags: Flags) -> None:
     """
     least = {
         "intermediate_store_frequency": 0, "how_many_training_steps": 0, "eval_step_interval": 1,
-        "random_crop": 0, "random_scale": 0, "random_brightness": 0, "seed": 0,
+        "train_batch_size": 1, "random_crop": 0, "random_scale": 0, "random_brightness": 0, "seed": 0,
     }  # fmt: skip
     for name, lowest in least.items():
         if getattr(flags, name) < lowest:

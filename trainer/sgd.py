@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import SettingsError, SplitError
-from trainer.head import Head
+from trainer.head import Head, softmax
 
-__all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "descend", "fit"]
+__all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "descend", "first_head", "fit"]
 
 _STDDEV = 0.001
 _BLOCK = 64  # steps whose rows are drawn together
@@ -168,7 +168,7 @@ def descend(
                 block = draw((_BLOCK, settings.train_batch_size), rng)
             rows = block[number % _BLOCK]
             batch, wanted = read(rows, number), draw.targets[rows]
-            scores = softmax32(batch @ weights + bias)
+            scores = softmax(batch @ weights + bias)
             error = scores.copy()
             error[np.arange(len(rows)), wanted] -= 1
             error *= rate
@@ -186,14 +186,6 @@ def first_head(n_features: int, n_classes: int, *, seed: int) -> Head:
     while (far := np.abs(values) > 2).any():
         values[far] = rng.standard_normal(int(far.sum()))
     return Head((values * _STDDEV).astype(np.float32), np.zeros(n_classes, np.float32))
-
-
-def softmax32(logits: np.ndarray) -> np.ndarray:
-    """Softmax over the last axis in float32, in place."""
-    logits -= logits.max(axis=1, keepdims=True)
-    np.exp(logits, out=logits)
-    logits /= logits.sum(axis=1, keepdims=True)
-    return logits
 
 
 def cross_entropy(scores: np.ndarray, targets: np.ndarray) -> float:

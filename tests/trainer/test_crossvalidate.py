@@ -1,0 +1,313 @@
+"""The protocol on features: nothing is learnt or chosen on the fold that is tested, and nothing is fitted twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import SettingsError, SplitError
+from harness.store import Store
+from harness.tables import PREDICTIONS, score_columns, write
+from trainer import crossvalidate, lbfgs, sgd
+from trainer.crossvalidate import HeadSettings, Trained, cross_validate, final_head, predictions, training_order
+from trainer.head import Head
+
+LBFGS = HeadSettings()
+SGD = HeadSettings("sgd", sgd=sgd.SgdSettings(steps=60))
+NAMED = {"encoding": "gray", "module": "m", "head": "lbfgs", "seed": "0"}
+
+
+def corpus(*, folds: int = 4, per_fold: int = 30, features: int = 20, noise: float = 3.0) -> tuple:
+    """Features and table of a corpus with three classes that overlap, two clips a group."""
+    rng = np.random.default_rng(3)
+    n = folds * per_fold
+    table = pd.DataFrame(
+        {
+            "clip_id": [f"{i:03}.wav" for i in range(n)],
+            "path": [f"/images/gray/{'abc'[i % 3]}/{i:03}.wav.png" for i in range(n)],
+            "label": ["abc"[i % 3] for i in range(n)],
+            "fold": [str(1 + i // per_fold) for i in range(n)],
+            "group": [f"g{i // 2}" for i in range(n)],
+        }
+    )
+    centres = rng.standard_normal((3, features))
+    values = centres[np.arange(n) % 3] + noise * rng.standard_normal((n, features))
+    ordered = training_order(table)
+    rows = [int(c[:3]) for c in ordered["clip_id"]]
+    return values[rows].astype(np.float32), ordered
+
+
+def validate(features: np.ndarray, table: pd.DataFrame, store: Store, settings: HeadSettings = LBFGS, seed: int = 0):
+    """Cross-validate with the usual settings."""
+    return cross_validate(features, table, settings=settings, seed=seed, store=store)
+
+
+def rows_of(table: pd.DataFrame, *folds: str) -> np.ndarray:
+    """Rows of some folds."""
+    return np.flatnonzero(table["fold"].isin(folds).to_numpy())
+
+
+def assert_same(a: Head, b: Head) -> None:
+    """The same head, bit for bit."""
+    assert a.weights.tobytes() == b.weights.tobytes()
+    assert a.bias.tobytes() == b.bias.tobytes()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store with nothing in it."""
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Grows with every call of an optimiser."""
+    calls: list[str] = []
+    many, one = lbfgs.fit_many, sgd.fit
+    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (calls.append("lbfgs"), many(*a, **k))[1])
+    monkeypatch.setattr(sgd, "fit", lambda *a, **k: (calls.append("sgd"), one(*a, **k))[1])
+    return calls
+
+
+def best_on(rows: np.ndarray, train: np.ndarray, features: np.ndarray, targets: np.ndarray) -> float:
+    """The strength that does best on `rows`, found one at a time."""
+    ranks = []
+    for strength in lbfgs.STRENGTHS:
+        scores = lbfgs.fit(features[train], targets[train], 3, strength=strength).scores(features[rows])
+        loss = -np.log(scores[np.arange(len(rows)), targets[rows]]).mean()
+        ranks.append((-(scores.argmax(axis=1) == targets[rows]).sum(), loss, strength))
+    return min(ranks)[2]
+
+
+def test_the_strength_is_the_best_on_the_next_fold_and_not_on_the_tested_one(store: Store) -> None:
+    features, table = corpus()
+    targets = np.array(["abc".index(label) for label in table["label"]])
+    trained = validate(features, table, store)
+    on_test = {}
+    for fold, following in {"1": "2", "2": "3", "3": "4", "4": "1"}.items():
+        train = rows_of(table, *({"1", "2", "3", "4"} - {fold, following}))
+        assert trained.chosen[fold] == best_on(rows_of(table, following), train, features, targets)
+        on_test[fold] = best_on(rows_of(table, fold), train, features, targets)
+        everything = rows_of(table, *({"1", "2", "3", "4"} - {fold}))
+        refitted = lbfgs.fit(features[everything], targets[everything], 3, strength=trained.chosen[fold])
+        np.testing.assert_allclose(trained.heads[fold].scores(features), refitted.scores(features), atol=1e-4)
+    assert sum(on_test[fold] != chosen for fold, chosen in trained.chosen.items()) >= 2  # else this test shows nothing
+
+
+@pytest.mark.parametrize("settings", [LBFGS, SGD], ids=["lbfgs", "sgd"])
+@pytest.mark.parametrize("folds", [2, 4])
+def test_a_fold_says_nothing_to_its_own_head(settings: HeadSettings, folds: int, store: Store) -> None:
+    features, table = corpus(folds=folds)
+    before = validate(features, table, store, settings)
+    rng = np.random.default_rng(0)
+    for fold in before.heads:
+        rows = rows_of(table, fold)
+        other_features = features.copy()
+        other_features[rows] = 100 * rng.standard_normal((len(rows), features.shape[1])).astype(np.float32)
+        labels = table["label"].to_numpy(copy=True)
+        labels[rows] = rng.permutation(labels[rows])
+        for changed, relabelled in ((other_features, table), (features, table.assign(label=labels))):
+            after = validate(changed, relabelled, store, settings)
+            assert after.chosen.get(fold) == before.chosen.get(fold)
+            np.testing.assert_allclose(
+                after.heads[fold].scores(features), before.heads[fold].scores(features), atol=1e-6
+            )
+
+
+def test_the_validation_fold_does_say_something(store: Store) -> None:
+    features, table = corpus(noise=0.5)
+    assert min(validate(features, table, store).chosen.values()) > 0.01
+    labels = table["label"].to_numpy(copy=True)
+    rows = rows_of(table, "2")
+    labels[rows] = np.roll(labels[rows], 10)  # all wrong: the less that is said, the better
+    trained = validate(features, table.assign(label=labels), store)
+    assert trained.chosen["1"] == min(lbfgs.STRENGTHS)
+    assert trained.chosen["2"] > 0.01
+
+
+def test_head_sgd_trains_without_the_validation_fold_as_retrain_does(store: Store) -> None:
+    features, table = corpus()
+    trained = validate(features, table, store, SGD, seed=7)
+    assert trained.chosen == {}
+    rows = rows_of(table, "1", "4")  # 2 is tested, 3 validates
+    targets = np.array(["abc".index(label) for label in table["label"]])
+    assert_same(trained.heads["2"], sgd.fit(features[rows], targets[rows], 3, settings=SGD.sgd, seed=7))
+
+
+def test_seeds(store: Store, fits: list[str]) -> None:
+    features, table = corpus()
+    first, other = (validate(features, table, store, SGD, seed) for seed in (0, 1))
+    assert not np.array_equal(first.heads["1"].weights, other.heads["1"].weights)
+    fits.clear()
+    validate(features, table, store, seed=0)
+    n = len(fits)
+    validate(features, table, store, seed=1)  # nothing is random in it with three folds and more
+    assert len(fits) == n
+
+
+def test_two_folds_choose_on_a_seeded_fifth_of_the_training_side(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features, table = corpus(folds=2)
+    sides: list[list[np.ndarray]] = []
+    real = lbfgs.fit_many
+    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (sides.append(k["train"]), real(*a, **k))[1])
+    first, again, other = (validate(features, table, Store(store.root / s), seed=int(s)) for s in ("00", "0", "1"))
+    assert_same(first.heads["1"], again.heads["1"])
+    chosen_on = [set(rows_of(table, "2")) - set(s[0]) for s in (sides[0], sides[2], sides[4])]
+    assert chosen_on[0] == chosen_on[1] != chosen_on[2]
+    assert len(chosen_on[0]) == pytest.approx(30 / 5, abs=2)
+    for held in (chosen_on[0], chosen_on[2]):  # whole groups
+        groups = table["group"].to_numpy()
+        assert not set(groups[list(held)]) & set(groups[list(set(rows_of(table, "2")) - held)])
+    assert sorted(sides[1][0]) == list(rows_of(table, "2"))  # refitted on all of it
+    assert other.heads.keys() == {"1", "2"}
+
+
+def test_a_class_that_only_one_fold_has(store: Store) -> None:
+    features, table = corpus()
+    table.loc[rows_of(table, "3")[:4], "label"] = "d"
+    trained = validate(features, table, store)
+    assert trained.classes == ["a", "b", "c", "d"]
+    scored = predictions(features, table, trained, named=NAMED)
+    assert (scored.loc[scored["fold"] == "3", "p:d"] < 0.01).all()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        ({"group": "g7"}, "group 'g7' stands in fold '.' and in fold '.'.*allow_shared_groups"),
+        ({"label": ""}, r"clip '\d+\.wav' has no label"),
+        ({"fold": ""}, "1 clips have no fold"),
+    ],
+)
+def test_a_table_that_cannot_be_trusted_is_refused(spoil: dict[str, str], says: str, store: Store) -> None:
+    features, table = corpus()
+    ((column, value),) = spoil.items()
+    table.loc[rows_of(table, "4")[0], column] = value
+    with pytest.raises(SplitError, match=says):
+        validate(features, table, store)
+    if column == "group":
+        assert validate(features, table, store, replace(LBFGS, allow_shared_groups=True)).heads
+
+
+def test_one_class_or_one_fold_is_refused(store: Store) -> None:
+    features, table = corpus()
+    with pytest.raises(SplitError, match="at least 2 classes, found 1: a"):
+        validate(features, table.assign(label="a"), store)
+    with pytest.raises(SplitError, match="at least 2 folds, found 1"):
+        validate(features, table.assign(fold="1"), store)
+
+
+def test_settings_that_cannot_be() -> None:
+    with pytest.raises(SettingsError, match="head='lbgfs' is not known; did you mean 'lbfgs'"):
+        HeadSettings("lbgfs")
+    with pytest.raises(SettingsError, match=r"strengths=\(\): expected numbers above 0"):
+        HeadSettings(strengths=())
+    with pytest.raises(SettingsError, match="strengths=.*expected numbers above 0"):
+        HeadSettings(strengths=(1.0, 0.0))
+
+
+@pytest.mark.parametrize("settings", [LBFGS, SGD], ids=["lbfgs", "sgd"])
+def test_heads_are_fitted_once_and_any_change_is_a_miss(
+    settings: HeadSettings, store: Store, fits: list[str]
+) -> None:
+    features, table = corpus()
+    first = validate(features, table, store, settings)
+    fits.clear()
+    again = validate(features.copy(), table.copy(), store, settings)
+    assert fits == []
+    assert (again.classes, again.chosen) == (first.classes, first.chosen)
+    for fold, head in first.heads.items():
+        assert_same(again.heads[fold], head)
+
+    bit = features.copy()
+    bit[5, 3] = np.nextafter(bit[5, 3], np.float32(9))
+    labels, folds, groups = (table[c].to_numpy(copy=True) for c in ("label", "fold", "group"))
+    labels[0], folds[0] = "c", "2"
+    folds[table["group"] == groups[0]] = "2"
+    other = HeadSettings(strengths=(0.1, 1.0)) if settings is LBFGS else replace(SGD, sgd=sgd.SgdSettings(steps=61))
+    for changed, relabelled, told in (
+        (bit, table, settings),
+        (features, table.assign(label=labels), settings),
+        (features, table.assign(fold=folds), settings),
+        (features, table, other),
+    ):
+        fits.clear()
+        validate(changed, relabelled, store, told)
+        assert fits
+
+
+def test_a_damaged_entry_of_the_store_is_fitted_again(store: Store, fits: list[str]) -> None:
+    features, table = corpus()
+    first = validate(features, table, store)
+    (entry,) = (store.root / "heads").rglob("*.npz")
+    whole = entry.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
+        entry.write_bytes(damaged)
+        fits.clear()
+        assert_same(validate(features, table, store).heads["1"], first.heads["1"])
+        assert fits
+        assert entry.read_bytes() == whole
+
+
+def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
+    features, table = corpus()
+    by_clip = dict(zip(table["clip_id"], features, strict=True))
+    for settings in (LBFGS, SGD):
+        expected = validate(features, table, Store(tmp_path / "a"), settings)
+        shuffled = training_order(table.sample(frac=1, random_state=5))
+        values = np.stack([by_clip[c] for c in shuffled["clip_id"]])
+        got = validate(values, shuffled, Store(tmp_path / "b"), settings)
+        for fold, head in expected.heads.items():
+            assert_same(got.heads[fold], head)
+
+
+def test_training_order_is_by_class_then_by_the_name_of_the_picture() -> None:
+    table = pd.DataFrame(
+        {
+            "clip_id": ["z", "y", "x", "w"],
+            "path": ["/q/b/2.png", "/z/a/9.png", "/a/b/10.png", "/a/a/10.png"],
+            "label": ["b", "a", "b", "a"],
+        }
+    )
+    assert training_order(table)["clip_id"].tolist() == ["w", "y", "x", "z"]
+
+
+def test_predictions_come_from_the_head_that_did_not_see_the_fold(store: Store, tmp_path: Path) -> None:
+    features, table = corpus()
+    trained = validate(features, table, store)
+    scored = predictions(features, table, trained, named=NAMED)
+    write(scored, tmp_path / "predictions.csv", PREDICTIONS)
+    columns = score_columns(scored)
+    assert columns == ["p:a", "p:b", "p:c"]
+    for fold, head in trained.heads.items():
+        rows = rows_of(table, fold)
+        np.testing.assert_allclose(scored.loc[rows, columns], head.scores(features[rows]), atol=1e-9)
+    assert scored["clip_id"].tolist() == table["clip_id"].tolist()
+    assert (scored["predicted"] == scored[columns].idxmax(axis=1).str[2:]).all()
+    assert 0.4 < (scored["predicted"] == scored["label"]).mean() < 1
+
+
+def test_the_final_head_takes_the_strength_that_most_folds_chose() -> None:
+    features, table = corpus()
+    targets = np.array(["abc".index(label) for label in table["label"]])
+    for votes, winner in (((0.1, 1.0, 0.1, 0.01), 0.1), ((0.1, 0.01, 0.1, 0.01), 0.01)):
+        trained = Trained({}, ["a", "b", "c"], dict(zip("1234", votes, strict=True)))
+        head = final_head(features, table, trained, settings=LBFGS, seed=0)
+        assert_same(head, lbfgs.fit(features, targets, 3, strength=winner))
+    head = final_head(features, table, Trained({}, ["a", "b", "c"]), settings=SGD, seed=4)
+    assert_same(head, sgd.fit(features, targets, 3, settings=SGD.sgd, seed=4))
+
+
+def test_the_version_is_part_of_the_key(store: Store, fits: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    features, table = corpus()
+    validate(features, table, store)
+    monkeypatch.setattr(crossvalidate, "_VERSION", crossvalidate._VERSION + 1)
+    fits.clear()
+    validate(features, table, store)
+    assert fits
