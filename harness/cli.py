@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command_app", "guard", "main", "say", "warn"]
 
+_INTERRUPTED = 130
+
 
 def command_app(*, name: str, help: str) -> typer.Typer:
     """Make a Typer application that answers in plain words.
@@ -42,7 +44,28 @@ def command_app(*, name: str, help: str) -> typer.Typer:
 
 def main(app: Callable[[], Any]) -> NoReturn:
     """Run a command line and leave with its exit code."""
-    sys.exit(guard(app))
+    sys.exit(guard(lambda: _one_line(app)))
+
+
+def _one_line(app: Callable[..., Any]) -> Any:
+    """Run a Typer application; what it says of a misspelt word becomes one line as well."""
+    import typer
+
+    if not isinstance(app, typer.Typer):
+        return app()
+    try:
+        code = app(standalone_mode=False)
+        return _interrupted() if code == _INTERRUPTED else code
+    except typer.Abort:
+        return _interrupted()
+    except Exception as error:  # click's, whichever copy of click this typer stands on
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            error.show()  # type: ignore[attr-defined]
+        else:
+            print(f"error: {' '.join(error.format_message().split())}", file=sys.stderr)
+        return error.exit_code  # type: ignore[attr-defined]
 
 
 def guard(command: Callable[[], Any]) -> int:
@@ -50,12 +73,12 @@ def guard(command: Callable[[], Any]) -> int:
     try:
         return int(command() or 0)
     except SoundfoldError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {' '.join(str(error).splitlines())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return _interrupted()
-    except SystemExit as leaving:  # typer leaves this way, with 130 where it was interrupted
-        if leaving.code == 130:
+    except SystemExit as leaving:
+        if leaving.code == _INTERRUPTED:
             return _interrupted()
         raise
     except BrokenPipeError:
@@ -65,7 +88,7 @@ def guard(command: Callable[[], Any]) -> int:
 
 def _interrupted() -> int:
     print("interrupted: run the same command again to go on where it stopped", file=sys.stderr)
-    return 130
+    return _INTERRUPTED
 
 
 def say(text: str) -> None:
