@@ -1,6 +1,7 @@
 """Sound -> pictures: one module per encoding, all drawn in one pass.
 
 - `catalogue`: which encodings there are; specs by name, from JSON, from a study
+- `clips`: clips with the digests of their sounds
 - `colour`: colour maps as lookup tables
 - `convert`: many clips, many encodings, several processes, nothing drawn twice
 - `drawing`: one picture of one sound
@@ -17,6 +18,7 @@
 
 __all__ = [
     "catalogue",
+    "clips",
     "colour",
     "convert",
     "drawing",

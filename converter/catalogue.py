@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from converter.presets import PRESETS
 from converter.settings import Spec
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_bytes
@@ -27,6 +28,7 @@ __all__ = [
     "encode",
     "encoding_names",
     "make_spec",
+    "preset_specs",
     "spec_class",
     "spec_from_json",
     "specs_from_study",
@@ -138,7 +140,7 @@ def specs_from_study(table: Mapping[str, Any]) -> dict[str, Spec]:
             hint = did_you_mean(key, known | {"encodings", "preset"})
             raise SettingsError(f"[convert] {key}: no such setting; {hint}")
     preset = table.get("preset", "")
-    listed = table.get("encodings", list(_preset(preset)) if preset else list(DEFAULT))
+    listed = table.get("encodings", list(preset_specs(preset)) if preset else list(DEFAULT))
     if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
         raise SettingsError(f"[convert] encodings={listed!r}: must be a list of names")
     return {name: _study_spec(name, own, common, preset) for name in dict.fromkeys([*listed, *own])}
@@ -154,6 +156,19 @@ def code_version(name: str) -> str:
     return digest_bytes(b"\0".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files))
 
 
+def preset_specs(name: str) -> dict[str, Spec]:
+    """The specs of a preset, by the name that its pictures go under.
+
+    Raises
+    ------
+    SettingsError
+        No such preset.
+    """
+    if name not in PRESETS:
+        raise SettingsError(f"preset={name!r}: no such preset; {did_you_mean(str(name), PRESETS)}")
+    return {under: make_spec(encoding, settings) for under, (encoding, settings) in PRESETS[name].items()}
+
+
 def _study_spec(name: str, own: Mapping[str, dict[str, Any]], common: Mapping[str, Any], preset: str) -> Spec:
     if not _NAME.fullmatch(name):
         raise SettingsError(f"[convert] {name!r}: an encoding's name has letters, digits, '_', '-' and '.' only")
@@ -162,7 +177,7 @@ def _study_spec(name: str, own: Mapping[str, dict[str, Any]], common: Mapping[st
     own_preset = settings.pop("preset", "")
     base = settings.pop("encoding", name)
     if own_preset or preset:
-        specs = _preset(own_preset or preset)
+        specs = preset_specs(own_preset or preset)
         if base not in specs:
             raise SettingsError(f"{where}preset {own_preset or preset!r} has no {base!r}; {did_you_mean(base, specs)}")
         start = specs[base].to_json()
@@ -175,12 +190,6 @@ def _study_spec(name: str, own: Mapping[str, dict[str, Any]], common: Mapping[st
     has = {f.name for f in fields(spec_class(base))}
     shared = {} if own_preset else {k: v for k, v in common.items() if k in has}
     return make_spec(base, start | shared | settings, where=where)
-
-
-def _preset(name: str) -> dict[str, Spec]:
-    from converter.presets import preset_specs
-
-    return preset_specs(name)
 
 
 def _module(name: str) -> Any:

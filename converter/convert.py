@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.catalogue import code_version, encode
+from converter.clips import Clip, read_clips
 from converter.references import with_references
 from converter.settings import Spec
 from converter.sound import Sound, as_sound, sound_key
@@ -28,24 +28,9 @@ from harness.tables import CLIPS, FAILURES, IMAGES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["STEP", "Clip", "convert", "picture_key"]
+__all__ = ["STEP", "convert", "picture_key"]
 
 STEP = "convert"
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One row of ``clips.csv``, and the digest of its sound (empty where that could not be read)."""
-
-    clip_id: str
-    path: str
-    label: str
-    fold: str
-    group: str
-    start_s: float
-    end_s: float
-    digest: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +96,7 @@ def convert(
     """
     started, out = time.monotonic(), Path(out)
     _check_names(encodings, out)
-    todo = _read_digests(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
+    todo = read_clips(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
     specs = with_references(encodings, [clip for clip in todo if clip.digest], store=store, jobs=jobs)
     plan = {clip.clip_id: _pictures_of(clip, specs, out) for clip in todo if clip.digest}
     pictures.check_paths(tables.frame(_rows(todo, plan, {}, out), IMAGES))
@@ -134,23 +119,6 @@ def _check_names(encodings: Mapping[str, Spec], out: Path) -> None:
     for name in encodings:
         if name in merges:
             raise SettingsError(f"encoding={name!r}: {out} has a merge of that name; give it another, or another --out")
-
-
-def _read_digests(clips: pd.DataFrame, *, jobs: int, strict: bool) -> list[Clip]:
-    """The clips with their digests; reading and hashing leave Python's lock alone, so threads do."""
-
-    def read(row: dict[str, Any]) -> Clip:
-        try:
-            return Clip(**row, digest=audio.digest(row["path"], start_s=row["start_s"], end_s=row["end_s"]))
-        except AudioError as error:
-            return Clip(**row, reason=str(error))
-
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        found = list(pool.map(read, clips.to_dict("records")))
-    for clip in found:
-        if clip.reason and strict:
-            raise AudioError(clip.reason)
-    return found
 
 
 def _pictures_of(clip: Clip, specs: Mapping[str, Spec], out: Path) -> tuple[Picture, ...]:

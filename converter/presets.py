@@ -12,11 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from converter.catalogue import make_spec
-from converter.settings import Spec
-from harness.errors import SettingsError, did_you_mean
-
-__all__ = ["PRESETS", "preset_specs"]
+__all__ = ["PRESETS"]
 
 _LARGE = {"size": (400, 1200)}
 _SEED_MEL = {**_LARGE, "axis": "symlog", "db": "amplitude"}
@@ -31,16 +27,3 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
     }
 }
 """By preset, then by the name that its pictures go under: the encoding, and its settings."""
-
-
-def preset_specs(name: str) -> dict[str, Spec]:
-    """The specs of a preset, by the name that its pictures go under.
-
-    Raises
-    ------
-    SettingsError
-        No such preset.
-    """
-    if name not in PRESETS:
-        raise SettingsError(f"preset={name!r}: no such preset; {did_you_mean(str(name), PRESETS)}")
-    return {under: make_spec(encoding, settings) for under, (encoding, settings) in PRESETS[name].items()}

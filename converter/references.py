@@ -20,7 +20,7 @@ from harness.parallel import in_parallel
 from harness.store import Store, key_of
 
 if TYPE_CHECKING:
-    from converter.convert import Clip
+    from converter.clips import Clip
 
 __all__ = ["with_references"]
 

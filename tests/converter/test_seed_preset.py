@@ -10,7 +10,7 @@ from PIL import Image
 
 from converter.catalogue import make_spec
 from converter.drawing import draw
-from converter.presets import preset_specs
+from converter.catalogue import preset_specs
 from converter.settings import Spec
 from harness import image
 from harness.errors import SettingsError
