@@ -19,8 +19,8 @@ __all__ = ["SCHEMA_VERSION", "command_line", "read_steps", "record_step", "versi
 
 SCHEMA_VERSION = 1
 _MATTER = (
-    "soundfold", "numpy", "scipy", "soundfile", "soxr", "av", "pillow", "librosa",
-    "scikit-learn", "tensorflow", "keras", "tensorflow-hub", "kagglehub",
+    "soundfold", "numpy", "scipy", "soundfile", "soxr", "av", "pillow", "matplotlib", "pandas",
+    "scikit-learn", "baycomp", "tensorflow", "keras", "tensorflow-hub", "kagglehub",
 )  # fmt: skip
 
 
@@ -81,8 +81,24 @@ def read_steps(folder: str | Path) -> dict[str, Any]:
 
 
 def command_line(argv: Iterable[str] | None = None) -> str:
-    """The command that runs now, quoted for a shell."""
-    return shlex.join(sys.argv if argv is None else argv)
+    """The command that runs now, quoted for a shell, as a person would type it.
+
+    Examples
+    --------
+    >>> command_line(["/somewhere/converter/__main__.py", "--out", "my images"])
+    "python -m converter --out 'my images'"
+    """
+    program, *options = sys.argv if argv is None else argv
+    path = Path(program)
+    if program.startswith("soundfold "):  # what the dispatcher calls itself; it puts words before those typed
+        start, name = program.split(), program.split()[1]
+        if argv is None and name in sys.orig_argv:
+            return shlex.join(["soundfold", *sys.orig_argv[sys.orig_argv.index(name) :]])
+    elif path.name == "__main__.py":
+        start = ["python", "-m", path.parent.name]
+    else:
+        start = ["python", program] if path.suffix == ".py" else [program]
+    return shlex.join([*start, *options])
 
 
 def versions() -> dict[str, str]:
