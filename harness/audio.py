@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import AudioError
-from harness.files import digest_bytes
+from harness.files import digest_file, digest_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,12 +65,13 @@ def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan
         raise AudioError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise AudioError(f"{path}: the file is empty (0 bytes)")
+    if start_s < 0 or end_s < 0:
+        raise AudioError(f"{path}: start_s={start_s:g}, end_s={end_s:g}: must not be negative")
     y, sr = _read_any(path, start_s, end_s)
     if y.ndim == 2:
         y = y.mean(axis=1, dtype=np.float32) if y.shape[1] > 1 else y[:, 0]
     if y.size == 0:
-        part = "" if math.isnan(start_s) and math.isnan(end_s) else f" between {start_s:g} s and {end_s:g} s"
-        raise AudioError(f"{path}: holds no samples{part}")
+        raise AudioError(f"{path}: holds no samples{_part_text(start_s, end_s)}")
     if not np.isfinite(y).all():
         raise AudioError(f"{path}: holds samples that are NaN or infinite; write the file again as PCM")
     return np.ascontiguousarray(y, dtype=np.float32), sr
@@ -108,11 +109,12 @@ def digest(path: str | Path, *, start_s: float = math.nan, end_s: float = math.n
     """sha256 over a file's bytes and the part of it that is meant, 64 hex digits."""
     path = Path(path)
     try:
-        data = path.read_bytes()
+        whole = digest_file(path)
     except OSError as error:
         raise AudioError(f"{path}: {error.strerror or error}") from error
-    part = "" if math.isnan(start_s) and math.isnan(end_s) else f"@{start_s!r}:{end_s!r}"
-    return digest_bytes(data + part.encode())
+    if math.isnan(start_s) and math.isnan(end_s):
+        return whole
+    return digest_json([whole, *(None if math.isnan(s) else float(s) for s in (start_s, end_s))])
 
 
 def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
@@ -125,6 +127,11 @@ def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
         soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
 
 
+def _part_text(start_s: float, end_s: float) -> str:
+    start = "" if math.isnan(start_s) else f" from {start_s:g} s"
+    return start + ("" if math.isnan(end_s) else f" up to {end_s:g} s")
+
+
 def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
     import soundfile
 
@@ -133,6 +140,8 @@ def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int
             sr = int(file.samplerate)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
+            if file.format == "MP3":  # seeking lands beside the frame that was meant
+                return file.read(stop, dtype="float32")[start:], sr
             if start:
                 file.seek(start)
             return file.read(max(stop - start, 0), dtype="float32"), sr
@@ -154,9 +163,9 @@ def _read_av(path: Path, reason: str) -> tuple[np.ndarray, int]:
                 raise AudioError(f"{path}: has no sound in it")
             stream = container.streams.audio[0]
             sr = int(stream.codec_context.sample_rate)
-            to_mono = av.AudioResampler(format="fltp", layout="mono", rate=sr)
-            blocks = [b.to_ndarray()[0] for frame in container.decode(stream) for b in to_mono.resample(frame)]
-            blocks += [b.to_ndarray()[0] for b in to_mono.resample(None)]
+            to_float = av.AudioResampler(format="fltp", rate=sr)  # every channel: FFmpeg's own mono is 3 dB louder
+            blocks = [b.to_ndarray() for frame in container.decode(stream) for b in to_float.resample(frame)]
+            blocks += [b.to_ndarray() for b in to_float.resample(None)]
     except (av.FFmpegError, ValueError, OSError) as error:
         raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short or misnamed?") from error
-    return (np.concatenate(blocks) if blocks else np.zeros(0, np.float32)), sr
+    return (np.concatenate(blocks, axis=1).T if blocks else np.zeros(0, np.float32)), sr

@@ -251,7 +251,7 @@ def _load_saved_model(spec: ModuleSpec) -> HubModule:
     tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
     try:
         loaded = tf.saved_model.load(str(folder), tags=tags)
-    except (ValueError, OSError, RuntimeError, KeyError, tf.errors.OpError) as error:
+    except (ValueError, OSError, RuntimeError, LookupError, tf.errors.OpError) as error:
         raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
     call, shape = _entry(loaded, spec)
     if len(shape) == 4:

@@ -79,7 +79,10 @@ def read_card(folder: str | Path) -> ModelCard:
         raise ModuleError(f"{folder}: not a model folder, no {CARD} in it") from None
     except ValueError as error:
         raise ModuleError(f"{path}: not readable ({error})") from error
-    schema = values.pop("schema", None)
+    schema = values.pop("schema", None) if isinstance(values, dict) else None
     if schema != _SCHEMA:
         raise ModuleError(f"{path}: schema {schema!r}, expected {_SCHEMA}; written by another version")
-    return ModelCard(**values)
+    try:
+        return ModelCard(**values)
+    except TypeError as error:
+        raise ModuleError(f"{path}: not a card of this version ({error})") from error

@@ -96,7 +96,7 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     path = Path(path)
     in_file = read_toml(path)
     study = _checked(apply_settings(in_file, list(settings)), path)
-    told = {setting.partition("=")[0].strip() for setting in settings}
+    told = {setting.partition("=")[0].replace(" ", "") for setting in settings}
     home, here = path.resolve().parent, Path.cwd()
     if study.corpus.root:
         base = here if told & {"corpus", "corpus.root"} else home
@@ -123,5 +123,5 @@ def _first_line(error: ValidationError) -> str:
         known = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else sections
         place = f"[{where[0]}]" if len(where) > 1 else "section"
         return f"{place} {where[-1]!r} is not known; {did_you_mean(where[-1], known)}"
-    name = ".".join(part for part in where if not part.startswith(("str", "dict[")))
+    name = ".".join(part for part in where if part != "str" and not part.startswith("dict["))
     return f"{name}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"

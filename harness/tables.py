@@ -103,7 +103,7 @@ def frame(rows: Iterable[dict[str, object]], schema: Schema) -> pd.DataFrame:
     """Make a checked table from rows; columns that a row leaves out are empty."""
     import pandas as pd
 
-    table = pd.DataFrame(list(rows))
+    table = pd.DataFrame(list(rows), dtype=object)  # else a 3 beside a gap becomes 3.0
     for column in schema.columns:
         if column not in table:
             table[column] = pd.NA
@@ -126,8 +126,10 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise TableError(f"{path}: not a readable CSV ({error})") from error
+        raise TableError(f"{path}: not a readable CSV ({str(error).strip()})") from error
     try:
+        if not isinstance(table.index, pd.RangeIndex):  # pandas takes the cells in front as names of the rows
+            raise TableError(f"the rows have more cells than the header, which names {len(table.columns)} columns")
         return check(_typed(table, schema), schema)
     except TableError as error:
         raise TableError(f"{path}: {error}") from None
@@ -148,6 +150,7 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     TableError
         Naming the column, and the first offending row.
     """
+    table = table.reset_index(drop=True)
     missing = [c for c in schema.columns if c not in table.columns]
     if missing:
         raise TableError(f"column {missing[0]!r} is missing; {schema.name} has {_listed(schema)}")
@@ -162,7 +165,7 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             named = ", ".join(f"{c}={row[c]!r}" for c in schema.key)
             raise TableError(f"two rows have {named}; each may stand once")
     scores = score_columns(table) if schema.scores else []
-    return table[[*schema.columns, *scores]].reset_index(drop=True)
+    return table[[*schema.columns, *scores]]
 
 
 def replace_rows(old: pd.DataFrame, new: pd.DataFrame, *, by: str) -> pd.DataFrame:
@@ -214,7 +217,7 @@ def picture_name(clip_id: str) -> str:
 def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     import pandas as pd
 
-    table = table.copy()
+    table = table.reset_index(drop=True)
     for column in schema.text:
         if column in table:
             table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)

@@ -23,7 +23,7 @@ from harness.files import digest_file
 from harness.handles import ModuleSpec
 from harness.record import record_step
 from harness.store import Store
-from harness.tables import FAILURES, PREDICTIONS, frame, write
+from harness.tables import FAILURES, PREDICTIONS, frame, read, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
 from trainer.crossvalidate import HeadSettings, Trained, cross_validate, predictions, training_order
 from trainer.head import save_heads
@@ -31,9 +31,19 @@ from trainer.head import save_heads
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["SOUND", "Combination", "Outcome", "combination_name", "combinations", "features_of", "train_all"]
+__all__ = [
+    "SOUND",
+    "Combination",
+    "Outcome",
+    "combination_name",
+    "combinations",
+    "features_of",
+    "list_failures",
+    "train_all",
+]
 
 SOUND = "sound"  # the encoding of a module that takes the sound itself
+_STEP = "train: "  # what the steps of a training's failures start with
 
 
 @dataclass(frozen=True)
@@ -100,14 +110,16 @@ def combinations(
     Raises
     ------
     SettingsError
-        A module stands twice.
+        An encoding, a module or a seed stands twice.
     ModuleError
         A module cannot be had: found out here, before any work is done.
     """
     handles = [m.handle for m in modules]
-    for handle in handles:
-        if handles.count(handle) > 1:
-            raise SettingsError(f"module {handle!r} stands twice; each may stand once")
+    told: dict[str, Sequence[object]] = {"encoding": encodings, "module": handles, "seed": seeds}
+    for what, given in told.items():
+        for name in given:
+            if list(given).count(name) > 1:
+                raise SettingsError(f"{what} {name!r} stands twice; each may stand once")
     found = []
     for module in modules:
         takes = hub.describe(module, store=store).takes
@@ -174,8 +186,21 @@ def train_all(
     outcome.predictions = pd.concat(parts, ignore_index=True)
     outcome.failures = frame(failed, FAILURES)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
-    _record(out, outcome, settings, store, inputs, started)
+    _record(out, outcome, settings, store, inputs, started, pictures=_specs(tables, todo))
     return outcome
+
+
+def list_failures(out: str | Path, failures: pd.DataFrame) -> None:
+    """Put the failures of a training into ``OUT/failures.csv`` in place of the last one's; other steps' rows stay."""
+    import pandas as pd
+
+    path = Path(out) / FAILURES.name
+    old = read(path, FAILURES) if path.is_file() else failures.iloc[:0]
+    parts = [part for part in (old[~old["step"].str.startswith(_STEP)], failures) if len(part)]
+    if parts:
+        write(pd.concat(parts, ignore_index=True), path, FAILURES)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _heads_path(out: Path, named: Mapping[str, str]) -> Path:
@@ -183,11 +208,24 @@ def _heads_path(out: Path, named: Mapping[str, str]) -> Path:
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:
-    return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"train: {what}", "reason": reason}
+    return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"{_STEP}{what}", "reason": reason}
+
+
+def _specs(tables: Mapping[str, pd.DataFrame], todo: Sequence[Combination]) -> dict[str, list[str]]:
+    """How the pictures of each encoding were drawn, as ``images.csv`` says it."""
+    named = [name for name in dict.fromkeys(c.encoding for c in todo) if "spec" in tables[name]]
+    return {name: sorted(set(tables[name]["spec"])) for name in named}
 
 
 def _record(
-    out: Path, outcome: Outcome, settings: HeadSettings, store: Store, inputs: Mapping[str, str] | None, started: float
+    out: Path,
+    outcome: Outcome,
+    settings: HeadSettings,
+    store: Store,
+    inputs: Mapping[str, str] | None,
+    started: float,
+    *,
+    pictures: Mapping[str, list[str]],
 ) -> None:
     modules = {
         c.module.handle: {
@@ -207,6 +245,7 @@ def _record(
             "seeds": seeds,
             "allow_shared_groups": settings.allow_shared_groups,
             "modules": modules,
+            "pictures": dict(pictures),
             "chosen": chosen,
         },
         inputs={**(inputs or {}), PREDICTIONS.name: digest_file(out / PREDICTIONS.name)},

@@ -1,0 +1,60 @@
+"""A model's card comes back as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from harness.errors import ModuleError
+from harness.files import read_json, write_json
+from harness.model import CARD, LABELS, ModelCard, read_card, write_card
+
+CARD_OF_ALL = ModelCard(
+    classes=["dog bark", "siren", "café"],
+    takes="image",
+    module={"handle": "builtin:scattering", "digest": "ab", "height": 224, "width": 224, "value_range": [0.0, 1.0]},
+    picture={"encoding": "gray", "spec": {"n_mels": 128}},
+    training={"fold": "3", "seed": 0},
+    note="chosen among 8",
+)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    write_card(tmp_path / "model", CARD_OF_ALL)
+    assert read_card(tmp_path / "model") == CARD_OF_ALL
+    assert (tmp_path / "model" / LABELS).read_text(encoding="utf-8") == "dog bark\nsiren\ncafé\n"
+    assert CARD_OF_ALL.versions["python"]
+
+
+def test_no_card(tmp_path: Path) -> None:
+    with pytest.raises(ModuleError, match=r"not a model folder, no model\.json in it"):
+        read_card(tmp_path)
+
+
+def test_another_schema(tmp_path: Path) -> None:
+    write_card(tmp_path, CARD_OF_ALL)
+    write_json(tmp_path / CARD, {**read_json(tmp_path / CARD), "schema": 99})
+    with pytest.raises(ModuleError, match=r"model\.json: schema 99, expected 1; written by another version"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([1], "schema None, expected 1"),
+        ({"schema": 1, "takes": "image"}, "classes"),
+        ({"schema": 1, **asdict(CARD_OF_ALL), "new": 2}, "new"),
+    ],
+)
+def test_a_card_that_is_none(tmp_path: Path, value: object, said: str) -> None:
+    write_json(tmp_path / CARD, value)
+    with pytest.raises(ModuleError, match=rf"model\.json: .*{said}"):
+        read_card(tmp_path)
+
+
+def test_a_broken_card(tmp_path: Path) -> None:
+    (tmp_path / CARD).write_text("{")
+    with pytest.raises(ModuleError, match=r"model\.json: not readable"):
+        read_card(tmp_path)

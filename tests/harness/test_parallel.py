@@ -1,0 +1,43 @@
+"""Several processes give what one gives, in the same order."""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+
+from harness.errors import SettingsError, SoundfoldError
+from harness.parallel import check_jobs, in_parallel
+
+
+def test_processes_equal_one() -> None:
+    items = list(range(20))
+    alone = list(in_parallel(math.factorial, items, jobs=1, what="x"))
+    assert list(in_parallel(math.factorial, items, jobs=2, what="x")) == alone == [math.factorial(n) for n in items]
+
+
+def test_nothing_to_do() -> None:
+    assert list(in_parallel(abs, [], jobs=2, what="x")) == []
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_failure_comes_out_as_itself(jobs: int) -> None:
+    with pytest.raises(SoundfoldError, match="jobs=-7"):
+        list(in_parallel(check_jobs, [1, -7, 2], jobs=jobs, what="x"))
+
+
+def test_one_job_stays_in_this_process() -> None:
+    assert set(in_parallel(_process, [0, 1], jobs=1, what="x")) == {os.getpid()}
+
+
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+def test_jobs() -> None:
+    assert check_jobs(3) == 3
+    assert check_jobs(-1) >= 1
+    for jobs in (0, -2):
+        with pytest.raises(SettingsError, match=rf"^jobs={jobs}: must be 1 or more, or -1"):
+            check_jobs(jobs)
