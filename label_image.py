@@ -104,7 +104,7 @@ def load_model(args: argparse.Namespace) -> Model:
 
 def _scorer(graph: Any, source: Any, result: Any, *, mean: float, std: float) -> Callable[..., Any]:
     """The graph as a function from pictures in [0, 1] to scores."""
-    from harness.hub import import_tensorflow
+    from harness.tf import import_tensorflow
 
     tf = import_tensorflow()
     definition = graph.as_graph_def()
@@ -136,7 +136,7 @@ def load_graph(path: str) -> Any:
     from google.protobuf.message import DecodeError
 
     from harness.errors import SettingsError
-    from harness.hub import import_tensorflow
+    from harness.tf import import_tensorflow
 
     tf = import_tensorflow()
     definition = tf.compat.v1.GraphDef()

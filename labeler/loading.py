@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ModuleError
-from harness.hub import import_tensorflow
 from harness.model import ModelCard, read_card
+from harness.tf import import_tensorflow
 
 __all__ = ["Model", "load_model"]
 

@@ -11,10 +11,12 @@ from harness import hub
 from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
 from harness.handles import ModuleSpec, parse
-from harness.hub import HubModule, import_tensorflow
+from harness.hub import HubModule
 from harness.model import CARD, ModelCard, write_card
 from harness.record import read_steps
 from harness.store import Store
+from harness.tables import IMAGES, read
+from harness.tf import import_tensorflow
 from trainer.head import Head, load_heads
 from trainer.pictures import picture_of
 from trainer.running import combination_name
@@ -110,7 +112,7 @@ def export_fold(
     Raises
     ------
     SettingsError
-        No such combination or fold; the line names what there is.
+        No such combination or fold (the line names what there is), or other pictures now than were trained on.
     ModuleError
         The module is not the one that was trained on any more.
     """
@@ -122,10 +124,14 @@ def export_fold(
     of_folds, classes = load_heads(path)
     if fold not in of_folds:
         raise SettingsError(f"fold={fold!r}: no such fold; {did_you_mean(fold, of_folds)}")
-    recorded = read_steps(run)["train"]["spec"]["modules"][named["module"]]
+    spec = read_steps(run).get("train", {}).get("spec", {})
+    recorded = spec.get("modules", {}).get(named["module"])
+    if recorded is None:
+        raise SettingsError(f"{run}: run.json does not say what module {named['module']!r} was; train again")
     module = hub.load(_module_spec(named["module"], recorded), store=store)
     if module.info.digest != recorded["info"]["digest"]:
         raise ModuleError(f"module {named['module']!r} has changed since this run was trained; run it again")
+    _check_pictures(images_folder, named["encoding"], spec.get("pictures", {}).get(named["encoding"]))
     return write_model(
         out,
         module=module,
@@ -135,6 +141,16 @@ def export_fold(
         training={**named, "fold": fold},
         note=f"Trained without fold {fold}: its figure on that fold is the one in metrics.csv.",
     )
+
+
+def _check_pictures(images_folder: str | Path, encoding: str, trained_on: list[str] | None) -> None:
+    """Refuse where the record beside the pictures is not of those that the head was trained on."""
+    path = Path(images_folder) / IMAGES.name
+    if trained_on is None or not path.is_file():
+        return
+    table = read(path, IMAGES)
+    if sorted(set(table.loc[table["encoding"] == encoding, "spec"])) != trained_on:
+        raise SettingsError(f"{path}: {encoding!r} has been drawn anew since this run was trained; train again")
 
 
 def _module_spec(handle: str, recorded: Mapping[str, Any]) -> ModuleSpec:

@@ -10,7 +10,6 @@ from urllib.error import URLError
 
 import pytest
 
-from harness import hub
 from harness.errors import ModuleError, SettingsError
 from harness.handles import ModuleSpec, folder_digest, known_publisher, locate, parse
 
@@ -178,7 +177,7 @@ def test_a_folder_far_above_says_nothing() -> None:
 
 def test_a_url_is_fetched_by_tensorflow_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(hub, "import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.tf.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=lambda handle: asked.append(handle) or str(folder))
     assert locate(parse(TFHUB, base=Path("/elsewhere"))) == folder
     assert asked == [TFHUB]
@@ -208,7 +207,7 @@ def test_what_cannot_be_fetched_is_one_line(
     def refuse(_: str) -> str:
         raise error
 
-    monkeypatch.setattr(hub, "import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.tf.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=refuse)
     fake_module(monkeypatch, "kagglehub", model_download=refuse)
     with pytest.raises(ModuleError) as caught:

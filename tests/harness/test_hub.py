@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from harness import audio, hub
+from harness import tf as tf_import
 from harness.errors import ModuleError
 from harness.handles import folder_digest, parse
 from harness.store import Store
@@ -31,7 +32,7 @@ Save = Callable[..., Path]
 
 @pytest.fixture(scope="session")
 def tf() -> Any:
-    return hub.import_tensorflow()
+    return tf_import.import_tensorflow()
 
 
 @pytest.fixture(scope="session")
@@ -320,12 +321,12 @@ def test_scattering_is_a_module_like_any(store: Store) -> None:
 
 
 def test_native_lines_are_held_back_unless_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
-    with hub._stderr_held_back():
+    with tf_import._stderr_held_back():
         os.write(2, b"a line of native code\n")
     assert capfd.readouterr().err == ""
 
     def fail() -> None:
-        with hub._stderr_held_back():
+        with tf_import._stderr_held_back():
             os.write(2, b"why it failed\n")
             raise ImportError("no")
 

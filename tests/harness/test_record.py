@@ -76,4 +76,4 @@ def test_the_dispatcher_puts_no_words_in_between(monkeypatch: pytest.MonkeyPatch
 def test_versions_name_what_can_change_a_figure() -> None:
     found = record.versions()
     assert found["python"] == sys.version.split()[0]
-    assert {"numpy", "scipy", "soxr", "pillow", "librosa", "tensorflow"} <= set(found)
+    assert {"numpy", "scipy", "soxr", "pillow", "tensorflow"} <= set(found)

@@ -1,0 +1,140 @@
+"""SavedModels as modules: TF2 reusable ones, signatures alone, and the TF1 hub format.
+
+What a module takes is read from its call or signature: rank 4 is pictures (N, H, W, 3), rank 1 or 2 a waveform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from harness.errors import ModuleError
+from harness.handles import ModuleSpec, folder_digest, known_publisher, locate
+from harness.module import HubModule, ModuleInfo
+from harness.tf import import_tensorflow
+
+__all__ = ["load_saved_model"]
+
+
+def load_saved_model(spec: ModuleSpec) -> HubModule:
+    tf = import_tensorflow()
+    folder = locate(spec)
+    tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
+    try:
+        loaded = tf.saved_model.load(str(folder), tags=tags)
+    except (ValueError, OSError, RuntimeError, LookupError, tf.errors.OpError) as error:
+        raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
+    call, shape = _entry(loaded, spec)
+    if len(shape) == 4:
+        info = _image_info(spec, folder_digest(folder), shape)
+    elif len(shape) in (1, 2):
+        info = _waveform_info(spec, folder_digest(folder))
+    else:
+        raise ModuleError(f"module {spec.handle!r} takes {shape}; expected pictures (N, H, W, 3) or a waveform")
+    function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, len(shape))
+    return HubModule(replace(info, features=_feature_count(function, info)), function, loaded)
+
+
+def _feature_count(function: Callable[[Any], Any], info: ModuleInfo) -> int:
+    """Length of the feature vector, from two black pictures or two seconds of silence."""
+    tf = import_tensorflow()
+    probe = (2, info.height, info.width, 3) if info.takes == "image" else (2, info.sample_rate)
+    try:
+        shape = function(tf.zeros(probe, tf.float32)).shape
+    except (ValueError, TypeError, tf.errors.OpError) as error:
+        raise ModuleError(f"module {info.handle!r} cannot be fed {info.takes}s {probe} ({_short(error)})") from error
+    if len(shape) != 2 or shape[0] != 2:
+        raise ModuleError(f"module {info.handle!r} gave {tuple(shape)} for 2 {info.takes}s; expected (2, features)")
+    return int(shape[1])
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _entry(loaded: Any, spec: ModuleSpec) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
+    """The function to call and the shape of its first argument."""
+    method = loaded.__call__ if callable(loaded) else None
+    for function in getattr(method, "concrete_functions", ()):
+        leaves = [s for s in function.structured_input_signature[0] if hasattr(s, "shape")]
+        if leaves and leaves[0].shape.rank is not None:
+            return loaded, tuple(leaves[0].shape.as_list())
+    for name in ("image_feature_vector", "serving_default", "default", *loaded.signatures):
+        if name in loaded.signatures:
+            return _signature_entry(loaded.signatures[name], spec)
+    raise ModuleError(f"module {spec.handle!r} has nothing that can be called; expected __call__ or a signature")
+
+
+def _signature_entry(signature: Any, spec: ModuleSpec) -> tuple[Callable[[Any], Any], tuple[int | None, ...]]:
+    key, tensor = next(iter(signature.structured_input_signature[1].items()))
+    if tensor.shape.rank is None:
+        raise ModuleError(
+            f"module {spec.handle!r} does not say what it takes; expected pictures (N, H, W, 3) or a waveform"
+        )
+    return (lambda x: signature(**{key: x})), tuple(tensor.shape.as_list())
+
+
+def _image_info(spec: ModuleSpec, digest: str, shape: tuple[int | None, ...]) -> ModuleInfo:
+    known = known_publisher(spec.handle)
+    if spec.sample_rate:
+        raise ModuleError(f"module {spec.handle!r} takes pictures; sample_rate={spec.sample_rate} does not apply")
+    if shape[3] not in (None, 3):
+        raise ModuleError(f"module {spec.handle!r} takes pictures with {shape[3]} channels; expected 3")
+    read = (shape[1], shape[2]) if shape[1] and shape[2] else None
+    height, width = spec.image_size or read or (known.image_size if known else None) or (224, 224)
+    if read and (height, width) != read:
+        raise ModuleError(f"image_size={height}x{width}: module {spec.handle!r} takes {read[0]}x{read[1]}")
+    values = spec.value_range or (known.value_range if known else (0.0, 1.0))
+    return ModuleInfo(spec.handle, digest, "image", height, width, values, 0, 0)
+
+
+def _waveform_info(spec: ModuleSpec, digest: str) -> ModuleInfo:
+    known = known_publisher(spec.handle)
+    if spec.image_size or spec.value_range:
+        raise ModuleError(f"module {spec.handle!r} takes a waveform; image_size and value_range do not apply")
+    rate = spec.sample_rate or (known.sample_rate if known else 0)
+    if rate <= 0:
+        raise ModuleError(
+            f"module {spec.handle!r} takes a waveform, and its publisher is not known; give the rate that it expects "
+            "(in a study: {handle = ..., sample_rate = 16000})"
+        )
+    return ModuleInfo(spec.handle, digest, "waveform", 0, 0, (-1.0, 1.0), rate, 0)
+
+
+def _image_function(call: Callable[[Any], Any], info: ModuleInfo) -> Callable[[Any], Any]:
+    low, high = info.value_range
+
+    def features(pixels: Any) -> Any:
+        scaled = pixels if (low, high) == (0.0, 1.0) else pixels * (high - low) + low
+        return _pooled(_feature_tensor(call(scaled)))
+
+    return features
+
+
+def _waveform_function(call: Callable[[Any], Any], rank: int) -> Callable[[Any], Any]:
+    tf = import_tensorflow()
+    if rank == 2:
+        return lambda waves: _pooled(_feature_tensor(call(waves)))
+
+    def one(wave: Any) -> Any:  # YAMNet and kin as published: one waveform, one row per patch
+        return _pooled(_feature_tensor(call(wave))[None])[0]
+
+    return lambda waves: tf.map_fn(one, waves, fn_output_signature=tf.float32)
+
+
+def _feature_tensor(output: Any) -> Any:
+    """The embedding among a module's outputs; (scores, embeddings, log_mel) is YAMNet's form."""
+    if isinstance(output, Mapping):
+        wanted = ("embedding", "embeddings", "feature_vector", "image_feature_vector", "default")
+        return output[next((k for k in wanted if k in output), sorted(output)[0])]
+    if isinstance(output, (tuple, list)):
+        return output[1] if len(output) == 3 else output[0]
+    return output
+
+
+def _pooled(features: Any) -> Any:
+    """Mean over whatever lies between the batch and the features: patches, or rows and columns of a map."""
+    tf = import_tensorflow()
+    rank = features.shape.rank
+    return features if rank == 2 else tf.reduce_mean(features, axis=list(range(1, rank - 1)))
