@@ -84,6 +84,11 @@ def guard(command: Callable[[], Any]) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 1
+    except OSError as error:  # no permission, no space, a file where a folder should be
+        if not error.filename or not error.strerror:
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
 
 
 def _interrupted() -> int:

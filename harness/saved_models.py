@@ -1,6 +1,7 @@
 """SavedModels as modules: TF2 reusable ones, signatures alone, and the TF1 hub format.
 
 What a module takes is read from its call or signature: rank 4 is pictures (N, H, W, 3), rank 1 or 2 a waveform.
+A module that takes a fixed number of samples gets a sound window by window.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ def load_saved_model(spec: ModuleSpec) -> HubModule:
         info = _waveform_info(spec, folder_digest(folder))
     else:
         raise ModuleError(f"module {spec.handle!r} takes {shape}; expected pictures (N, H, W, 3) or a waveform")
-    function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, len(shape))
+    function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, shape)
     return HubModule(replace(info, features=_feature_count(function, info)), function, loaded)
 
 
@@ -112,15 +113,30 @@ def _image_function(call: Callable[[Any], Any], info: ModuleInfo) -> Callable[[A
     return features
 
 
-def _waveform_function(call: Callable[[Any], Any], rank: int) -> Callable[[Any], Any]:
+def _waveform_function(call: Callable[[Any], Any], shape: tuple[int | None, ...]) -> Callable[[Any], Any]:
     tf = import_tensorflow()
-    if rank == 2:
-        return lambda waves: _pooled(_feature_tensor(call(waves)))
 
     def one(wave: Any) -> Any:  # YAMNet and kin as published: one waveform, one row per patch
         return _pooled(_feature_tensor(call(wave))[None])[0]
 
-    return lambda waves: tf.map_fn(one, waves, fn_output_signature=tf.float32)
+    def each(waves: Any) -> Any:
+        if len(shape) == 2:
+            return _pooled(_feature_tensor(call(waves)))
+        return tf.map_fn(one, waves, fn_output_signature=tf.float32)
+
+    return _windowed(each, shape[-1]) if shape[-1] else each
+
+
+def _windowed(each: Callable[[Any], Any], window: int) -> Callable[[Any], Any]:
+    """For a module that takes just so many samples: the mean over windows end to end, the last filled with silence."""
+    tf = import_tensorflow()
+
+    def features(waves: Any) -> Any:
+        windows = tf.signal.frame(waves, window, window, pad_end=True)
+        found = each(tf.reshape(windows, (-1, window)))
+        return tf.reduce_mean(tf.reshape(found, (-1, tf.shape(windows)[1], found.shape[-1])), axis=1)
+
+    return features
 
 
 def _feature_tensor(output: Any) -> Any:

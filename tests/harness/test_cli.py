@@ -49,6 +49,11 @@ def test_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().err == "interrupted: run the same command again to go on where it stopped\n"
 
 
+def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.guard(failing(PermissionError(13, "Permission denied", "/root/x.csv"))) == 1
+    assert capsys.readouterr() == ("", "error: /root/x.csv: Permission denied\n")
+
+
 def test_a_defect_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         cli.guard(failing(ZeroDivisionError()))

@@ -267,6 +267,20 @@ def test_a_waveform_module_of_an_unknown_publisher(tf: Any, save: Save, store: S
     assert np.allclose(module(WAVES), patch_means(WAVES), atol=1e-5)
 
 
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_fixed_number_of_samples_is_fed_window_by_window(tf: Any, save: Save, store: Store, rank: int) -> None:
+    def body(x: Any) -> Any:
+        return tf.stack([tf.reduce_mean(x, -1), tf.reduce_max(x, -1)], -1)
+
+    folder = save(f"fixed_{rank}", [4000] if rank == 1 else (None, 4000), body)
+    module = hub.load(given(folder, sample_rate=8000), store=store)
+    cut = np.concatenate([WAVES, WAVES[:, :1000]], axis=1)
+    whole = np.pad(cut, ((0, 0), (0, -cut.shape[1] % 4000)))
+    windows = 2 * whole.reshape(len(whole), -1, 4000)
+    expected = np.stack([windows.mean(2).mean(1), windows.max(2).mean(1)], axis=1)
+    assert np.allclose(module(cut), expected, atol=1e-5)
+
+
 # ---- what is known without loading
 
 
