@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli import command_app, main, say, warn
+from harness.cli import command_app, main, note, say, warn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from harness.study_file import Study
     from trainer.crossvalidate import HeadSettings
     from trainer.running import Combination, Outcome
+
+_COUNTED = (("classes", "label"), ("folds", "fold"), ("groups", "group"))
 
 app = command_app(name="study", help="Run a whole ablation: which encoding, which module, how well, is it real?")
 app.info.no_args_is_help = False
@@ -80,7 +82,7 @@ def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     from harness.protocol import splits
     from harness.study_file import read_study
     from merger.catalogue import specs_from_study as merges_from_study
-    from trainer.crossvalidate import HeadSettings
+    from trainer.crossvalidate import HeadSettings, checked_classes
     from trainer.lbfgs import STRENGTHS
     from trainer.running import combinations
     from trainer.sgd import SgdSettings
@@ -96,21 +98,36 @@ def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     specs = specs_from_study(study.convert)
     merges = merges_from_study(study.merge, specs)
     todo = combinations([*specs, *merges], modules, settings, told.seeds, store=store)
+    check_baseline(study.evaluate.baseline, todo)
     clips = corpora.load(**study.corpus.model_dump())
+    checked_classes(clips)
     shared = study.corpus.allow_shared_groups
     list(splits(list(clips["fold"]), list(clips["group"]), list(clips["label"]), allow_shared=shared))
     return Plan(path, study, store, clips, specs, merges, settings, todo)
 
 
+def check_baseline(baseline: str, todo: list[Combination]) -> None:
+    """Refuse a baseline that nothing could be held against."""
+    from harness.errors import SettingsError, did_you_mean
+
+    known = {c.encoding for c in todo}
+    if baseline and baseline not in known:
+        raise SettingsError(f"[evaluate] baseline={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
+
+
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> int:
     """Run every stage; print the ranking and where the report is; give the number of clips that failed."""
     write_clips(plan, out)
+    note(f"corpus    {corpus_line(plan)}")
     failed = [missing_sounds(plan)]
     images, failures = draw(plan, out, jobs=jobs, strict=strict)
     failed += failures
+    note(f"pictures  {len(images)} in {images['encoding'].nunique()} encodings")
     outcome = train(plan, images, out)
     failed.append(outcome.failures)
     n_failed = write_failures(failed, out)
+    n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
+    note(f"heads     {n_heads} for {len(outcome.trained)} combinations; {outcome.computed} feature vectors were new")
     summary = evaluate_run(plan, out)
     best = best_combination(outcome, out)
     refit_best(plan, images, outcome, best, out)
@@ -254,13 +271,11 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
     from trainer.planning import cached_features
 
     clips = plan.clips
-    groups = clips.loc[clips["group"] != "", "group"].nunique()
     lines = [
         f"study   {plan.file}",
         f"out     {out}",
         f"store   {plan.store.root}",
-        f"corpus  {plan.study.corpus.name}: {len(clips)} clips, {clips['label'].nunique()} classes, "
-        f"{clips['fold'].nunique()} folds, {groups} groups",
+        f"corpus  {corpus_line(plan)}",
     ]
     for name, found in drawn_pictures(plan).items():
         lines.append(f"draw    {name}: {found} of {len(clips)} pictures cached")
@@ -271,6 +286,13 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {len(plan.todo)} combinations")
     return lines
+
+
+def corpus_line(plan: Plan) -> str:
+    """The corpus in one line: clips, classes, folds, groups."""
+    clips = plan.clips
+    counts = [(name, clips.loc[clips[column] != "", column].nunique()) for name, column in _COUNTED]
+    return f"{plan.study.corpus.name}: {len(clips)} clips, " + ", ".join(f"{n} {name}" for name, n in counts)
 
 
 def drawn_pictures(plan: Plan) -> dict[str, int]:

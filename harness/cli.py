@@ -15,7 +15,7 @@ from harness.errors import SoundfoldError
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["command_app", "guard", "main", "say", "warn"]
+__all__ = ["command_app", "guard", "main", "note", "say", "warn"]
 
 _INTERRUPTED = 130
 
@@ -99,6 +99,11 @@ def _interrupted() -> int:
 def say(text: str) -> None:
     """Print a result to stdout."""
     print(text, flush=True)
+
+
+def note(text: str) -> None:
+    """Print one line about how far the work is to stderr."""
+    print(text, file=sys.stderr, flush=True)
 
 
 def warn(text: str) -> None:
