@@ -65,6 +65,7 @@ def demo_study() -> Path:
 class Plan:
     """All that is known of a study before the first picture is drawn, checked as far as it can be."""
 
+    started: float
     file: Path
     study: Study
     store: Store
@@ -77,6 +78,8 @@ class Plan:
 
 def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
+    import time
+
     import corpora
     from converter.catalogue import specs_from_study
     from harness.protocol import splits
@@ -99,11 +102,12 @@ def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     merges = merges_from_study(study.merge, specs)
     todo = combinations([*specs, *merges], modules, settings, told.seeds, store=store)
     check_baseline(study.evaluate.baseline, todo)
+    started = time.monotonic()
     clips = corpora.load(**study.corpus.model_dump())
     checked_classes(clips)
     shared = study.corpus.allow_shared_groups
     list(splits(list(clips["fold"]), list(clips["group"]), list(clips["label"]), allow_shared=shared))
-    return Plan(path, study, store, clips, specs, merges, settings, todo)
+    return Plan(started, path, study, store, clips, specs, merges, settings, todo)
 
 
 def check_baseline(baseline: str, todo: list[Combination]) -> None:
@@ -148,8 +152,9 @@ def write_clips(plan: Plan, out: Path) -> None:
     from harness.tables import CLIPS, write
 
     write(plan.clips, out / CLIPS.name, CLIPS)
-    spec = plan.study.corpus.model_dump()
-    record_step(out, "corpus", spec=spec, inputs={"study": digest_file(plan.file)}, seed=plan.study.corpus.seed)
+    told = plan.study.corpus
+    inputs = {"study": digest_file(plan.file)}
+    record_step(out, "corpus", spec=told.model_dump(), inputs=inputs, seed=told.seed, started=plan.started)
 
 
 def missing_sounds(plan: Plan) -> pd.DataFrame:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     home, here = path.resolve().parent, Path.cwd()
     if study.corpus.root:
         base = here if told & {"corpus", "corpus.root"} else home
-        root = str(base / Path(study.corpus.root).expanduser())
+        root = os.path.abspath(base / Path(study.corpus.root).expanduser())
         study = study.model_copy(update={"corpus": study.corpus.model_copy(update={"root": root})})
     base = here if told & {"train", "train.modules"} else home
     return study, [parse(module, base=base) for module in study.train.modules]
