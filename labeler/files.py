@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def find_files(given: Sequence[str]) -> list[Path]:
 
 def clip_names(files: Sequence[Path]) -> list[str]:
     """A clip_id for each file: its name where that is unique, else its path."""
-    names = [file.name for file in files]
-    return [name if names.count(name) == 1 else file.as_posix() for name, file in zip(names, files, strict=True)]
+    times = Counter(file.name for file in files)
+    return [file.name if times[file.name] == 1 else file.as_posix() for file in files]
 
 
 def _known(path: Path) -> bool:

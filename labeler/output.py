@@ -48,7 +48,9 @@ def as_jsonl(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str
 def as_csv(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str:
     """One row of ``predictions.csv``, all classes."""
     assert labelled.scores is not None
-    known = {**card.training, "module": card.module["handle"], "clip_id": clip_id, "fold": "", "label": ""}
+    picture = card.picture or {}
+    known = {"encoding": picture.get("encoding") or picture.get("merge") or card.takes, **card.training}
+    known |= {"module": card.module["handle"], "clip_id": clip_id, "fold": "", "label": ""}
     known["predicted"] = ranked(labelled.scores, card.classes, 1)[0][0]
     return _row([str(known.get(c, "")) for c in PREDICTIONS.columns] + [f"{s:.9g}" for s in labelled.scores])
 

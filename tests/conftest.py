@@ -49,3 +49,40 @@ def mobilenet(test_data: Path) -> Path:
 def yamnet(test_data: Path) -> Path:
     """YAMNet on AudioSet as a TF2 SavedModel that takes waveforms."""
     return test_data / "modules" / "yamnet_waveform_audioset"
+
+
+@pytest.fixture(scope="session")
+def tiny_module(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A SavedModel of a few weights that takes pictures, 16 x 16."""
+    from retrain_parts import small_module
+
+    return small_module(tmp_path_factory.mktemp("modules") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_yamnet(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A SavedModel of a few bands that takes waveforms, at the rate that its name tells."""
+    from small_study import sound_module
+
+    return sound_module(tmp_path_factory.mktemp("modules") / "tiny_yamnet")
+
+
+@pytest.fixture(scope="session")
+def studied(tmp_path_factory: pytest.TempPathFactory, tiny_module: str, tiny_yamnet: str) -> Path:
+    """A folder with a finished study in ``run``: two encodings, two merges, two modules; its store, its sounds."""
+    from small_study import MERGES, write_corpus, write_study
+
+    import study
+    from harness.store import Store
+
+    home = tmp_path_factory.mktemp("studied")
+    file = write_study(
+        home / "small.toml",
+        write_corpus(home / "sounds"),
+        [tiny_module, tiny_yamnet],
+        encodings='["gray", "waveform"]',
+        more=MERGES,
+    )
+    plan = study.make_plan(file, [], Store(home / "store"))
+    assert study.run_study(plan, home / "run") == 0
+    return home

@@ -70,6 +70,7 @@ def run(
     out: Out,
     encoding: Annotated[list[str] | None, typer.Option(help="Encoding; again for more. Default: all.")] = None,
     module: Annotated[list[str] | None, typer.Option(help="Module handle; again for more.")] = None,
+    clips: Annotated[Path | None, typer.Option(help="The clips.csv, for modules that take the sound itself.")] = None,
     head: Annotated[str, typer.Option(help="lbfgs, or sgd as retrain.py trains.")] = "lbfgs",
     seed: Annotated[list[int] | None, typer.Option(help="Seed; again for more.")] = None,
     steps: Steps = 4000,
@@ -79,10 +80,10 @@ def run(
     """Cross-validate in process: predictions.csv and each fold's head."""
     from harness.handles import parse
     from harness.store import Store
-    from harness.tables import FAILURES, IMAGES, read, write
+    from harness.tables import FAILURES, IMAGES, read
     from trainer.crossvalidate import HeadSettings
-    from trainer.layout import read_encoding
-    from trainer.running import combinations, train_all
+    from trainer.layout import read_encoding, read_sounds
+    from trainer.running import SOUND, combinations, list_failures, train_all
     from trainer.sgd import SgdSettings
 
     names = encoding or list(dict.fromkeys(read(images, IMAGES)["encoding"]))
@@ -90,12 +91,14 @@ def run(
     settings = HeadSettings(head, sgd=SgdSettings(steps=steps), allow_shared_groups=allow_shared_groups)
     modules, kept = [parse(handle) for handle in module or [SCATTERING]], Store(store or None)
     todo = combinations(names, modules, settings, seed or [0], store=kept)
+    if any(c.encoding == SOUND for c in todo):
+        tables[SOUND] = read_sounds(clips)
     outcome = train_all(tables, todo, settings, out, store=kept)
     for c in outcome.trained:
         rows = outcome.predictions[_same(outcome.predictions, c.named())]
         say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * (rows.predicted == rows.label).mean():.1f} %")
+    list_failures(out, outcome.failures)
     if len(outcome.failures):
-        write(outcome.failures, Path(out) / FAILURES.name, FAILURES)
         warn(f"{len(outcome.failures)} failures, listed in {Path(out) / FAILURES.name}")
         raise typer.Exit(1)
 
@@ -117,7 +120,10 @@ def export(
     from trainer.export import export_fold
 
     named = {"encoding": encoding, "module": module, "head": head, "seed": str(seed)}
-    export_fold(run_folder, named, fold, out, images_folder=images or run_folder / "images", store=Store(store or None))
+    folder = images or run_folder / "images"
+    card = export_fold(run_folder, named, fold, out, images_folder=folder, store=Store(store or None))
+    if card.takes == "image" and card.picture is None:
+        warn(f"{folder} does not say how {encoding!r} was drawn: the model labels pictures, not sounds; see --images")
     say(str(out))
 
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import SoundfoldError
+from harness.errors import SoundfoldError, TableError
 from harness.handles import ModuleSpec
+from harness.image import SUFFIXES
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings
 
@@ -46,10 +47,17 @@ def retrain_commands(
         Folder of the store; empty for the usual one.
     allow_shared : bool
         Go on where a group spans folds.
+
+    Raises
+    ------
+    TableError
+        The image folder has pictures that the table does not name: retrain.py would train on them.
     """
     out = Path(out).resolve()
     image_dir = Path(table["path"][0]).parent.parent
-    handle = str((module.base / module.handle).resolve()) if module.kind == "folder" else module.handle
+    _check_strangers(table, image_dir)
+    folder_of = (module.base / Path(module.handle).expanduser()).resolve()
+    handle = str(folder_of) if module.kind == "folder" else module.handle
     commands = {}
     for fold, (test, validation) in write_lists(table, out, seed=seed, allow_shared=allow_shared).items():
         folder = fold_folder(out, fold)
@@ -71,7 +79,7 @@ def retrain_commands(
             *([f"--image_size={module.image_size[0]}x{module.image_size[1]}"] if module.image_size else []),
             *([f"--value_range={module.value_range[0]},{module.value_range[1]}"] if module.value_range else []),
             *(["--allow_shared_groups"] if allow_shared else []),
-            *(["--store", store] if store else []),
+            *(["--store", str(Path(store).expanduser().resolve())] if store else []),
         ]  # fmt: skip
     return commands
 
@@ -93,6 +101,16 @@ def execute_all(commands: Mapping[str, list[str]]) -> None:
         code = subprocess.run(words, check=False).returncode
         if code:
             raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
+
+
+def _check_strangers(table: pd.DataFrame, image_dir: Path) -> None:
+    named = set(table["path"])
+    for path in sorted(image_dir.glob("*/*")):
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and str(path) not in named:
+            raise TableError(
+                f"{image_dir} has pictures that the images table does not name, the first: {path.name}; "
+                "retrain.py would train on them, so remove them"
+            )
 
 
 def _python() -> str:

@@ -25,7 +25,16 @@ from trainer.head import Head, load_heads, save_heads
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["HEADS", "HeadSettings", "Trained", "cross_validate", "final_head", "predictions", "training_order"]
+__all__ = [
+    "HEADS",
+    "HeadSettings",
+    "Trained",
+    "checked_classes",
+    "cross_validate",
+    "final_head",
+    "predictions",
+    "training_order",
+]
 
 HEADS = ("lbfgs", "sgd")
 _VERSION = 1  # raised when the same input gives other heads
@@ -109,7 +118,7 @@ def cross_validate(
     SplitError
         A clip without a label, one class only, too few folds, a group on two sides.
     """
-    classes = _checked_classes(table)
+    classes = checked_classes(table)
     turns = _turns(table, settings, seed)
     key = _key(features, table, settings, seed)
     kept = _kept(store, key)
@@ -161,7 +170,14 @@ def final_head(
     return lbfgs.fit(features, targets, len(trained.classes), strength=strength)
 
 
-def _checked_classes(table: pd.DataFrame) -> list[str]:
+def checked_classes(table: pd.DataFrame) -> list[str]:
+    """The classes of a table in the order of the scores.
+
+    Raises
+    ------
+    SplitError
+        A clip without a label, or one class only.
+    """
     bare = table.index[table["label"] == ""]
     if len(bare):
         raise SplitError(f"clip {table['clip_id'][bare[0]]!r} has no label; training needs one for every clip")

@@ -14,16 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import TableError, did_you_mean
+from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import link_or_copy, safe_name, write_text
 from harness.progress import track
 from harness.protocol import Split, splits
-from harness.tables import IMAGES, read
+from harness.tables import CLIPS, IMAGES, read
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["fold_folder", "lay_out", "read_encoding", "write_lists"]
+__all__ = ["fold_folder", "lay_out", "read_encoding", "read_sounds", "write_lists"]
 
 
 def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
@@ -41,6 +41,23 @@ def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
         raise TableError(f"{path}: no encoding {encoding!r}; {did_you_mean(encoding, set(table['encoding']))}")
     root = path.resolve().parent
     return rows.assign(path=[str(root / p) for p in rows["path"]])
+
+
+def read_sounds(clips: str | Path | None) -> pd.DataFrame:
+    """Rows of a ``clips.csv``, paths made absolute.
+
+    Raises
+    ------
+    SettingsError
+        None given: only pictures were.
+    TableError
+        No such table.
+    """
+    if clips is None:
+        raise SettingsError("a module that takes the sound itself needs --clips, the table of the sounds")
+    table = read(clips, CLIPS)
+    root = Path(clips).resolve().parent
+    return table.assign(path=[str(root / p) for p in table["path"]])
 
 
 def fold_folder(out: str | Path, fold: str) -> Path:

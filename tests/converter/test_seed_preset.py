@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from converter.catalogue import make_spec
+from converter.catalogue import make_spec, preset_specs
 from converter.drawing import draw
-from converter.catalogue import preset_specs
 from converter.settings import Spec
 from harness import image
 from harness.errors import SettingsError

@@ -149,9 +149,7 @@ def test_seeds(store: Store, fits: list[str]) -> None:
     assert len(fits) == n
 
 
-def test_two_folds_choose_on_a_seeded_fifth_of_the_training_side(
-    store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_folds_choose_on_a_seeded_fifth_of_the_training_side(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     features, table = corpus(folds=2)
     sides: list[list[np.ndarray]] = []
     real = lbfgs.fit_many
@@ -208,14 +206,12 @@ def test_settings_that_cannot_be() -> None:
         HeadSettings("lbgfs")
     with pytest.raises(SettingsError, match=r"strengths=\(\): expected numbers above 0"):
         HeadSettings(strengths=())
-    with pytest.raises(SettingsError, match="strengths=.*expected numbers above 0"):
+    with pytest.raises(SettingsError, match=r"strengths=.*expected numbers above 0"):
         HeadSettings(strengths=(1.0, 0.0))
 
 
 @pytest.mark.parametrize("settings", [LBFGS, SGD], ids=["lbfgs", "sgd"])
-def test_heads_are_fitted_once_and_any_change_is_a_miss(
-    settings: HeadSettings, store: Store, fits: list[str]
-) -> None:
+def test_heads_are_fitted_once_and_any_change_is_a_miss(settings: HeadSettings, store: Store, fits: list[str]) -> None:
     features, table = corpus()
     first = validate(features, table, store, settings)
     fits.clear()

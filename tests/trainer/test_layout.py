@@ -1,0 +1,186 @@
+"""The fold folders: hard links, each clip evaluated exactly once, nothing on both sides, nothing stale."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pandas as pd
+import pytest
+
+from harness.errors import SplitError, TableError
+from harness.tables import IMAGES, frame, write
+from trainer.__main__ import app
+from trainer.layout import fold_folder, lay_out, read_encoding, write_lists
+
+CLASSES = ("dog bark", "siren")
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """The ``images.csv`` of forty pictures in ten folds, of two encodings."""
+    rows = []
+    for encoding in ("gray", "logmel"):
+        for i in range(40):
+            path = f"{encoding}/{CLASSES[i % 2]}/{i:02}.wav.png"
+            (tmp_path / "images" / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "images" / path).write_bytes(f"{encoding} {i}".encode())
+            fold, group = str(1 + i % 10), f"g{i % 20}"
+            label = CLASSES[i % 2]
+            rows.append({"clip_id": f"{i:02}.wav", "encoding": encoding, "path": path} | {
+                "label": label, "fold": fold, "group": group, "spec": "0"})  # fmt: skip
+    write(frame(rows, IMAGES), tmp_path / "images" / IMAGES.name, IMAGES)
+    return tmp_path / "images" / IMAGES.name
+
+
+@pytest.fixture
+def table(images: Path) -> pd.DataFrame:
+    """Rows of the gray pictures."""
+    return read_encoding(images, "gray")
+
+
+def sides(folder: Path) -> tuple[set[str], set[str]]:
+    """Pictures of the training and of the evaluation folder, as ``class/name``."""
+    fold = folder.name.removeprefix("evaluation_on_fold")
+
+    def below(name: str) -> set[str]:
+        return {"/".join(p.parts[-2:]) for p in (folder / name).rglob("*") if p.is_file()}
+
+    return below(f"training_all_folds_but_fold{fold}"), below(f"evaluation_fold{fold}")
+
+
+def contents(out: Path) -> dict[str, tuple[bytes, int]]:
+    """Bytes and inode of every file, by its path."""
+    return {p.relative_to(out).as_posix(): (p.read_bytes(), p.stat().st_ino) for p in out.rglob("*") if p.is_file()}
+
+
+def test_rows_of_one_encoding_with_absolute_paths(images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(images.parent.parent)
+    table = read_encoding("images/images.csv", "logmel")
+    assert len(table) == 40
+    assert all(Path(p).is_absolute() and Path(p).read_bytes().startswith(b"logmel") for p in table["path"])
+    with pytest.raises(TableError, match="no encoding 'grey'; did you mean 'gray'"):
+        read_encoding(images, "grey")
+    with pytest.raises(TableError, match="no such table"):
+        read_encoding(images.parent / "none.csv", "gray")
+
+
+def test_every_clip_is_evaluated_exactly_once_and_never_trained_on_there(table: pd.DataFrame, tmp_path: Path) -> None:
+    folders = lay_out(table, tmp_path / "folds")
+    assert [f.name for f in folders] == [f"evaluation_on_fold{k}" for k in range(1, 11)]
+    everything = {"/".join(Path(p).parts[-2:]) for p in table["path"]}
+    evaluated: list[str] = []
+    for folder in folders:
+        training, evaluation = sides(folder)
+        assert not training & evaluation
+        assert training | evaluation == everything
+        evaluated += evaluation
+    assert sorted(evaluated) == sorted(everything)
+
+
+def test_fold_10_says_10(table: pd.DataFrame, tmp_path: Path) -> None:
+    lay_out(table, tmp_path)
+    of_ten = {f"{row.label}/{row.clip_id}.png" for row in table[table["fold"] == "10"].itertuples()}
+    assert sides(tmp_path / "evaluation_on_fold10")[1] == of_ten
+    assert (tmp_path / "evaluation_on_fold10" / "training_all_folds_but_fold10").is_dir()
+    first = (tmp_path / "evaluation_on_fold1" / "test.txt").read_text().splitlines()
+    assert not set(first) & of_ten
+
+
+def test_the_lists_name_test_and_validation(table: pd.DataFrame, tmp_path: Path) -> None:
+    lists = write_lists(table, tmp_path)
+    assert list(lists) == [str(k) for k in range(1, 11)]
+    for fold, paths in lists.items():
+        following = "1" if fold == "10" else str(int(fold) + 1)
+        for path, meant in zip(paths, (fold, following), strict=True):
+            named = path.read_text(encoding="utf-8").splitlines()
+            expected = [f"{r.label}/{r.clip_id}.png" for r in table[table["fold"] == meant].itertuples()]
+            assert named == sorted(expected)
+    assert paths[0] == fold_folder(tmp_path, "10") / "test.txt"
+
+
+def test_hard_links_take_no_room(table: pd.DataFrame, tmp_path: Path) -> None:
+    lay_out(table, tmp_path / "folds")
+    for path in table["path"]:
+        assert os.stat(path).st_nlink == 11  # itself, and once in each fold
+    by_name = {"/".join(Path(p).parts[-2:]): Path(p) for p in table["path"]}
+    for laid in (tmp_path / "folds").rglob("*.png"):
+        assert laid.samefile(by_name["/".join(laid.parts[-2:])])
+
+
+def test_copies_where_links_fail(table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*paths: object) -> NoReturn:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    for _ in range(2):
+        lay_out(table, tmp_path / "folds")
+        laid = list((tmp_path / "folds").rglob("*.png"))
+        assert len(laid) == 400
+        for path in laid:
+            assert path.stat().st_nlink == 1
+            assert path.read_bytes() == f"gray {int(path.name[:2])}".encode()
+
+
+def test_a_second_time_changes_nothing(table: pd.DataFrame, tmp_path: Path) -> None:
+    lay_out(table, tmp_path / "folds")
+    first = {p: b for p, b in contents(tmp_path / "folds").items() if p.endswith(".png")}
+    lay_out(table.sample(frac=1, random_state=0).reset_index(drop=True), tmp_path / "folds")
+    assert {p: b for p, b in contents(tmp_path / "folds").items() if p.endswith(".png")} == first
+
+
+def test_pictures_that_no_longer_belong_go(table: pd.DataFrame, tmp_path: Path) -> None:
+    lay_out(table, tmp_path / "folds")
+    (tmp_path / "folds" / "notes.txt").write_text("mine")
+    Path(table["path"][0]).unlink()
+    Path(table["path"][1]).unlink()
+    Path(table["path"][1]).write_bytes(b"drawn anew")
+    fewer = table.drop(index=0).reset_index(drop=True)
+    fewer.loc[fewer["clip_id"].isin(["02.wav", "22.wav"]), "fold"] = "5"
+    folders = lay_out(fewer, tmp_path / "folds")
+    for folder in folders:
+        training, evaluation = sides(folder)
+        assert not training & evaluation
+        assert "dog bark/00.wav.png" not in training | evaluation
+        assert len(training | evaluation) == 39
+    assert "dog bark/02.wav.png" in sides(fold_folder(tmp_path / "folds", "5"))[1]
+    assert "dog bark/02.wav.png" in sides(fold_folder(tmp_path / "folds", "3"))[0]
+    assert {p.read_bytes() for p in (tmp_path / "folds").rglob("01.wav.png")} == {b"drawn anew"}
+    assert (tmp_path / "folds" / "notes.txt").read_text() == "mine"
+
+
+def test_names_of_folds_that_cannot_stand_in_a_path(table: pd.DataFrame, tmp_path: Path) -> None:
+    named = table.assign(fold=["site/a" if int(f) % 2 else "site:b" for f in table["fold"]])
+    folders = lay_out(named, tmp_path)
+    assert [f.name for f in folders] == ["evaluation_on_foldsite_a", "evaluation_on_foldsite_b"]
+    training, evaluation = sides(folders[0])
+    assert len(training) == len(evaluation) == 20
+
+
+def test_two_folds_hold_out_a_fifth_of_the_training_side(table: pd.DataFrame, tmp_path: Path) -> None:
+    two = table.assign(fold=[str(1 + int(f) % 2) for f in table["fold"]])
+    lists = [write_lists(two, tmp_path / str(k), seed=seed)["1"][1].read_text() for k, seed in enumerate((0, 0, 1))]
+    assert lists[0] == lists[1] != lists[2]
+    assert len(lists[0].splitlines()) == 4
+    assert sides(lay_out(two, tmp_path / "folds")[0])[0].issuperset(lists[0].splitlines())
+
+
+def test_a_leak_is_refused_before_anything_is_written(
+    images: Path, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from small_study import command
+
+    leaking = table.assign(group="g0", path=[str(Path(p).relative_to(images.parent)) for p in table["path"]])
+    write(leaking, images, IMAGES)
+    with pytest.raises(SplitError, match="group 'g0' stands in fold '1' and in fold '2'"):
+        lay_out(table.assign(group="g0"), tmp_path / "folds")
+    told = ["layout", "--images", images, "--encoding", "gray", "--out", tmp_path / "folds"]
+    said = command(app, *told, capsys=capsys)
+    assert (said.code, said.out) == (1, "")
+    assert len(said.err.splitlines()) == 1
+    assert not (tmp_path / "folds").exists()
+    said = command(app, *told, "--allow-shared-groups", capsys=capsys)
+    assert said.code == 0
+    assert said.out.splitlines() == [str(fold_folder(tmp_path / "folds", str(k))) for k in range(1, 11)]
