@@ -126,12 +126,13 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     failed = [missing_sounds(plan)]
     images, failures = draw(plan, out, jobs=jobs, strict=strict)
     failed += failures
-    note(f"pictures  {len(images)} in {images['encoding'].nunique()} encodings")
+    note(f"pictures  {len(images)} of {plural(images['encoding'].nunique(), 'encoding')}")
     outcome = train(plan, images, out)
     failed.append(outcome.failures)
     n_failed = write_failures(failed, out)
     n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
-    note(f"heads     {n_heads} for {len(outcome.trained)} combinations; {outcome.computed} feature vectors were new")
+    n_new = plural(outcome.computed, "new feature vector")
+    note(f"heads     {n_heads} for {plural(len(outcome.trained), 'combination')}; {n_new}")
     summary = evaluate_run(plan, out)
     best = best_combination(outcome, out)
     refit_best(plan, images, outcome, best, out)
@@ -289,8 +290,15 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
     features = cached_features(plan.todo, out / "images", clips, store=plan.store)
     for (encoding, module), (found, known) in features.items():
         lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
-    lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {len(plan.todo)} combinations")
+    lines.append(
+        f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {plural(len(plan.todo), 'combination')}"
+    )
     return lines
+
+
+def plural(n: int, what: str) -> str:
+    """``1 fold``, ``2 folds``."""
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def corpus_line(plan: Plan) -> str:

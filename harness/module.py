@@ -96,7 +96,7 @@ class HubModule:
         tf = import_tensorflow()
         if self._compiled is None:
             shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
-            self._compiled = tf.function(self.function, input_signature=[tf.TensorSpec(shape, tf.float32)])
+            self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
         values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
         out: np.ndarray = self._compiled(tf.constant(values, tf.float32)).numpy()
         if not np.isfinite(out).all():

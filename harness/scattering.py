@@ -1,6 +1,7 @@
 """The module ``builtin:scattering``: a fixed 2-D wavelet scattering of a picture, without learned weights.
 
-A picture's rows are frequency and its columns time. One channel x of it is analysed so:
+A picture's rows are frequency and its columns time. One channel x of it, its values first raised to a power a little
+above 1, so that loud parts count for more than the background, is analysed so:
 
 - order 0: x itself;
 - order 1: ``U1[j, t] = |x_j * psi_t|``, with x_j the picture after j binomial halvings (a Gaussian pyramid, so one
@@ -8,8 +9,10 @@ A picture's rows are frequency and its columns time. One channel x of it is anal
 - order 2: ``U2[j, t, k, u] = |(U1[j, t])_k * psi_u|`` for the coarser octaves k > j only, since the modulus of a
   wavelet transform holds next to nothing at finer ones.
 
-Each map is pooled over time, frequency band by frequency band: the mean, and for orders 0 and 1 the deviation over
-time as well. Last comes ``log(offset + value)``. So a sound may move in time and keep its features, but not in pitch.
+Each map is pooled over time, frequency band by frequency band: mean and deviation. Last comes ``log(offset + value)``
+for orders 1 and 2; order 0 stays as it is, since a picture's levels are decibels as a rule. So a sound may move in time
+and keep its features, but not in pitch. Taking the logarithm before pooling, or quantiles over time, did far worse on
+ESC-10's validation folds: both measure above all how much of a clip is silence.
 
 Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
 merged pictures carry a different picture in each channel, and a luminance would mix them. The channels of a gray
@@ -63,6 +66,8 @@ class ScatteringSpec:
         Deviation along the wave over deviation across it; below 1 the window is longer along the ridges.
     bands, first_bands, second_bands : int
         Frequency bands kept of orders 0, 1 and 2. `second_bands=0` leaves out order 2.
+    contrast : float
+        Power that the picture is raised to first, above 0.
     offset : float
         Added before the logarithm, above 0, in units of full white.
     """
@@ -78,13 +83,14 @@ class ScatteringSpec:
     bands: int = 16
     first_bands: int = 14
     second_bands: int = 2
+    contrast: float = 1.25
     offset: float = 3e-4
 
     def __post_init__(self) -> None:
         for name in ("height", "width", "octaves", "orientations", "bands", "first_bands"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name}={getattr(self, name)} must be a positive integer")
-        for name in ("sigma", "slant", "offset"):
+        for name in ("sigma", "slant", "contrast", "offset"):
             if not getattr(self, name) > 0:
                 raise SettingsError(f"{name}={getattr(self, name)} must be above 0")
         if self.second_bands < 0:
@@ -125,8 +131,9 @@ def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
     600
     """
     pairs = spec.octaves * (spec.octaves - 1) // 2
-    first = 2 * spec.first_bands * spec.octaves * spec.orientations
-    return 3 * (2 * spec.bands + first + spec.second_bands * pairs * spec.orientations**2)
+    first = spec.first_bands * spec.octaves * spec.orientations
+    second = spec.second_bands * pairs * spec.orientations**2
+    return 3 * 2 * (spec.bands + first + second)
 
 
 def wavelets(spec: ScatteringSpec) -> np.ndarray:
@@ -218,26 +225,26 @@ def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     """Features (M, feature_count / 3) of single channels (M, height, width, 1)."""
     bank = _kernel(tf, spec)
-    parts = _pool(tf, x, spec.bands, deviation=True)
+    x = tf.pow(tf.nn.relu(x), spec.contrast)
+    zero, parts = _pool(tf, x, spec.bands), []
     for j in range(spec.octaves):
         u, strided = _modulus(tf, x, bank, spec.first_bands)
-        parts += _pool(tf, u, spec.first_bands, deviation=True)
+        parts += _pool(tf, u, spec.first_bands)
         if spec.second_bands and j + 1 < spec.octaves:
             parts += _second_order(tf, u if strided else _halve(tf, u), bank, spec, octaves=spec.octaves - j - 1)
         if j + 1 < spec.octaves:
             x = _halve(tf, x)
-    return tf.math.log(spec.offset + tf.concat(parts, axis=1))
+    return tf.concat([*zero, tf.math.log(spec.offset + tf.concat(parts, axis=1))], axis=1)
 
 
 def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
-    """Pooled second-order maps of first-order maps `v`, at this octave and the coarser ones; one tensor for each."""
+    """Pooled second-order maps of first-order maps `v`, at this octave and the coarser ones; two tensors for each."""
     maps, parts = v.shape[3], []
     # Each map is analysed as a picture of its own.
     v = tf.reshape(tf.transpose(v, (0, 3, 1, 2)), (-1, v.shape[1], v.shape[2], 1))
     for k in range(octaves):
         w, _ = _modulus(tf, v, bank, spec.second_bands)
-        pooled = _pool(tf, w, spec.second_bands, deviation=False)[0]
-        parts.append(tf.reshape(pooled, (-1, maps * pooled.shape[1])))
+        parts += [tf.reshape(p, (-1, maps * p.shape[1])) for p in _pool(tf, w, spec.second_bands)]
         if k + 1 < octaves:
             v = _halve(tf, v)
     return parts
@@ -271,10 +278,8 @@ def _halve(tf: Any, x: tf.Tensor) -> tf.Tensor:
     return tf.nn.depthwise_conv2d(x, tf.constant(kernel, tf.float32), (1, 2, 2, 1), "VALID")
 
 
-def _pool(tf: Any, x: tf.Tensor, bands: int, *, deviation: bool) -> list[tf.Tensor]:
-    """Mean, and deviation, over time of maps (M, h, w, c), averaged inside each band: each (M, bands * c)."""
+def _pool(tf: Any, x: tf.Tensor, bands: int) -> list[tf.Tensor]:
+    """Mean and deviation over time of maps (M, h, w, c), averaged inside each band: two of (M, bands * c)."""
     weights = tf.constant(band_weights(x.shape[1], bands), tf.float32)
-    rows = [tf.reduce_mean(x, axis=2)]
-    if deviation:
-        rows.append(tf.math.reduce_std(x, axis=2))
+    rows = (tf.reduce_mean(x, axis=2), tf.math.reduce_std(x, axis=2))
     return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * x.shape[3])) for row in rows]

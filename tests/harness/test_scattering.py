@@ -54,7 +54,9 @@ def colour(*channels: np.ndarray) -> np.ndarray:
 
 def reference(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
     """Features of one channel (height, width)."""
-    values = [pooled(x, spec.bands, np.mean), pooled(x, spec.bands, np.std)]
+    x = x**spec.contrast
+    zero = [pooled(x, spec.bands, np.mean), pooled(x, spec.bands, np.std)]
+    values: list[np.ndarray] = []
     for _ in range(spec.octaves):
         first, halved = moduli(x, spec, spec.first_bands)
         for statistic in (np.mean, np.std):
@@ -62,11 +64,12 @@ def reference(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
         smooth = first if halved else [half(u) for u in first]
         while len(values) < 1000 and min(smooth[0].shape) >= -(-spec.width // 2 ** (spec.octaves - 1)):
             second = [moduli(u, spec, spec.second_bands)[0] for u in smooth]
-            means = [[pooled(w, spec.second_bands, np.mean) for w in of_one] for of_one in second]
-            values.append(np.array(means).transpose(0, 2, 1).ravel())
+            for statistic in (np.mean, np.std):
+                found = [[pooled(w, spec.second_bands, statistic) for w in of_one] for of_one in second]
+                values.append(np.array(found).transpose(0, 2, 1).ravel())
             smooth = [half(u) for u in smooth]
         x = half(x)
-    return np.log(spec.offset + np.concatenate(values))
+    return np.concatenate([*zero, np.log(spec.offset + np.concatenate(values))])
 
 
 def moduli(x: np.ndarray, spec: ScatteringSpec, bands: int) -> tuple[list[np.ndarray], bool]:
@@ -128,8 +131,9 @@ def test_default_takes_pictures_of_224(rng: np.random.Generator) -> None:
 @pytest.mark.parametrize("level", [0.0, 0.25, 1.0])
 def test_constant_picture_is_finite(small: Any, level: float) -> None:
     row = blocks(small, np.full((SMALL.height, SMALL.width, 3), level))[0]
-    means, rest = row[: SMALL.bands], row[SMALL.bands :]
-    np.testing.assert_allclose(means, np.log(SMALL.offset + level), atol=1e-5)
+    means, deviations, rest = np.split(row, [SMALL.bands, 2 * SMALL.bands])
+    np.testing.assert_allclose(means, level**SMALL.contrast, atol=1e-5)
+    np.testing.assert_allclose(deviations, 0, atol=1e-5)
     np.testing.assert_allclose(rest, np.log(SMALL.offset), atol=2e-3)
 
 
@@ -203,7 +207,7 @@ def test_saved_model_gives_the_same_scores(small: Any, rng: np.random.Generator,
 def test_digest_follows_every_setting_and_nothing_else() -> None:
     changed = {
         "height": 225, "width": 225, "octaves": 4, "orientations": 5, "kernel": 9, "frequency": 1.6, "sigma": 1.5,
-        "slant": 0.75, "bands": 15, "first_bands": 13, "second_bands": 1, "offset": 1e-2,
+        "slant": 0.75, "bands": 15, "first_bands": 13, "second_bands": 1, "contrast": 1.0, "offset": 1e-2,
     }  # fmt: skip
     assert set(changed) == {field.name for field in fields(ScatteringSpec)}
     digests = {digest(replace(DEFAULT, **{name: value})) for name, value in changed.items()}
@@ -228,6 +232,7 @@ def test_identity_needs_no_tensorflow() -> None:
     [
         ({"height": 0}, "height=0 must be a positive integer"),
         ({"sigma": 0.0}, "sigma=0.0 must be above 0"),
+        ({"contrast": 0.0}, "contrast=0.0 must be above 0"),
         ({"offset": -1.0}, "offset=-1.0 must be above 0"),
         ({"second_bands": -1}, "second_bands=-1 must not be negative"),
         ({"frequency": 3.2}, r"frequency=3.2 must lie inside \(0, pi\)"),
