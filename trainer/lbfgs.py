@@ -9,8 +9,8 @@ with :math:`\mu, \sigma` from the fold's own training rows and the bias free. Fo
 - the folds and strengths of one feature matrix are one batched L-BFGS (Nocedal & Wright 2006, algorithm 7.5);
 - the solution lies in the span of the training rows, so with fewer rows than features the problem is first
   rotated into that span (exact: the penalty does not change under rotation);
-- in that span the columns are orthogonal, so the Hessian is close to a diagonal that is known beforehand
-  (softmax curvature times squared column, plus the penalty) and preconditions the descent;
+- in that span the columns are orthogonal, so the Hessian is close to its diagonal, which is cheap and preconditions
+  every step;
 - logits are linear in the step, so a line search costs no matrix product.
 
 BLAS is held to one thread where the matrices are small: waking others costs more than they give.
@@ -30,10 +30,9 @@ __all__ = ["STRENGTHS", "LogisticSettings", "fit", "fit_many"]
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 _MEMORY = 8
-_CURVATURE = 0.1  # of the softmax loss, between 0 and 1/2: only how fast it converges depends on it
 _SINGLE_ABOVE = 4_000_000  # elements of a design matrix from which single precision is used
 _TOGETHER = 60_000_000  # elements of the matrices that are worked on together, half a gigabyte
-_PATIENCE = 20  # iterations without a smaller gradient after which a problem is as good as its precision allows
+_PATIENCE = 20  # iterations without a lower loss after which a problem is as good as its precision allows
 
 
 @dataclass(frozen=True)
@@ -172,8 +171,7 @@ class _Lbfgs:
         self.shape = (*penalty.shape, design.shape[2], onehot.shape[-1])
         self.shrink = np.broadcast_to(penalty[:, :, None, None], (*penalty.shape, design.shape[2], 1)).copy()
         self.shrink[:, :, -1] = 0  # the bias is free
-        squares = (weight * design**2).sum(axis=1)
-        self.metric = 1.0 / (_CURVATURE * squares[:, None, :, None] + self.shrink)
+        self.squared = design**2
 
     def run(self) -> np.ndarray:
         solution = np.zeros(self.shape, self.design.dtype)
@@ -182,23 +180,23 @@ class _Lbfgs:
         logits = self._logits(x)
         loss, gradient = self._loss(x, logits), self._gradient(x, logits)
         pairs: list[_Pair] = []
-        smallest, since = np.full(self.shape[:2], np.inf), np.zeros(self.shape[:2], int)
+        lowest, since = loss, np.zeros(self.shape[:2], int)
         for _ in range(self.settings.max_iter):
-            size = np.abs(gradient).max(axis=(2, 3))
-            since = np.where(size < smallest, 0, since + 1)
-            smallest = np.minimum(smallest, size)
-            unsolved = (size > self.settings.tolerance) & (since < _PATIENCE)
+            since = np.where(loss < lowest * (1 - 4 * np.finfo(x.dtype).eps), 0, since + 1)
+            lowest = np.minimum(lowest, loss)
+            unsolved = (np.abs(gradient).max(axis=(2, 3)) > self.settings.tolerance) & (since < _PATIENCE)
             kept = unsolved.any(axis=0)
             if not kept.all():  # a strength that is solved for every side is put away
                 solution[:, strengths[~kept]] = x[:, ~kept]
                 strengths, unsolved, x, loss = strengths[kept], unsolved[:, kept], x[:, kept], loss[:, kept]
                 logits, gradient = logits[:, :, kept], gradient[:, kept]
-                smallest, since = smallest[:, kept], since[:, kept]
+                lowest, since = lowest[:, kept], since[:, kept]
                 pairs = [(s[:, kept], y[:, kept], rho[:, kept]) for s, y, rho in pairs]
-                self._keep(kept)
+                self.shrink = self.shrink[:, kept]
+                self.shape = (self.shape[0], int(kept.sum()), *self.shape[2:])
             if not kept.any():
                 break
-            step = self._direction(gradient, pairs) * unsolved[:, :, None, None]
+            step = self._direction(gradient, pairs, self._metric(logits)) * unsolved[:, :, None, None]
             moved = self._line_search(x, logits, loss, gradient, step)
             if moved is None:
                 break
@@ -208,11 +206,6 @@ class _Lbfgs:
             x, gradient = x_new, gradient_new
         solution[:, strengths] = x
         return solution
-
-    def _keep(self, kept: np.ndarray) -> None:
-        """Go on with some of the strengths only."""
-        self.shrink, self.metric = self.shrink[:, kept], self.metric[:, kept]
-        self.shape = (self.shape[0], int(kept.sum()), *self.shape[2:])
 
     def _logits(self, x: np.ndarray) -> np.ndarray:
         f, j, r, k = self.shape
@@ -232,17 +225,26 @@ class _Lbfgs:
         data = self.design.transpose(0, 2, 1) @ residual.reshape(f, -1, j * k)
         return data.reshape(f, r, j, k).transpose(0, 2, 1, 3) + self.shrink * x
 
-    def _direction(self, gradient: np.ndarray, pairs: list[_Pair]) -> np.ndarray:
+    def _metric(self, logits: np.ndarray) -> np.ndarray:
+        """1 / the Hessian's diagonal, (F, J, r + 1, K)."""
+        f, j, r, k = self.shape
+        p = softmax(logits)
+        curvature = (p * (1 - p) * self.weight[..., None]).reshape(f, -1, j * k)
+        data = (self.squared.transpose(0, 2, 1) @ curvature).reshape(f, r, j, k).transpose(0, 2, 1, 3)
+        return np.asarray(1.0 / (data + self.shrink + np.finfo(data.dtype).tiny))
+
+    @staticmethod
+    def _direction(gradient: np.ndarray, pairs: list[_Pair], metric: np.ndarray) -> np.ndarray:
         q = gradient.copy()
         alphas = []
         for s, y, rho in reversed(pairs):
             alpha = rho * _dot(s, q)
             q -= alpha[:, :, None, None] * y
             alphas.append(alpha)
-        q *= self.metric
+        q *= metric
         if pairs:
             s, y, rho = pairs[-1]
-            length = np.maximum(_dot(y, self.metric * y), np.finfo(y.dtype).tiny)
+            length = np.maximum(_dot(y, metric * y), np.finfo(y.dtype).tiny)
             q *= np.where(rho > 0, _dot(s, y) / length, 1.0)[:, :, None, None]
         for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
             q += (alpha - rho * _dot(y, q))[:, :, None, None] * s

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+import corpora
+from converter.catalogue import make_spec
+from converter.convert import convert
+from harness.handles import parse
+from harness.store import Store
 from trainer import lbfgs
+from trainer.bottlenecks import image_features
+from trainer.crossvalidate import training_order
 from trainer.head import Head
 from trainer.lbfgs import STRENGTHS, LogisticSettings, fit, fit_many
 
@@ -172,3 +181,17 @@ def test_separable_data_ends() -> None:
     head = fit(x, y, 4, strength=1e4)
     assert (head.scores(x).argmax(axis=1) == y).all()
     assert np.isfinite(head.weights).all()
+
+
+def test_scattering_is_solved_too(tmp_path: Path) -> None:
+    """Thousands of features that move together: descent crawls there, and must not be cut short."""
+    clips = corpora.load("demo")
+    store = Store(tmp_path / "store")
+    images, _ = convert(clips, {"gray": make_spec("gray", {})}, tmp_path, store=store, jobs=2)
+    rows = training_order(images[images["fold"] != "1"])
+    x = image_features([tmp_path / p for p in rows["path"]], parse("builtin:scattering"), store=store).values
+    y = np.unique(rows["label"], return_inverse=True)[1]
+    for strength, head in zip(
+        STRENGTHS, fit_many(x, y, 10, train=[np.arange(len(y))], strengths=STRENGTHS)[0], strict=True
+    ):
+        assert np.abs(objective_gradient(head, x, y, strength)).max() < 1e-6, f"C={strength}"
