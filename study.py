@@ -100,13 +100,13 @@ def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     )
     specs = specs_from_study(study.convert)
     merges = merges_from_study(study.merge, specs)
-    todo = combinations([*specs, *merges], modules, settings, told.seeds, store=store)
-    check_baseline(study.evaluate.baseline, todo)
     started = time.monotonic()
     clips = corpora.load(**study.corpus.model_dump())
     checked_classes(clips)
     shared = study.corpus.allow_shared_groups
     list(splits(list(clips["fold"]), list(clips["group"]), list(clips["label"]), allow_shared=shared))
+    todo = combinations([*specs, *merges], modules, settings, told.seeds, store=store)
+    check_baseline(study.evaluate.baseline, todo)
     return Plan(started, path, study, store, clips, specs, merges, settings, todo)
 
 

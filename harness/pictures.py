@@ -81,13 +81,17 @@ def intact(data: bytes) -> bool:
 
 def deliver(data: bytes, path: Path) -> bool:
     """Write `data` to `path` unless it holds just that; return whether it was written."""
-    try:
-        if path.read_bytes() == data:
-            return False
-    except OSError:
-        pass  # not there, or not readable: written anew
+    if _held(path) == data:
+        return False
     write_bytes(path, data)
     return True
+
+
+def _held(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:  # not there, or not readable: to be written anew
+        return None
 
 
 def publish(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Collection[str]) -> pd.DataFrame:

@@ -10,10 +10,11 @@ above 1, so that loud parts count for more than the background, is analysed so:
   wavelet transform holds next to nothing at finer ones.
 
 Each map is pooled over time, frequency band by frequency band: mean and deviation. Last comes
-``gain * log(1 + value / offset)`` for orders 1 and 2; order 0 stays as it is, since a picture's levels are decibels as a
-rule. Silence is all zero, and the gain keeps the vectors as short as plain gradient descent at rate 0.01 can bear.
-So a sound may move in time and keep its features, but not in pitch. Taking the logarithm before pooling, or quantiles over time, did clearly worse
-on ESC-10's validation folds, presumably because the share of silence in a clip sways both.
+``gain * log(1 + value / offset)`` for orders 1 and 2; order 0 stays as it is, since a picture's levels are decibels as
+a rule. Silence is all zero, and the gain keeps the vectors as short as plain gradient descent at rate 0.01 can bear.
+So a sound may move in time and keep its features, but not in pitch. Taking the logarithm before pooling, or quantiles
+over time, did clearly worse on ESC-10's validation folds, presumably because the share of silence in a clip sways
+both.
 
 Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
 merged pictures carry a different picture in each channel, and a luminance would mix them. The channels of a gray
