@@ -54,11 +54,12 @@ def scikit_learn(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> list[
     from sklearn.preprocessing import StandardScaler
 
     scores = []
+    wide = x.astype(np.float64)  # in single precision it stops far from the solution
     for rows in train:
         of_fold = []
         for c in lbfgs.STRENGTHS:
-            model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000, tol=1e-6))
-            of_fold.append(model.fit(x[rows], y[rows]).predict_proba(x))
+            model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=5000, tol=1e-6))
+            of_fold.append(model.fit(wide[rows], y[rows]).predict_proba(wide))
         scores.append(of_fold)
     return scores
 
