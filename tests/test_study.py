@@ -170,7 +170,7 @@ def test_a_second_run_does_not_import_tensorflow(small: list[object]) -> None:
     words = [sys.executable, "-c", script, *map(str, small)]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "0 feature vectors were new" in done.stderr
+    assert "0 new feature vectors" in done.stderr
     assert "error" not in done.stderr
     assert done.stdout.splitlines()[-1] == "heavy: []"
     assert snapshot(out) == before
