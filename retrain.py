@@ -69,9 +69,9 @@ def run(flags: Flags) -> int:
     check_flags(flags)
     if flags.saved_model_dir:
         check_model_folder(os.path.abspath(flags.saved_model_dir))
+    spec = handles.parse(flags.module())
     folders, labels, lists = images_of(flags)
 
-    spec = handles.parse(flags.module())
     told = flags.bottleneck_dir if flags.bottleneck_dir != BOTTLENECK_DIR else flags.store
     store = Store(told or None)
     info = hub.describe(spec, store=store)

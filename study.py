@@ -50,7 +50,7 @@ def study(
         return
     failures = run_study(plan, folder, jobs=jobs, strict=strict)
     if failures:
-        warn(f"{failures} clips failed; {folder / 'failures.csv'} says which and why")
+        warn(f"{plural(failures, 'clip')} failed; {folder / 'failures.csv'} says which and why")
         raise typer.Exit(1)
 
 

@@ -286,7 +286,7 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
     for _ in range(2):
         said = run(*own, capsys=capsys)
         assert said.code == 1
-        assert said.oddities == [f"warning: 1 clips failed; {out / 'failures.csv'} says which and why"]
+        assert said.oddities == [f"warning: 1 clip failed; {out / 'failures.csv'} says which and why"]
         failures = read(out / FAILURES.name, FAILURES)
         assert failures["clip_id"].tolist() == [broken.name]
         assert failures["path"].tolist() == [str(broken)]
