@@ -140,7 +140,7 @@ def test_what_does_not_change_a_module_does_not_change_its_digest(folder: Path) 
         ("https://tfhub.dev/google/yamnet/1", 16000),
         ("kaggle:google/yamnet/tensorFlow2/yamnet", 16000),
         ("/models/YAMNet/1", 16000),
-        ("../shared/modules/yamnet_waveform_audioset", 16000),
+        ("../modules/yamnet_waveform_audioset", 16000),
         ("https://tfhub.dev/google/vggish/1", 16000),
         ("kaggle:google/bird-vocalization-classifier/tensorFlow2/perch_v2", 32000),
         ("https://tfhub.dev/google/humpback_whale/1", 10000),
