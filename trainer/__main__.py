@@ -41,7 +41,8 @@ def commands(
     steps: Steps = 4000,
     store: StoreDir = "",
     allow_shared_groups: Shared = False,
-    execute: Annotated[bool, typer.Option("--execute", help="Run them, one after the other.")] = False,
+    execute: Annotated[bool, typer.Option("--execute", help="Run them.")] = False,
+    jobs: Annotated[int, typer.Option(help="With --execute: how many run at a time.")] = 1,
 ) -> None:
     """Print a retrain.py command for each fold, ready for a shell."""
     from harness.handles import parse
@@ -61,7 +62,7 @@ def commands(
     for words in made.values():
         say(as_shell(words))
     if execute:
-        execute_all(made)
+        execute_all(made, jobs=jobs)
 
 
 @app.command()

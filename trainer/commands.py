@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,18 +90,33 @@ def as_shell(words: list[str]) -> str:
     return shlex.join(words)
 
 
-def execute_all(commands: Mapping[str, list[str]]) -> None:
-    """Run the commands one after the other, their output as it comes.
+def execute_all(commands: Mapping[str, list[str]], *, jobs: int = 1) -> None:
+    """Run the commands, their output as it comes; how many run at once changes no model.
+
+    Parameters
+    ----------
+    commands : mapping of str to list of str
+        Words by fold.
+    jobs : int
+        How many run at a time.
 
     Raises
     ------
     SoundfoldError
-        Naming the fold whose command failed, and its exit code.
+        Naming the fold whose command failed, and its exit code; folds that were not begun are left out.
     """
-    for fold, words in commands.items():
-        code = subprocess.run(words, check=False).returncode
-        if code:
-            raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
+    failed: dict[str, int] = {}
+
+    def run(fold: str) -> None:
+        if not failed:
+            code = subprocess.run(commands[fold], check=False).returncode
+            if code:
+                failed[fold] = code
+
+    with ThreadPoolExecutor(max(1, jobs)) as pool:
+        list(pool.map(run, commands))
+    for fold, code in failed.items():
+        raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
 
 
 def _check_strangers(table: pd.DataFrame, image_dir: Path) -> None:

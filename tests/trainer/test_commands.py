@@ -142,6 +142,14 @@ def test_as_printed_in_a_shell_the_same_models_as_head_sgd(
         assert card["training"]["seed"] == 5
     assert in_process["predicted"].nunique() > 1
 
+    at_once = tmp_path / "at once"
+    words = [*told, "--out", at_once, "--steps", STEPS, "--execute", "--jobs", 2]
+    assert command(app, "commands", *words, capsys=capsys).code == 0
+    some = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 3), np.uint8)
+    for folder in sorted(at_once.glob("evaluation_on_fold*")):
+        before = load_model(folds / folder.name / "model").scores(some)
+        assert np.array_equal(load_model(folder / "model").scores(some), before)
+
 
 def test_execute_stops_at_the_fold_that_fails(capfd: pytest.CaptureFixture[str]) -> None:
     def says(text: str, code: int) -> list[str]:
