@@ -12,12 +12,23 @@ from typing import Any
 import numpy as np
 
 from converter.layout import AXES, shades
-from converter.settings import Spec, at_least, one_of, positive, positive_int, reference, setting
+from converter.settings import Spec, at_least, colour_map, one_of, positive, positive_int, reference, setting
 from converter.sound import Sound
 from converter.spectra import AMIN, decibels, fft_frequencies, mel_bands, mel_frequencies, stft_power
 from harness.errors import SettingsError
 
-__all__ = ["MelSpec", "SpectralSpec", "level_shades", "linear_values", "mel_values", "peak", "ratio_shades", "values"]
+__all__ = [
+    "InColour",
+    "InDecibels",
+    "MelSpec",
+    "SpectralSpec",
+    "level_shades",
+    "linear_values",
+    "mel_values",
+    "peak",
+    "ratio_shades",
+    "values",
+]
 
 _TRANSFORM = ("n_fft", "hop_length", "win_length", "fmin", "fmax", "power", "n_mels")
 
@@ -93,6 +104,35 @@ class MelSpec(SpectralSpec):
     n_mels: int = setting(128, positive_int)
 
 
+@dataclass(frozen=True)
+class InDecibels(SpectralSpec):
+    """What a spectrogram in decibels can be told besides.
+
+    Parameters
+    ----------
+    top_db : float
+        Range in dB from the darkest shade to the brightest.
+    db : {"true", "amplitude"}
+        ``amplitude`` takes 20 log10 of power; a quirk of the preset ``seed``.
+    """
+
+    top_db: float = setting(80.0, positive)
+    db: str = setting("true", one_of("true", "amplitude"))
+
+
+@dataclass(frozen=True)
+class InColour(Spec):
+    """What a coloured picture can be told besides.
+
+    Parameters
+    ----------
+    colormap : str
+        Any matplotlib colour map.
+    """
+
+    colormap: str = setting("magma", colour_map)
+
+
 def values(sound: Sound, spec: SpectralSpec) -> np.ndarray:
     """The spectrogram that a spec asks for: mel bands where it has them, else the transform's own bins."""
     return mel_values(sound, spec) if isinstance(spec, MelSpec) else linear_values(sound, spec)
@@ -128,8 +168,8 @@ def mel_values(sound: Sound, spec: MelSpec) -> np.ndarray:
     return sound.once(("mel", *transform_key(spec)), make)
 
 
-def level_shades(sound: Sound, spec: SpectralSpec, *, top_db: float, db: str) -> np.ndarray:
-    """Shades of a spectrogram in decibels: the reference is the brightest, `top_db` below it and silence the darkest.
+def level_shades(sound: Sound, spec: InDecibels) -> np.ndarray:
+    """Shades of a spectrogram in decibels: the reference is the brightest, ``top_db`` below it and silence the darkest.
 
     Returns
     -------
@@ -140,13 +180,13 @@ def level_shades(sound: Sound, spec: SpectralSpec, *, top_db: float, db: str) ->
         S = values(sound, spec)
         if S.max() <= AMIN ** (spec.power / 2):
             return np.zeros(spec.size, np.uint8)
-        levels = decibels(S, power=spec.power, ref=_reference(S, spec), twice=db == "amplitude")
-        levels /= np.float32(top_db)
+        levels = decibels(S, power=spec.power, ref=_reference(S, spec), twice=spec.db == "amplitude")
+        levels /= np.float32(spec.top_db)
         levels += 1
         np.clip(levels, 0, 1, out=levels)
         return shades(levels, size=spec.size, axis=spec.axis, row_hz=row_frequencies(spec))
 
-    return sound.once(("dB", *transform_key(spec), spec.size, spec.ref, spec.axis, top_db, db), make)
+    return sound.once(("dB", *transform_key(spec), spec.size, spec.ref, spec.axis, spec.top_db, spec.db), make)
 
 
 def ratio_shades(sound: Sound, spec: SpectralSpec) -> np.ndarray:

@@ -12,7 +12,7 @@ from harness.tf import import_tensorflow
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["HubModule", "ModuleInfo"]
+__all__ = ["HubModule", "ModuleInfo", "run_batch"]
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,34 @@ class HubModule:
         """
         import numpy as np
 
-        if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
-            return self(np.concatenate([batch, batch]))[:1]
         tf = import_tensorflow()
         if self._compiled is None:
             shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
             self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
-        values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
-        out: np.ndarray = self._compiled(tf.constant(values, tf.float32)).numpy()
+        out = run_batch(self._compiled, batch)
         if not np.isfinite(out).all():
             raise ModuleError(f"module {self.info.handle!r} gave values that are not finite; is value_range right?")
         return out
+
+
+def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
+    """Put a batch through a TensorFlow function, so that an item's result does not depend on what else is in it.
+
+    Parameters
+    ----------
+    function : callable
+        Tensor to tensor.
+    batch : ndarray
+        uint8 pictures, which become float32 in [0, 1], or float32 samples, which stay.
+
+    Returns
+    -------
+    ndarray of float32
+    """
+    import numpy as np
+
+    if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
+        return run_batch(function, np.concatenate([batch, batch]))[:1]
+    values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
+    result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()
+    return result

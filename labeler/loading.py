@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.errors import ModuleError
 from harness.model import ModelCard, read_card
+from harness.module import run_batch
 from harness.tf import import_tensorflow
 
 __all__ = ["Model", "load_model"]
@@ -44,13 +45,11 @@ class Model:
         ndarray of float64, shape (n, classes)
             In the order of ``card.classes``; the same whatever else is in the batch.
         """
-        if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
-            return self.scores(np.concatenate([batch, batch]))[:1]
-        tf = import_tensorflow()
-        values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
-        out = self.signature(**{self.card.takes: tf.constant(values, tf.float32)})
-        result: np.ndarray = out["prediction"].numpy().astype(np.float64)
-        return result
+
+        def predict(x: Any) -> Any:
+            return self.signature(**{self.card.takes: x})["prediction"]
+
+        return run_batch(predict, batch).astype(np.float64)
 
 
 def load_model(folder: str | Path) -> Model:

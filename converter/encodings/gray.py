@@ -7,27 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.colour import GRAY, paint
-from converter.settings import one_of, positive, setting
 from converter.sound import Sound, as_sound
-from converter.spectral import MelSpec, level_shades
+from converter.spectral import InDecibels, MelSpec, level_shades
 
 __all__ = ["Spec", "encode"]
 
 
 @dataclass(frozen=True)
-class Spec(MelSpec):
-    """Settings of the gray log-mel spectrogram, beside those of `MelSpec`.
-
-    Parameters
-    ----------
-    top_db : float
-        Range in dB from the darkest shade to the brightest.
-    db : {"true", "amplitude"}
-        ``amplitude`` takes 20 log10 of power; a quirk of the preset ``seed``.
-    """
-
-    top_db: float = setting(80.0, positive)
-    db: str = setting("true", one_of("true", "amplitude"))
+class Spec(MelSpec, InDecibels):
+    """Settings of the gray log-mel spectrogram."""
 
 
 def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
@@ -56,4 +44,4 @@ def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
     (100, 200, 3)
     """
     sound = as_sound(y, sr=sr, spec=spec)
-    return paint(level_shades(sound, spec, top_db=spec.top_db, db=spec.db), GRAY)
+    return paint(level_shades(sound, spec), GRAY)

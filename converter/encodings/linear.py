@@ -7,30 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.colour import paint
-from converter.settings import colour_map, one_of, positive, setting
 from converter.sound import Sound, as_sound
-from converter.spectral import SpectralSpec, level_shades
+from converter.spectral import InColour, InDecibels, level_shades
 
 __all__ = ["Spec", "encode"]
 
 
 @dataclass(frozen=True)
-class Spec(SpectralSpec):
-    """Settings of the linear-frequency spectrogram, beside those of `SpectralSpec`.
-
-    Parameters
-    ----------
-    top_db : float
-        Range in dB from the darkest shade to the brightest.
-    db : {"true", "amplitude"}
-        ``amplitude`` takes 20 log10 of power; a quirk of the preset ``seed``.
-    colormap : str
-        Any matplotlib colour map.
-    """
-
-    top_db: float = setting(80.0, positive)
-    db: str = setting("true", one_of("true", "amplitude"))
-    colormap: str = setting("magma", colour_map)
+class Spec(InDecibels, InColour):
+    """Settings of the linear-frequency spectrogram."""
 
 
 def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
@@ -59,4 +44,4 @@ def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
     (100, 200, 3)
     """
     sound = as_sound(y, sr=sr, spec=spec)
-    return paint(level_shades(sound, spec, top_db=spec.top_db, db=spec.db), spec.colormap)
+    return paint(level_shades(sound, spec), spec.colormap)

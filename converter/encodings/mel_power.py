@@ -7,24 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from converter.colour import paint
-from converter.settings import colour_map, setting
 from converter.sound import Sound, as_sound
-from converter.spectral import MelSpec, ratio_shades
+from converter.spectral import InColour, MelSpec, ratio_shades
 
 __all__ = ["Spec", "encode"]
 
 
 @dataclass(frozen=True)
-class Spec(MelSpec):
-    """Settings of the mel spectrogram, beside those of `MelSpec`.
-
-    Parameters
-    ----------
-    colormap : str
-        Any matplotlib colour map.
-    """
-
-    colormap: str = setting("magma", colour_map)
+class Spec(MelSpec, InColour):
+    """Settings of the mel spectrogram."""
 
 
 def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
