@@ -144,12 +144,13 @@ def check_paths(images: pd.DataFrame) -> None:
 
 
 def report_failures(out: str | Path, failures: pd.DataFrame, *, step: str) -> None:
-    """Replace the rows of `step` in ``failures.csv``; a table that becomes empty is removed."""
+    """Replace the rows of `step` (of ``train`` also "train: gray") in ``failures.csv``; an empty table is removed."""
     import pandas as pd
 
     path = Path(out) / FAILURES.name
     old = tables.read(path, FAILURES) if path.is_file() else failures.iloc[:0]
-    parts = [part for part in (old[old["step"] != step], failures) if len(part)]
+    others = old["step"].map(lambda name: name.partition(":")[0] != step).astype(bool)
+    parts = [part for part in (old[others], failures) if len(part)]
     if parts:
         tables.write(pd.concat(parts, ignore_index=True), path, FAILURES)
     else:

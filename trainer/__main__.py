@@ -80,11 +80,12 @@ def run(
 ) -> None:
     """Cross-validate in process: predictions.csv and each fold's head."""
     from harness.handles import parse
+    from harness.pictures import report_failures
     from harness.store import Store
     from harness.tables import FAILURES, IMAGES, read
     from trainer.crossvalidate import HeadSettings
     from trainer.layout import read_encoding, read_sounds
-    from trainer.running import SOUND, combinations, list_failures, train_all
+    from trainer.running import SOUND, STEP, combinations, train_all
     from trainer.sgd import SgdSettings
 
     names = encoding or list(dict.fromkeys(read(images, IMAGES)["encoding"]))
@@ -98,7 +99,7 @@ def run(
     for c in outcome.trained:
         rows = outcome.predictions[_same(outcome.predictions, c.named())]
         say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * (rows.predicted == rows.label).mean():.1f} %")
-    list_failures(out, outcome.failures)
+    report_failures(out, outcome.failures, step=STEP)
     if len(outcome.failures):
         warn(f"{len(outcome.failures)} failures, listed in {Path(out) / FAILURES.name}")
         raise typer.Exit(1)

@@ -23,7 +23,7 @@ from harness.files import digest_file
 from harness.handles import ModuleSpec
 from harness.record import record_step
 from harness.store import Store
-from harness.tables import FAILURES, PREDICTIONS, frame, read, write
+from harness.tables import FAILURES, PREDICTIONS, frame, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
 from trainer.crossvalidate import HeadSettings, Trained, cross_validate, predictions, training_order
 from trainer.head import save_heads
@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOUND",
+    "STEP",
     "Combination",
     "Outcome",
     "combination_name",
     "combinations",
     "features_of",
-    "list_failures",
     "train_all",
 ]
 
 SOUND = "sound"  # the encoding of a module that takes the sound itself
-_STEP = "train: "  # what the steps of a training's failures start with
+STEP = "train"
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def combinations(
 
 
 def features_of(table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Any, what: str) -> Features:
-    """Features of one encoding's rows: of their pictures, or of the sounds where the module takes those."""
-    if hub.describe(module, store=store).takes == "waveform":
+    """Features of one encoding's rows: of their pictures, or of the sounds where they are rows of ``clips.csv``."""
+    if "start_s" in table:
         parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
         return sound_features(parts, module, store=store, load=load, what=what)
     return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
@@ -190,25 +190,12 @@ def train_all(
     return outcome
 
 
-def list_failures(out: str | Path, failures: pd.DataFrame) -> None:
-    """Put the failures of a training into ``OUT/failures.csv`` in place of the last one's; other steps' rows stay."""
-    import pandas as pd
-
-    path = Path(out) / FAILURES.name
-    old = read(path, FAILURES) if path.is_file() else failures.iloc[:0]
-    parts = [part for part in (old[~old["step"].str.startswith(_STEP)], failures) if len(part)]
-    if parts:
-        write(pd.concat(parts, ignore_index=True), path, FAILURES)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _heads_path(out: Path, named: Mapping[str, str]) -> Path:
     return out / "heads" / f"{combination_name(named)}.npz"
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:
-    return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"{_STEP}{what}", "reason": reason}
+    return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"{STEP}: {what}", "reason": reason}
 
 
 def _specs(tables: Mapping[str, pd.DataFrame], todo: Sequence[Combination]) -> dict[str, list[str]]:
@@ -228,18 +215,18 @@ def _record(
     pictures: Mapping[str, list[str]],
 ) -> None:
     modules = {
-        c.module.handle: {
-            **c.module.overrides(),
-            "base": str(c.module.base.resolve()),
-            "info": _described(c.module, store),
+        module.handle: {
+            **module.overrides(),
+            "base": str(module.base.resolve()),
+            "info": _described(module, store),
         }
-        for c in outcome.trained
+        for module in dict.fromkeys(c.module for c in outcome.trained)
     }
     chosen = {combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()}
     seeds = sorted({c.seed for c in outcome.trained})
     record_step(
         out,
-        "train",
+        STEP,
         spec={
             **settings.to_json(),
             "seeds": seeds,
