@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import guard, say, warn
-from trainer.retrain_flags import OneLineParser
+from trainer.retrain.flags import OneLineParser
 
 if TYPE_CHECKING:
     from labeler.loading import Model
@@ -58,8 +58,8 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from harness.errors import SettingsError
-    from labeler.labelling import label_files
     from labeler.output import ranked
+    from labeler.predict import label_files
 
     for name in ("input_height", "input_width", "top_k"):
         if getattr(args, name) is not None and getattr(args, name) < 1:
@@ -104,7 +104,7 @@ def load_model(args: argparse.Namespace) -> Model:
 
 def _scorer(graph: Any, source: Any, result: Any, *, mean: float, std: float) -> Callable[..., Any]:
     """The graph as a function from pictures in [0, 1] to scores."""
-    from harness.tf import import_tensorflow
+    from harness.hub.tensorflow import import_tensorflow
 
     tf = import_tensorflow()
     definition = graph.as_graph_def()
@@ -136,7 +136,7 @@ def load_graph(path: str) -> Any:
     from google.protobuf.message import DecodeError
 
     from harness.errors import SettingsError
-    from harness.tf import import_tensorflow
+    from harness.hub.tensorflow import import_tensorflow
 
     tf = import_tensorflow()
     definition = tf.compat.v1.GraphDef()

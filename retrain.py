@@ -18,12 +18,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import guard, say
-from trainer.retrain_flags import BOTTLENECK_DIR, Flags, check_flags, parse_flags
+from trainer.retrain.flags import BOTTLENECK_DIR, Flags, check_flags, parse_flags
 
 if TYPE_CHECKING:
     from harness.hub import ModuleInfo
-    from trainer.image_split import ImageLists
-    from trainer.retrain_data import Sets
+    from trainer.retrain.data import Sets
+    from trainer.retrain.split import ImageLists
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _logged(flags: Flags) -> int:
     from harness.errors import SoundfoldError
-    from trainer.retrain_logging import log_to_stderr
+    from trainer.retrain.logs import log_to_stderr
 
     with log_to_stderr(flags.logging_verbosity):
         try:
@@ -56,15 +56,16 @@ def run(flags: Flags) -> int:
     """Images, bottlenecks, steps, test, model; return the exit code."""
     from functools import cache
 
-    from harness import handles, hub
+    from harness import hub
     from harness.errors import ModuleError
+    from harness.hub import handles
     from harness.store import Store
-    from trainer.checkpoint import load_checkpoint
     from trainer.export import check_model_folder
-    from trainer.frozen import FrozenModule
-    from trainer.retrain_data import export_text, read_sets
-    from trainer.retrain_steps import Beside, test_head, train_head
-    from trainer.summaries import Summaries
+    from trainer.retrain.callback import Beside, test_head, train_head
+    from trainer.retrain.checkpoint import load_checkpoint
+    from trainer.retrain.data import export_text, read_sets
+    from trainer.retrain.frozen_graph import FrozenModule
+    from trainer.retrain.summaries import Summaries
 
     check_flags(flags)
     if flags.saved_model_dir:
@@ -97,8 +98,8 @@ def run(flags: Flags) -> int:
 
 def images_of(flags: Flags) -> tuple[list[str], list[str], ImageLists]:
     """The class folders, their labels, and the three sets."""
-    from trainer import image_lists
-    from trainer.image_split import SplitSettings, split
+    from trainer.retrain import image_lists
+    from trainer.retrain.split import SplitSettings, split
 
     folders, pictures = image_lists.find_pictures(flags.image_dir)
     pictures = image_lists.read_groups(flags.image_dir, pictures)
@@ -146,7 +147,7 @@ def save(
     """Write the frozen graph with the old script's labels, and the model folder with the class folders' own names."""
     from harness.files import write_text
     from trainer.export import write_model
-    from trainer.image_lists import LOGGER
+    from trainer.retrain.image_lists import LOGGER
 
     LOGGER.info("Save final result to : %s", flags.output_graph)
     if frozen.quantised:
@@ -172,7 +173,7 @@ def drawing_of(flags: Flags) -> dict[str, Any] | None:
     """How the converter drew the images, where it did: then the model can label sounds, too."""
     from pathlib import Path
 
-    from trainer.pictures import picture_of
+    from harness.recipes import picture_of
 
     folder = Path(flags.image_dir).resolve()
     return picture_of(folder.parent, folder.name)

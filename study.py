@@ -81,10 +81,10 @@ def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
     import time
 
     import corpora
-    from converter.catalogue import specs_from_study
+    from converter.registry import specs_from_study
     from harness.protocol import splits
     from harness.study_file import read_study
-    from merger.catalogue import specs_from_study as merges_from_study
+    from merger.registry import specs_from_study as merges_from_study
     from trainer.crossvalidate import HeadSettings, checked_classes
     from trainer.lbfgs import STRENGTHS
     from trainer.running import combinations
@@ -173,9 +173,9 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> tuple[pd.DataFram
     """Draw all encodings and merges into ``OUT/images``; give the rows of ``images.csv`` with absolute paths."""
     import pandas as pd
 
-    from converter.convert import convert
+    from converter.pipeline import convert
     from harness.tables import IMAGES, frame
-    from merger.merge import merge_all
+    from merger.pipeline import merge_all
 
     folder = out / "images"
     images, failures = frame([], IMAGES), []
@@ -310,10 +310,10 @@ def corpus_line(plan: Plan) -> str:
 
 def drawn_pictures(plan: Plan) -> dict[str, int]:
     """How many pictures of each encoding the store has."""
-    from converter.convert import picture_key
+    from converter.pipeline import picture_key
     from harness import audio
     from harness.errors import AudioError
-    from harness.pictures import KIND
+    from harness.images import KIND
 
     found = dict.fromkeys(plan.specs, 0)
     for row in plan.clips.itertuples():

@@ -100,8 +100,8 @@ def usual_recipe(path: Path) -> None:
 
 def ours(paths: Sequence[Path], folder: Path, jobs: int) -> tuple[float, int]:
     """Clips per second of the converter into `folder`, and the number of pictures."""
-    from converter.catalogue import specs_from_study
-    from converter.convert import convert
+    from converter.pipeline import convert
+    from converter.registry import specs_from_study
 
     rows: list[dict[str, object]] = [
         {"clip_id": f"{i}_{path.name}", "path": str(path), "label": path.parent.name} for i, path in enumerate(paths)

@@ -31,7 +31,7 @@ def made_up(n: int = 400, d: int = 1280, n_classes: int = 10) -> tuple[np.ndarra
 
 def of_run(run: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, targets and folds of a run's first picture encoding through its first module."""
-    from harness.handles import ModuleSpec
+    from harness.hub.handles import ModuleSpec
     from harness.record import read_steps
     from harness.store import Store
     from trainer.bottlenecks import image_features

@@ -24,15 +24,15 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import handles
 from harness.cli import guard, say
 from harness.errors import SoundfoldError
+from harness.hub import handles
 from harness.store import Store
 from trainer.bottlenecks import image_features
 from trainer.commands import retrain_commands
 from trainer.head import softmax
 from trainer.layout import read_encoding
-from trainer.retrain_data import bottleneck_file
+from trainer.retrain.data import bottleneck_file
 from trainer.sgd import SgdSettings, first_head, fit
 
 

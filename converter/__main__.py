@@ -14,7 +14,7 @@ app = command_app(name="converter", help="Draw sounds as pictures, several encod
 
 def _list(wanted: bool) -> None:
     if wanted:
-        from converter.catalogue import describe, encoding_names
+        from converter.registry import describe, encoding_names
 
         for name in encoding_names():
             say(f"{name:10}  {describe(name)}")
@@ -41,8 +41,8 @@ def convert(
     ] = False,
 ) -> None:
     """Draw every clip with every encoding; what is drawn already is not drawn again."""
-    from converter.convert import convert as run
     from converter.options import read_clips, specs_from_options
+    from converter.pipeline import convert as run
     from harness.store import Store
 
     specs = specs_from_options(encoding or [], preset=preset, size=size, pairs=set_ or [])

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from converter.catalogue import encode
-from converter.settings import Spec
+from converter.registry import encode
+from converter.spec import Spec
 from harness import audio
 
 __all__ = ["draw", "draw_samples"]
@@ -22,7 +22,7 @@ def draw(path: str | Path, spec: Spec, *, start_s: float = math.nan, end_s: floa
     path : path
         Any sound that :mod:`harness.audio` reads.
     spec : Spec
-        From :func:`converter.catalogue.make_spec` or ``spec_from_json``.
+        From :func:`converter.registry.make_spec` or ``spec_from_json``.
     start_s, end_s : float
         The part, in seconds; NaN for the file's own start and end.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from converter.catalogue import specs_from_study
-from converter.settings import Spec
+from converter.registry import specs_from_study
+from converter.spec import Spec
 from harness import tables
 from harness.errors import SettingsError
 from harness.toml import apply_settings

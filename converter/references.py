@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from converter.catalogue import code_version
-from converter.settings import Spec
+from converter.registry import code_version
 from converter.sound import as_sound, sound_key
+from converter.spec import Spec
 from harness import audio
 from harness.errors import AudioError
 from harness.parallel import in_parallel
@@ -49,8 +49,8 @@ def with_references(
 
 
 def _with_reference(spec: Spec, clips: Sequence[Clip], *, store: Store, jobs: int) -> Spec:
-    from converter.spectra import AMIN
-    from converter.spectral import SpectralSpec, transform_key
+    from converter.dsp import AMIN
+    from converter.spectrogram import SpectralSpec, transform_key
 
     if not isinstance(spec, SpectralSpec) or spec.ref != "corpus":
         return spec
@@ -67,7 +67,7 @@ def _with_reference(spec: Spec, clips: Sequence[Clip], *, store: Store, jobs: in
 
 def _measure(task: _Task) -> float | None:
     """A clip's highest value; None for one that cannot be read, which the converter names when it draws."""
-    from converter.spectral import SpectralSpec, peak
+    from converter.spectrogram import SpectralSpec, peak
 
     assert isinstance(task.spec, SpectralSpec)
     try:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from converter.settings import Spec
+from converter.spec import Spec
 from harness.audio import resample
 from harness.errors import AudioError, SettingsError
 
@@ -57,7 +57,7 @@ def sound_key(spec: Spec) -> tuple[Any, ...]:
 
 
 def fit_length(y: np.ndarray, length: int, *, pad: str = "end") -> np.ndarray:
-    """Pad or crop samples to a length; `pad` as in :class:`~converter.settings.Spec`.
+    """Pad or crop samples to a length; `pad` as in :class:`~converter.spec.Spec`.
 
     Examples
     --------

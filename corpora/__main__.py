@@ -93,7 +93,7 @@ def make_demo(
     import time
 
     from corpora import load
-    from corpora.catalogue.demo import VERSION
+    from corpora.datasets.demo import VERSION
     from harness.record import record_step
 
     started = time.monotonic()

@@ -31,10 +31,10 @@ DEFAULT_FOLDS = 5
 
 
 def available() -> list[str]:
-    """Names of all corpora, sorted: the modules in `corpora.catalogue`."""
+    """Names of all corpora, sorted: the modules in `corpora.datasets`."""
     from pkgutil import iter_modules
 
-    from corpora import catalogue
+    from corpora import datasets as catalogue
 
     return sorted(m.name for m in iter_modules(catalogue.__path__) if not m.name.startswith("_"))
 
@@ -148,7 +148,7 @@ def remarks(table: pd.DataFrame) -> list[str]:
 def _module(name: str) -> ModuleType:
     if name not in available():
         raise SettingsError(f"corpus={name!r} is not known; {did_you_mean(name, available())}")
-    return import_module(f"corpora.catalogue.{name}")
+    return import_module(f"corpora.datasets.{name}")
 
 
 def _check_options(name: str, told: Card, options: ScanOptions) -> None:

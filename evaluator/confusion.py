@@ -1,6 +1,6 @@
 """Who is taken for whom: confusion matrices, the most confused pairs, the classification report.
 
-Rows are the true class, columns the predicted one. The pictures of them are drawn by `evaluator.pictures`.
+Rows are the true class, columns the predicted one. The pictures of them are drawn by `evaluator.plots`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pandas as pd
 from evaluator.combinations import Combination, short_modules, titles
 from evaluator.comparisons import Difference, differences_table
 from evaluator.confusion import Confusion, report_text
-from evaluator.pictures import draw_confusion, draw_heat_map, draw_recall
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall
 from evaluator.tables import as_latex, as_markdown, fold_table, readable, recall_table, write_csv
 from harness.files import atomic_folder, safe_name, write_text
 from harness.tables import METRICS, write

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import SettingsError, did_you_mean
-from harness.handles import ModuleSpec, parse
+from harness.hub.handles import ModuleSpec, parse
 from harness.toml import apply_settings, read_toml
 
 __all__ = ["Corpus", "Evaluate", "Study", "Train", "read_study"]

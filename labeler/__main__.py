@@ -57,8 +57,8 @@ def _label_to(stream: IO[str], model: Model, files: list[Path], format: str, top
     """Write the outcome of every file; give the number of those that failed."""
     from harness.progress import track
     from labeler.files import clip_names
-    from labeler.labelling import label_files
     from labeler.output import FORMATS, csv_header
+    from labeler.predict import label_files
 
     failed = 0
     if format == "csv":

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from harness.errors import ModuleError
+from harness.hub.base import run_batch
+from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard, read_card
-from harness.module import run_batch
-from harness.tf import import_tensorflow
 
 __all__ = ["Model", "load_model"]
 

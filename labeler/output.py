@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.model import ModelCard
 from harness.tables import PREDICTIONS, SCORE_PREFIX
-from labeler.labelling import Labelled
+from labeler.predict import Labelled
 
 __all__ = ["FORMATS", "csv_header", "ranked"]
 

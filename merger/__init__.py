@@ -1,11 +1,11 @@
 """Pictures -> picture: several encodings of a clip in one, joined on clip_id.
 
 - `catalogue`: which merges there are; specs by name, from JSON, from a study
-- `hows`: ``channels``, ``stack``, ``blend``; a new one is a new file
+- `methods`: ``channels``, ``stack``, ``blend``; a new one is a new file
 - `merge`: many clips, several processes, nothing merged twice
 - `options`: the command line's words as a spec
 - `pixels`: constants, fractions, luminance, sizes
 - `spec`: what the spec of every merge has
 """
 
-__all__ = ["catalogue", "hows", "merge", "options", "pixels", "spec"]
+__all__ = ["catalogue", "merge", "methods", "options", "pixels", "spec"]

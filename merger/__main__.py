@@ -14,9 +14,9 @@ app = command_app(name="merger", help="Merge several pictures of each clip into 
 
 def _list(wanted: bool) -> None:
     if wanted:
-        from merger.catalogue import describe, hows
+        from merger.registry import describe, methods
 
-        for how in hows():
+        for how in methods():
             say(f"{how:10}  {describe(how)}")
         raise typer.Exit
 
@@ -44,8 +44,8 @@ def merge(
     """Merge every clip's pictures; what is merged already is not merged again."""
     from harness import tables
     from harness.store import Store
-    from merger.merge import merge_all
     from merger.options import spec_from_options
+    from merger.pipeline import merge_all
 
     table = tables.read(images, tables.IMAGES)
     merges = {name: spec_from_options(how, of, pairs=set_ or [])}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.toml import apply_settings, toml_value
-from merger.catalogue import make_spec
+from merger.registry import make_spec
 from merger.spec import MergeSpec
 
 __all__ = ["spec_from_options"]

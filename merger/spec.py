@@ -15,7 +15,7 @@ __all__ = ["MergeSpec"]
 
 
 class MergeSpec:
-    """Base of the specs in :mod:`merger.hows`; each is a frozen dataclass on it."""
+    """Base of the specs in :mod:`merger.methods`; each is a frozen dataclass on it."""
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> MergeSpec:

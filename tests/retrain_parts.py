@@ -116,6 +116,6 @@ def train(folder: Path, capsys: pytest.CaptureFixture[str], images: Path | str, 
 
 
 def _tensorflow() -> Any:
-    from harness.tf import import_tensorflow
+    from harness.hub.tensorflow import import_tensorflow
 
     return import_tensorflow()

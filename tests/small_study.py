@@ -63,7 +63,7 @@ def write_study(path: Path, root: Path, modules: list[str], *, more: str = "", e
 
 def sound_module(folder: Path) -> str:
     """A SavedModel that takes waveforms (N, samples) and gives 6 features; its name says YAMNet's rate."""
-    from harness.tf import import_tensorflow
+    from harness.hub.tensorflow import import_tensorflow
 
     tf = import_tensorflow()
     edges = (0, 100, 200, 400, 700, 1000, 2049)

@@ -21,7 +21,7 @@ def test_runs(path: Path) -> None:
 
 
 def test_there_is_one_cell_for_each_encoding() -> None:
-    from converter.catalogue import encoding_names
+    from converter.registry import encoding_names
 
     text = next(p for p in NOTEBOOKS if p.stem == "plotting_trials").read_text(encoding="utf-8")
     for name in encoding_names():

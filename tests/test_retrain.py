@@ -17,7 +17,7 @@ from retrain_parts import CLASSES, Outcome, draw, old_format_module, small_modul
 
 import retrain
 from harness.image import read, resize
-from trainer.retrain_flags import Flags
+from trainer.retrain.flags import Flags
 
 Trainer = Callable[..., Outcome]
 
@@ -438,7 +438,7 @@ def test_graph_and_saved_model_agree(trained: Trainer, drawn: Path, tmp_path: Pa
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(trained: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainer import retrain_steps
+    from trainer.retrain import callback as retrain_steps
 
     whole = trained("--how_many_training_steps=100", name="whole")
     monkeypatch.setattr(retrain_steps, "CHECKPOINT_SECONDS", 0.0)
@@ -474,7 +474,8 @@ def test_a_checkpoint_of_another_training_is_refused(trained: Trainer) -> None:
 def test_same_head_as_the_cross_validation_in_process(
     drawn: Path, small: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from harness import handles, tables
+    from harness import tables
+    from harness.hub import handles
     from harness.store import Store
     from trainer.bottlenecks import image_features
     from trainer.commands import retrain_commands
@@ -590,12 +591,12 @@ def test_real_sounds_from_wav_to_label(
     esc10: Path, mobilenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two classes of ESC-10, the fold that the old script died of, and the labeler on what comes out."""
-    from converter.convert import convert
     from converter.options import specs_from_options
+    from converter.pipeline import convert
     from corpora.loading import load
     from harness.store import Store
-    from labeler.labelling import label_files
     from labeler.loading import load_model
+    from labeler.predict import label_files
 
     clips = load("esc50", esc10, classes=["clock_tick", "rain"])
     images, _ = convert(

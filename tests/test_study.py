@@ -114,9 +114,9 @@ def test_the_ranking_is_printed_and_names_the_report(small: list[object], capsys
 def test_a_second_run_draws_computes_and_fits_nothing(
     small: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import convert
+    from converter import pipeline as convert
     from harness import hub
-    from merger import merge
+    from merger import pipeline as merge
     from trainer import lbfgs
 
     out = small[4]
@@ -141,7 +141,7 @@ def test_a_second_run_draws_computes_and_fits_nothing(
 def test_a_new_folder_is_filled_from_the_store(
     studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import convert
+    from converter import pipeline as convert
     from trainer import bottlenecks, lbfgs
 
     sides: list[int] = []
@@ -179,7 +179,7 @@ def test_a_second_run_does_not_import_tensorflow(small: list[object]) -> None:
 def test_only_what_changed_is_made_again(
     small: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import convert
+    from converter import pipeline as convert
 
     drawn: list[list[str]] = []
     real = convert.draw_task
@@ -452,8 +452,8 @@ def test_the_studies_that_come_with_it_can_be_read() -> None:
 
 @pytest.mark.corpus
 def test_three_classes_of_esc10(esc10: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from labeler.labelling import label_files
     from labeler.loading import load_model
+    from labeler.predict import label_files
     from trainer.__main__ import app as trainer
 
     told = [

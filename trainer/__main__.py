@@ -45,7 +45,7 @@ def commands(
     jobs: Annotated[int, typer.Option(help="With --execute: how many run at a time.")] = 1,
 ) -> None:
     """Print a retrain.py command for each fold, ready for a shell."""
-    from harness.handles import parse
+    from harness.hub.handles import parse
     from trainer.commands import as_shell, execute_all, retrain_commands
     from trainer.layout import read_encoding
     from trainer.sgd import SgdSettings
@@ -79,8 +79,8 @@ def run(
     allow_shared_groups: Shared = False,
 ) -> None:
     """Cross-validate in process: predictions.csv and each fold's head."""
-    from harness.handles import parse
-    from harness.pictures import report_failures
+    from harness.hub.handles import parse
+    from harness.images import report_failures
     from harness.store import Store
     from harness.tables import FAILURES, IMAGES, read
     from trainer.crossvalidate import HeadSettings

@@ -18,7 +18,7 @@ import numpy as np
 from harness import audio, hub, image
 from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
-from harness.handles import ModuleSpec
+from harness.hub.handles import ModuleSpec
 from harness.progress import track
 from harness.store import Store, key_of
 

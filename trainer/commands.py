@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import SoundfoldError, TableError
-from harness.handles import ModuleSpec
+from harness.hub.handles import ModuleSpec
 from harness.image import SUFFIXES
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings

@@ -10,15 +10,15 @@ from typing import Any
 from harness import hub
 from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
-from harness.handles import ModuleSpec, parse
 from harness.hub import HubModule
+from harness.hub.handles import ModuleSpec, parse
+from harness.hub.tensorflow import import_tensorflow
 from harness.model import CARD, ModelCard, write_card
+from harness.recipes import picture_of
 from harness.record import read_steps
 from harness.store import Store
 from harness.tables import IMAGES, read
-from harness.tf import import_tensorflow
 from trainer.head import Head, load_heads
-from trainer.pictures import picture_of
 from trainer.running import combination_name
 
 __all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]

@@ -12,10 +12,10 @@ from harness import hub
 from harness.errors import ModuleError
 from harness.files import digest_bytes
 from harness.model import read_card
+from harness.recipes import picture_of
 from harness.store import Store, key_of
 from trainer.crossvalidate import HeadSettings, Trained, final_head, training_order
 from trainer.export import write_model
-from trainer.pictures import picture_of
 from trainer.running import SOUND, Combination, features_of
 
 if TYPE_CHECKING:

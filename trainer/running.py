@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harness import hub
 from harness.errors import SettingsError
 from harness.files import digest_file
-from harness.handles import ModuleSpec
+from harness.hub.handles import ModuleSpec
 from harness.record import record_step
 from harness.store import Store
 from harness.tables import FAILURES, PREDICTIONS, frame, write

@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.colour import GRAY, paint
 from converter.sound import Sound, as_sound
-from converter.spectral import InDecibels, MelSpec, level_shades
+from converter.spectrogram import InDecibels, MelSpec, level_shades
 
 __all__ = ["Spec", "encode"]
 

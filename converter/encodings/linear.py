@@ -8,7 +8,7 @@ import numpy as np
 
 from converter.colour import paint
 from converter.sound import Sound, as_sound
-from converter.spectral import InColour, InDecibels, level_shades
+from converter.spectrogram import InColour, InDecibels, level_shades
 
 __all__ = ["Spec", "encode"]
 

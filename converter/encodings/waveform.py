@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from converter.layout import quantise
-from converter.settings import Spec as BaseSpec
-from converter.settings import colour, one_of, setting
+from converter.raster import quantise
 from converter.sound import Sound, as_sound
+from converter.spec import Spec as BaseSpec
+from converter.spec import colour, one_of, setting
 
 __all__ = ["Spec", "encode"]
 
@@ -20,7 +20,7 @@ _STROKE = 0.69  # waveplot: half the width in pixels of the line that matplotlib
 
 @dataclass(frozen=True)
 class Spec(BaseSpec):
-    """Settings of the waveform, beside those of every `converter.settings.Spec`.
+    """Settings of the waveform, beside those of every `converter.spec.Spec`.
 
     Parameters
     ----------

@@ -106,7 +106,7 @@ def test_drawing_imports_neither_librosa_nor_tensorflow(table: Path, tmp_path: P
     code = (
         "import sys\n"
         "from pathlib import Path\n"
-        "from converter.convert import convert\n"
+        "from converter.pipeline import convert\n"
         "from converter.options import read_clips, specs_from_options\n"
         "from harness.store import Store\n"
         "clips, out, store = map(Path, sys.argv[1:])\n"

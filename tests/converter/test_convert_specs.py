@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from converter.catalogue import make_spec, spec_from_json, specs_from_study
 from converter.options import specs_from_options
+from converter.registry import make_spec, spec_from_json, specs_from_study
 from harness.errors import SettingsError
 
 STUDY: dict[str, Any] = {

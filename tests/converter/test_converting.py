@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import converter.convert as module
-from converter.catalogue import make_spec, spec_from_json, specs_from_study
-from converter.convert import convert
+import converter.pipeline as module
 from converter.drawing import draw, draw_samples
-from converter.settings import Spec
+from converter.pipeline import convert
+from converter.registry import make_spec, spec_from_json, specs_from_study
+from converter.spec import Spec
 from harness import image, tables
 from harness.errors import AudioError, SettingsError, TableError
 from harness.record import read_steps, record_step
@@ -124,7 +124,7 @@ def test_the_key_has_the_sound_the_spec_and_the_code_and_nothing_else(
 def test_code_version_follows_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import shutil
 
-    from converter import catalogue
+    from converter import registry as catalogue
 
     copy = tmp_path / "converter"
     shutil.copytree(catalogue._HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -134,9 +134,9 @@ def test_code_version_follows_the_source(tmp_path: Path, monkeypatch: pytest.Mon
     assert before == catalogue.code_version("gray")
     (copy / "encodings" / "linear.py").write_text("changed")
     assert version("gray") == before
-    (copy / "spectra.py").write_bytes((copy / "spectra.py").read_bytes().replace(b"\n", b"\r\n"))
+    (copy / "dsp.py").write_bytes((copy / "dsp.py").read_bytes().replace(b"\n", b"\r\n"))
     assert version("gray") == before
-    for file in ("spectra.py", "layout.py", "sound.py", "colour.py", "encodings/gray.py"):
+    for file in ("dsp.py", "raster.py", "sound.py", "colour.py", "encodings/gray.py"):
         text = (copy / file).read_text()
         (copy / file).write_text(text + "\n")
         assert version("gray") != before
@@ -285,7 +285,7 @@ def test_the_name_of_a_merge_is_refused(clips: pd.DataFrame, store: Store, tmp_p
 def test_one_reading_serves_all_encodings(
     clips: pd.DataFrame, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import spectral
+    from converter import spectrogram as spectral
 
     reads, transforms = [], []
     read, transform = module.audio.read, spectral.stft_power
@@ -303,7 +303,7 @@ def test_the_reference_of_a_corpus(clips: pd.DataFrame, store: Store, tmp_path: 
     found = spec_from_json(read_steps(out)["convert"]["spec"]["encodings"]["gray"])
     own = make_spec("gray", {"size": [32, 48]})
     from converter.sound import as_sound
-    from converter.spectral import peak
+    from converter.spectrogram import peak
 
     peaks = []
     for path in clips["path"]:

@@ -8,10 +8,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from converter.catalogue import code_version, describe, encode, encoding_names, make_spec, spec_class, spec_from_json
 from converter.drawing import draw_samples
-from converter.settings import Spec
+from converter.registry import code_version, describe, encode, encoding_names, make_spec, spec_class, spec_from_json
 from converter.sound import as_sound, fit_length, sound_key
+from converter.spec import Spec
 from harness.errors import AudioError, SettingsError
 
 SR = 22050

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from converter.catalogue import make_spec, preset_specs
 from converter.drawing import draw
-from converter.settings import Spec
+from converter.registry import make_spec, preset_specs
+from converter.spec import Spec
 from harness import image
 from harness.errors import SettingsError
 

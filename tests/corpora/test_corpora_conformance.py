@@ -81,7 +81,7 @@ class TestEveryCorpus:
                 assert getattr(told, field.name), f"{name}: the card's {field.name} is empty"
 
     def test_docstring_says_licence_and_layout(self, name: str, tiny: Tiny) -> None:
-        text = import_module(f"corpora.catalogue.{name}").__doc__ or ""
+        text = import_module(f"corpora.datasets.{name}").__doc__ or ""
         assert "icence" in text
         assert len(text.splitlines()) > 5
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from corpora import load
-from corpora.catalogue import demo
+from corpora.datasets import demo
 from corpora.demo_render import render
 from corpora.demo_sounds import SOUNDS
 from harness import audio

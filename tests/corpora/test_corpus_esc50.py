@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from corpora import load, remarks
-from corpora.catalogue.esc50 import ESC10, class_name
+from corpora.datasets.esc50 import ESC10, class_name
 from harness.errors import SettingsError
 
 Tone = Callable[..., Path]

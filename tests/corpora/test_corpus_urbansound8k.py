@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpora import load, missing_files
-from corpora.catalogue.urbansound8k import CLASSES
+from corpora.datasets.urbansound8k import CLASSES
 from harness.errors import SettingsError, TableError
 
 Build = dict[str, Callable[[Path], Path]]

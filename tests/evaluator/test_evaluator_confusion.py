@@ -12,7 +12,7 @@ from sklearn import metrics as reference
 
 from evaluator.confusion import Confusion, confusion_matrices, confusion_matrix, most_confused, report_text
 from evaluator.metrics import metrics_table
-from evaluator.pictures import draw_confusion, draw_heat_map, draw_recall
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall
 from evaluator.tables import ranking
 from harness.errors import SettingsError
 

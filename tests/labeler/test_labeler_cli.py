@@ -17,8 +17,8 @@ from small_study import CLASSES, RATE, Said, command, sound
 from harness.audio import write_wav
 from harness.tables import PREDICTIONS, read, score_columns
 from labeler.__main__ import app
-from labeler.labelling import label_files
 from labeler.loading import Model, load_model
+from labeler.predict import label_files
 from trainer.__main__ import app as trainer
 
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from harness import image
 from harness.errors import ImageError, SettingsError
-from merger.catalogue import code_version, describe, flatten, hows, make_spec, spec_from_json, specs_from_study
 from merger.pixels import byte, luminance
+from merger.registry import code_version, describe, flatten, make_spec, methods, spec_from_json, specs_from_study
 from merger.spec import MergeSpec
 
 RNG = np.random.default_rng(0)
@@ -34,7 +34,7 @@ def gray(value: int, size: tuple[int, int] = (2, 2)) -> np.ndarray:
     return np.full((*size, 3), value, np.uint8)
 
 
-@pytest.mark.parametrize("how", hows())
+@pytest.mark.parametrize("how", methods())
 class TestEveryMerge:
     def test_has_an_example_here(self, how: str) -> None:
         assert how in SPECS
@@ -72,7 +72,7 @@ class TestEveryMerge:
             make_spec(how, SPECS[how] | {"off": 3})
 
     def test_code_version_and_description(self, how: str) -> None:
-        assert len({code_version(each) for each in hows()}) == len(hows())
+        assert len({code_version(each) for each in methods()}) == len(methods())
         assert describe(how).endswith(".")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import merger.merge as module
+import merger.pipeline as module
 from harness import image, tables
 from harness.cli import guard
 from harness.errors import ImageError, SettingsError
@@ -17,8 +17,8 @@ from harness.files import write_bytes
 from harness.record import read_steps, record_step
 from harness.store import Store
 from merger.__main__ import app
-from merger.catalogue import make_spec, spec_from_json
-from merger.merge import merge_all
+from merger.pipeline import merge_all
+from merger.registry import make_spec, spec_from_json
 from merger.spec import MergeSpec
 
 MERGES: dict[str, MergeSpec] = {

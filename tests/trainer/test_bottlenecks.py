@@ -15,9 +15,9 @@ from PIL import Image
 from harness import hub
 from harness.audio import write_wav
 from harness.errors import ModuleError
-from harness.handles import ModuleSpec, parse
+from harness.hub.handles import ModuleSpec, parse
+from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
-from harness.tf import import_tensorflow
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
 
 SR = 16000

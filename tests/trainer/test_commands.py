@@ -17,7 +17,7 @@ from small_study import command
 from harness import image
 from harness.errors import SoundfoldError, TableError
 from harness.files import read_json
-from harness.handles import parse
+from harness.hub.handles import parse
 from harness.tables import IMAGES, PREDICTIONS, frame, read, score_columns, write
 from trainer.__main__ import app
 from trainer.commands import as_shell, execute_all, retrain_commands
@@ -70,7 +70,7 @@ def test_a_command_for_each_fold_in_natural_order(tmp_path: Path) -> None:
 
 
 def test_every_word_is_one_that_retrain_knows(images: Path, tmp_path: Path) -> None:
-    from trainer.retrain_flags import parse_flags
+    from trainer.retrain.flags import parse_flags
 
     module = parse({"handle": "https://tfhub.dev/a/1", "image_size": [32, 48], "value_range": [-1, 1]})
     made = retrain_commands(

@@ -192,8 +192,8 @@ def test_pictures_that_were_drawn_anew_with_other_settings_are_refused(
     """The card would say how the new pictures are drawn; the head was trained on the old ones."""
     run = tmp_path / "run"
     shutil.copytree(studied / "run", run, ignore=shutil.ignore_patterns("model"))
-    from converter.catalogue import specs_from_study
-    from converter.convert import convert
+    from converter.pipeline import convert
+    from converter.registry import specs_from_study
 
     specs = specs_from_study({"encodings": ["gray"], "size": [32, 32], "sample_rate": 8000, "n_fft": 512})
     convert(read(run / CLIPS.name, CLIPS), specs, run / "images", store=Store(studied / "store"))
@@ -207,7 +207,7 @@ def test_pictures_that_were_drawn_anew_with_other_settings_are_refused(
 @pytest.mark.corpus
 def test_a_real_waveform_module(esc10: Path, yamnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import corpora
-    from harness.handles import parse
+    from harness.hub.handles import parse
     from trainer.crossvalidate import HeadSettings
     from trainer.export import export_fold
     from trainer.running import SOUND, combinations, train_all

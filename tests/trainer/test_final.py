@@ -14,7 +14,7 @@ import pytest
 from harness import hub, image
 from harness.errors import ModuleError
 from harness.files import read_json, write_json
-from harness.handles import parse
+from harness.hub.handles import parse
 from harness.model import ModelCard, read_card
 from harness.store import Store
 from harness.tables import PREDICTIONS, read

@@ -10,9 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import corpora
-from converter.catalogue import make_spec
-from converter.convert import convert
-from harness.handles import parse
+from converter.pipeline import convert
+from converter.registry import make_spec
+from harness.hub.handles import parse
 from harness.store import Store
 from trainer import lbfgs
 from trainer.bottlenecks import image_features

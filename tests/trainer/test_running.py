@@ -10,7 +10,7 @@ import pytest
 from small_study import CLASSES, Said, command
 
 from harness.errors import SettingsError
-from harness.handles import parse
+from harness.hub.handles import parse
 from harness.record import read_steps
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, IMAGES, PREDICTIONS, read, score_columns, write

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import image, pictures, tables
+from harness import image, tables
+from harness import images as pictures
 from harness.errors import SettingsError, TableError
 from harness.parallel import in_parallel
 

@@ -11,7 +11,7 @@ from urllib.error import URLError
 import pytest
 
 from harness.errors import ModuleError, SettingsError
-from harness.handles import ModuleSpec, folder_digest, known_publisher, locate, parse
+from harness.hub.handles import ModuleSpec, folder_digest, known_publisher, locate, parse
 
 TFHUB = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
 KAGGLE = "kaggle:google/mobilenet-v2/tensorFlow2/100-224-feature-vector"
@@ -177,7 +177,7 @@ def test_a_folder_far_above_says_nothing() -> None:
 
 def test_a_url_is_fetched_by_tensorflow_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("harness.tf.import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.hub.tensorflow.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=lambda handle: asked.append(handle) or str(folder))
     assert locate(parse(TFHUB, base=Path("/elsewhere"))) == folder
     assert asked == [TFHUB]
@@ -207,7 +207,7 @@ def test_what_cannot_be_fetched_is_one_line(
     def refuse(_: str) -> str:
         raise error
 
-    monkeypatch.setattr("harness.tf.import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.hub.tensorflow.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=refuse)
     fake_module(monkeypatch, "kagglehub", model_download=refuse)
     with pytest.raises(ModuleError) as caught:

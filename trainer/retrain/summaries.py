@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.tf import import_tensorflow
+from harness.hub.tensorflow import import_tensorflow
 from trainer.head import Head
 from trainer.sgd import cross_entropy
 

@@ -11,8 +11,8 @@ import pytest
 
 from harness import tables
 from harness.errors import SettingsError, SplitError
-from trainer.image_lists import Picture, find_pictures, label_of, labels_of, read_groups, read_list
-from trainer.image_split import ImageLists, SplitSettings, hash_percentage, split
+from trainer.retrain.image_lists import Picture, find_pictures, label_of, labels_of, read_groups, read_list
+from trainer.retrain.split import ImageLists, SplitSettings, hash_percentage, split
 
 
 @pytest.fixture(autouse=True)

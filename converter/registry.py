@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from converter.presets import PRESETS
-from converter.settings import Spec
+from converter.spec import Spec
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_bytes
 
@@ -37,7 +37,7 @@ __all__ = [
 DEFAULT = ("linear", "logmel", "gray", "waveform")
 """The encodings of a study that names none."""
 _HERE = Path(__file__).parent
-_SHARED = ("sound.py", "spectra.py", "spectral.py", "layout.py", "colour.py")
+_SHARED = ("sound.py", "dsp.py", "spectrogram.py", "raster.py", "colour.py")
 _HARNESS = ("audio.py", "image.py")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 

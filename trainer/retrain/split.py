@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from harness.errors import SettingsError, SplitError
 from harness.protocol import check_groups
-from trainer.image_lists import LOGGER, MAX_IMAGES_PER_CLASS, Picture
+from trainer.retrain.image_lists import LOGGER, MAX_IMAGES_PER_CLASS, Picture
 
 __all__ = ["CATEGORIES", "ImageLists", "SplitSettings", "hash_percentage", "split"]
 

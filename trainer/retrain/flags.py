@@ -71,7 +71,7 @@ class Flags:
     bottleneck_text: bool = _flag(False, "Also write bottlenecks as text files, named as the old script named them.")
 
     def module(self) -> dict[str, Any]:
-        """The module with what was given by hand, as :func:`harness.handles.parse` reads it."""
+        """The module with what was given by hand, as :func:`harness.hub.handles.parse` reads it."""
         return {
             "handle": self.tfhub_module,
             "image_size": _pair("image_size", self.image_size, "x", int, "HEIGHTxWIDTH, such as 224x224"),

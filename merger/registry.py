@@ -21,8 +21,8 @@ __all__ = [
     "code_version",
     "describe",
     "flatten",
-    "hows",
     "make_spec",
+    "methods",
     "spec_from_json",
     "specs_from_study",
 ]
@@ -32,9 +32,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 @lru_cache(maxsize=1)
-def hows() -> tuple[str, ...]:
-    """The merges that there are: the modules in ``merger/hows``, sorted."""
-    found = pkgutil.iter_modules([str(_HERE / "hows")])
+def methods() -> tuple[str, ...]:
+    """The merges that there are: the modules in ``merger/methods``, sorted."""
+    found = pkgutil.iter_modules([str(_HERE / "methods")])
     return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
 
 
@@ -118,18 +118,18 @@ def code_version(how: str) -> str:
     """sha256 over the source of everything that decides about a merge's pixels, 64 hex digits."""
     import harness
 
-    files = [_HERE / "hows" / f"{how}.py", _HERE / "pixels.py", Path(str(harness.__file__)).parent / "image.py"]
+    files = [_HERE / "methods" / f"{how}.py", _HERE / "pixels.py", Path(str(harness.__file__)).parent / "image.py"]
     return digest_bytes(b"\0".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files))
 
 
 def _from_table(table: Mapping[str, Any], *, where: str) -> MergeSpec:
     settings = dict(table)
     if "how" not in settings:
-        raise SettingsError(f"{where}how is missing; available: {', '.join(hows())}")
+        raise SettingsError(f"{where}how is missing; available: {', '.join(methods())}")
     return make_spec(settings.pop("how"), settings, where=where)
 
 
 def _module(how: str) -> Any:
-    if how not in hows():
-        raise SettingsError(f"how={how!r}: no such merge; {did_you_mean(str(how), hows())}")
-    return import_module(f"merger.hows.{how}")
+    if how not in methods():
+        raise SettingsError(f"how={how!r}: no such merge; {did_you_mean(str(how), methods())}")
+    return import_module(f"merger.methods.{how}")

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from harness.hub import HubModule
-from trainer.checkpoint import save_checkpoint
-from trainer.distortions import Distortions, distorted_batch
-from trainer.frozen import FrozenModule
 from trainer.head import Head
-from trainer.image_lists import LOGGER
-from trainer.retrain_data import Rows, Sets
-from trainer.retrain_flags import Flags
+from trainer.retrain.augment import Distortions, distorted_batch
+from trainer.retrain.checkpoint import save_checkpoint
+from trainer.retrain.data import Rows, Sets
+from trainer.retrain.flags import Flags
+from trainer.retrain.frozen_graph import FrozenModule
+from trainer.retrain.image_lists import LOGGER
+from trainer.retrain.summaries import Summaries
 from trainer.sgd import SgdSettings, SgdState, Step, cross_entropy, descend, fit
-from trainer.summaries import Summaries
 
 __all__ = ["CHECKPOINT_SECONDS", "Beside", "test_head", "train_head"]
 

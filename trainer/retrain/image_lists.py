@@ -1,7 +1,7 @@
 """The pictures of ``retrain.py``: class folders, labels, file lists.
 
 A picture belongs to the class folder that it lies in. Which of the three sets it goes into is said by
-:mod:`trainer.image_split`, or by a list of files.
+:mod:`trainer.retrain.split`, or by a list of files.
 """
 
 from __future__ import annotations

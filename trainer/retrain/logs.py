@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainer.image_lists import LOGGER
+from trainer.retrain.image_lists import LOGGER
 
 __all__ = ["log_to_stderr"]
 

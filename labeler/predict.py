@@ -11,7 +11,7 @@ import numpy as np
 
 from harness.errors import AudioError, ImageError
 from labeler.loading import Model
-from labeler.preparing import prepare_file
+from labeler.preprocess import prepare_file
 
 __all__ = ["Labelled", "label_files"]
 

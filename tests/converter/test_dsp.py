@@ -8,7 +8,7 @@ import librosa
 import numpy as np
 import pytest
 
-from converter.spectra import decibels, fft_frequencies, mel_bands, mel_bank, mel_frequencies, stft_power
+from converter.dsp import decibels, fft_frequencies, mel_bands, mel_bank, mel_frequencies, stft_power
 
 SR = 22050
 Y = np.random.default_rng(1).normal(0, 0.1, 30000).astype(np.float32)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from converter.catalogue import code_version, encode
 from converter.clips import Clip, read_clips
 from converter.references import with_references
-from converter.settings import Spec
+from converter.registry import code_version, encode
 from converter.sound import Sound, as_sound, sound_key
-from harness import audio, image, pictures, tables
+from converter.spec import Spec
+from harness import audio, image, tables
+from harness import images as pictures
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
 from harness.parallel import check_jobs, in_parallel

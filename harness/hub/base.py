@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModuleError
-from harness.tf import import_tensorflow
+from harness.hub.tensorflow import import_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np

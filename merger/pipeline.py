@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import image, pictures, tables
+from harness import image, tables
+from harness import images as pictures
 from harness.errors import ImageError, SettingsError, did_you_mean
 from harness.files import digest_bytes, digest_json
 from harness.parallel import in_parallel
 from harness.record import read_steps, record_step
 from harness.store import Store, key_of
 from harness.tables import FAILURES, IMAGES
-from merger.catalogue import code_version, spec_from_json
+from merger.registry import code_version, spec_from_json
 from merger.spec import MergeSpec
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.errors import ModuleError, did_you_mean
 from harness.files import digest_bytes, digest_json
-from harness.handles import ModuleSpec
-from harness.module import HubModule, ModuleInfo
-from harness.tf import import_tensorflow
+from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.handles import ModuleSpec
+from harness.hub.tensorflow import import_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np

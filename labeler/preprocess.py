@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from converter.catalogue import spec_from_json
 from converter.drawing import draw_samples
+from converter.registry import spec_from_json
 from harness import audio, image
 from harness.errors import ModuleError
 from harness.model import ModelCard
@@ -82,7 +82,7 @@ def draw_picture(y: np.ndarray, sr: int, picture: Mapping[str, Any]) -> np.ndarr
     """
     if "encoding" in picture:
         return draw_samples(y, sr, spec_from_json(picture["spec"]))
-    from merger.catalogue import spec_from_json as merge_from_json
+    from merger.registry import spec_from_json as merge_from_json
 
     partners = {name: draw_picture(y, sr, of) for name, of in picture["of"].items()}
     return merge_from_json(picture["spec"]).merge(partners)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from harness.image import resize
-from trainer.distortions import Distortions, distort, distorted_batch
+from trainer.retrain.augment import Distortions, distort, distorted_batch
 
 RNG = np.random.default_rng
 

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 
 from harness import audio, hub
-from harness import tf as tf_import
 from harness.errors import ModuleError
-from harness.handles import folder_digest, parse
+from harness.hub import tensorflow as tf_import
+from harness.hub.handles import folder_digest, parse
 from harness.store import Store
 
 RNG = np.random.default_rng(0)

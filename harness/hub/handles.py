@@ -182,7 +182,7 @@ def _checked(path: Path, spec: ModuleSpec) -> Path:
 
 
 def _resolve_url(handle: str) -> Path:
-    from harness.tf import import_tensorflow
+    from harness.hub.tensorflow import import_tensorflow
 
     import_tensorflow()
     import tensorflow_hub

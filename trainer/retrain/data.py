@@ -14,11 +14,11 @@ import numpy as np
 from harness import image
 from harness.errors import ImageError, SplitError
 from harness.files import write_text
-from harness.handles import ModuleSpec
+from harness.hub.handles import ModuleSpec
 from harness.store import Store
 from trainer.bottlenecks import image_features
-from trainer.image_lists import LOGGER, Picture
-from trainer.image_split import CATEGORIES, ImageLists
+from trainer.retrain.image_lists import LOGGER, Picture
+from trainer.retrain.split import CATEGORIES, ImageLists
 from trainer.sgd import BalancedRows
 
 __all__ = ["Rows", "Sets", "bottleneck_file", "export_text", "read_sets"]

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import ModuleError
-from harness.handles import ModuleSpec, folder_digest, known_publisher, locate
-from harness.module import HubModule, ModuleInfo
-from harness.tf import import_tensorflow
+from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.handles import ModuleSpec, folder_digest, known_publisher, locate
+from harness.hub.tensorflow import import_tensorflow
 
 __all__ = ["load_saved_model"]
 

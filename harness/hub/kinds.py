@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from harness.handles import ModuleSpec, folder_digest, locate
-from harness.keras_models import load_keras
-from harness.module import HubModule, ModuleInfo
-from harness.saved_models import load_saved_model
+from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.handles import ModuleSpec, folder_digest, locate
+from harness.hub.keras import load_keras
+from harness.hub.saved_model import load_saved_model
+from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store, key_of
-from harness.tf import import_tensorflow
 
 __all__ = ["HubModule", "ModuleInfo", "describe", "load"]
 
@@ -59,14 +59,14 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
 
 def _digest(spec: ModuleSpec) -> str:
     if spec.kind == "builtin":
-        from harness import scattering
+        from harness.hub import scattering
 
         return scattering.digest()
     return folder_digest(locate(spec))
 
 
 def _load_scattering(spec: ModuleSpec) -> HubModule:
-    from harness import scattering
+    from harness.hub import scattering
 
     settings = scattering.DEFAULT
     module = scattering.build(settings)

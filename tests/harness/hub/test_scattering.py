@@ -13,7 +13,7 @@ import pytest
 from scipy.signal import correlate2d
 
 from harness.errors import SettingsError
-from harness.scattering import (
+from harness.hub.scattering import (
     DEFAULT,
     ScatteringSpec,
     band_weights,
@@ -219,7 +219,7 @@ def test_digest_follows_every_setting_and_nothing_else() -> None:
 
 def test_identity_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from harness.scattering import *; print(digest(), feature_count());"
+        "import sys; from harness.hub.scattering import *; print(digest(), feature_count());"
         "assert 'tensorflow' not in sys.modules"
     )
     root = Path(__file__).parents[2]

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from converter.layout import AXES, shades
-from converter.settings import Spec, at_least, colour_map, one_of, positive, positive_int, reference, setting
+from converter.dsp import AMIN, decibels, fft_frequencies, mel_bands, mel_frequencies, stft_power
+from converter.raster import AXES, shades
 from converter.sound import Sound
-from converter.spectra import AMIN, decibels, fft_frequencies, mel_bands, mel_frequencies, stft_power
+from converter.spec import Spec, at_least, colour_map, one_of, positive, positive_int, reference, setting
 from harness.errors import SettingsError
 
 __all__ = [
@@ -35,7 +35,7 @@ _TRANSFORM = ("n_fft", "hop_length", "win_length", "fmin", "fmax", "power", "n_m
 
 @dataclass(frozen=True)
 class SpectralSpec(Spec):
-    """Settings of a spectrogram, beside those of every :class:`~converter.settings.Spec`.
+    """Settings of a spectrogram, beside those of every :class:`~converter.spec.Spec`.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class SpectralSpec(Spec):
         an absolute value (of magnitude ** power; a full-scale sine has the magnitude n_fft / 4).
     axis : str
         ``even``: rows of equal height. ``flat`` and ``symlog`` are librosa.display's cells; see
-        :func:`converter.layout.shades`.
+        :func:`converter.raster.shades`.
     """
 
     n_fft: int = setting(2048, positive_int)
