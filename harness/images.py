@@ -54,13 +54,13 @@ def relative_path(encoding: str, label: str, clip_id: str) -> str:
 
 def stored(store: Store, key: str) -> bytes | None:
     """The PNG under `key` in the store; None where there is none or its checksums do not match."""
-    data = store.get_bytes(KIND, key, ".png")
+    data = store.get(KIND, key, ".png")
     return data if data is not None and intact(data) else None
 
 
 def keep(store: Store, key: str, data: bytes) -> None:
     """Put a PNG under `key` into the store."""
-    store.put_bytes(KIND, key, data, ".png")
+    store.put(KIND, key, data, ".png")
 
 
 def intact(data: bytes) -> bool:

@@ -1,49 +1,65 @@
-"""How the pictures of an encoding were drawn, read from the ``run.json`` beside ``images.csv``."""
+"""How the images of an encoding were drawn: what ``run.json`` says of it, and what a model must know.
+
+A recipe is ``{"encoding": name, "spec": {...}}``, or for a merge ``{"merge": name, "spec": {...}, "of": {partner:
+recipe}}``. Its JSON form stands in every model's card.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import TableError
 from harness.record import read_steps
 
-__all__ = ["picture_of"]
+__all__ = ["CONVERT", "MERGE", "Recipes", "read_recipes"]
+
+CONVERT, MERGE = "convert", "merge"
 
 
-def picture_of(images_folder: str | Path, encoding: str) -> dict[str, Any] | None:
-    """What a model needs to draw a sound as its training pictures were.
+@dataclass(frozen=True)
+class Recipes:
+    """How the images of a folder were drawn, all values as JSON.
 
     Parameters
     ----------
-    images_folder : path
-        Where ``images.csv`` and ``run.json`` lie.
-    encoding : str
-        An encoding, or the name of a merge.
-
-    Returns
-    -------
-    dict or None
-        ``{"encoding": name, "spec": {...}}``, or for a merge ``{"merge": name, "spec": {...}, "of": {partner:
-        picture}}``; None where nobody recorded how the pictures came to be.
+    encodings : mapping of str to dict
+        The spec of each encoding by the name that its images go under.
+    merges : mapping of str to dict
+        The spec of each merge by its name.
+    partners : mapping of str to sequence of str
+        The encodings that each merge is made of.
     """
+
+    encodings: Mapping[str, Any] = field(default_factory=dict)
+    merges: Mapping[str, Any] = field(default_factory=dict)
+    partners: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def recipe(self, name: str) -> dict[str, Any] | None:
+        """The recipe of an encoding or a merge; None where it is not known.
+
+        Raises
+        ------
+        TableError
+            A merge whose partner is not known.
+        """
+        if name in self.encodings:
+            return {"encoding": name, "spec": self.encodings[name]}
+        if name not in self.merges:
+            return None
+        of = {}
+        for partner in self.partners[name]:
+            of[partner] = self.recipe(partner)
+            if of[partner] is None:
+                raise TableError(f"merge {name!r}: run.json does not say how its partner {partner!r} was drawn")
+        return {"merge": name, "spec": self.merges[name], "of": of}
+
+
+def read_recipes(images_folder: str | Path) -> Recipes:
+    """Read how the images of a folder were drawn from its ``run.json``; nothing is known where there is none."""
     steps = read_steps(images_folder)
-    encodings = steps.get("convert", {}).get("spec", {}).get("encodings", {})
-    merged = steps.get("merge", {}).get("spec", {})
-    return _picture(encoding, encodings, merged.get("merges", {}), merged.get("partners", {}))
-
-
-def _picture(
-    name: str, encodings: dict[str, Any], merges: dict[str, Any], partners: dict[str, list[str]]
-) -> dict[str, Any] | None:
-    if name in encodings:
-        return {"encoding": name, "spec": encodings[name]}
-    if name not in merges:
-        return None
-    of = {}
-    for partner in partners[name]:
-        picture = _picture(partner, encodings, merges, partners)
-        if picture is None:
-            raise TableError(f"merge {name!r}: run.json does not say how its partner {partner!r} was drawn")
-        of[partner] = picture
-    return {"merge": name, "spec": merges[name], "of": of}
+    encodings = steps.get(CONVERT, {}).get("spec", {}).get("encodings", {})
+    merged = steps.get(MERGE, {}).get("spec", {})
+    return Recipes(encodings, merged.get("merges", {}), merged.get("partners", {}))

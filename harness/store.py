@@ -1,37 +1,33 @@
-"""The content-addressed store: pictures and feature vectors that need not be made twice.
+"""The content-addressed store: images, feature vectors and heads that need not be made twice.
 
-An entry's key is a sha256 over everything that went into it, so an entry is never stale: another recording,
-another setting, another version of the code that draws is another key. Entries are written under a temporary
-name and renamed; several processes may share one store. Vectors carry a checksum and are made anew when
-it does not match.
+An entry's key is a sha256 over everything that went into it, so an entry is never stale: another recording, another
+setting, another version of the code is another key. Entries are written under a temporary name and renamed; several
+processes may share one store. Every entry ends in a checksum; one that does not match is as good as none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.files import digest_json, read_json, write_bytes, write_json
+import numpy as np
+from platformdirs import user_cache_path
 
-if TYPE_CHECKING:
-    import numpy as np
+from harness.files import digest_json, write_bytes
 
 __all__ = ["Store", "default_root", "key_of"]
 
-_CHECK = 16  # bytes of blake2b behind an array
+_CHECK = 16  # bytes of blake2b behind the data
 
 
 def default_root() -> Path:
-    """Where the store lies unless told: ``SOUNDFOLD_STORE``, else the user's cache folder."""
-    told = os.environ.get("SOUNDFOLD_STORE")
-    if told:
-        return Path(told).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("soundfold", appauthor=False)
+    """Where the store lies by default: ``SOUNDFOLD_STORE``, else the user's cache folder."""
+    given = os.environ.get("SOUNDFOLD_STORE")
+    return Path(given).expanduser() if given else user_cache_path("soundfold", appauthor=False)
 
 
 def key_of(**parts: Any) -> str:
@@ -40,7 +36,7 @@ def key_of(**parts: Any) -> str:
 
 
 class Store:
-    """Files by key.
+    """Entries by kind and key.
 
     Parameters
     ----------
@@ -55,47 +51,41 @@ class Store:
         """Where the entry `key` of `kind` lies, whether it exists or not."""
         return self.root / kind / key[:2] / f"{key}{suffix}"
 
-    def get_bytes(self, kind: str, key: str, suffix: str = "") -> bytes | None:
-        """The entry's bytes, or None."""
+    def has(self, kind: str, key: str, suffix: str = "") -> bool:
+        """Whether there is such an entry; its checksum is not looked at."""
+        return self.path(kind, key, suffix).is_file()
+
+    def get(self, kind: str, key: str, suffix: str = "") -> bytes | None:
+        """The entry's bytes, or None where there is none or its checksum does not match."""
         try:
-            return self.path(kind, key, suffix).read_bytes()
+            data = self.path(kind, key, suffix).read_bytes()
         except FileNotFoundError:
             return None
+        return data[:-_CHECK] if len(data) > _CHECK and _check(data[:-_CHECK]) == data[-_CHECK:] else None
 
-    def put_bytes(self, kind: str, key: str, data: bytes, suffix: str = "") -> Path:
-        """Keep `data` under `key`; return its path."""
-        path = self.path(kind, key, suffix)
-        write_bytes(path, data)
-        return path
+    def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
+        """Put `data` under `key`, with a checksum behind it."""
+        write_bytes(self.path(kind, key, suffix), data + _check(data))
 
     def get_array(self, kind: str, key: str) -> np.ndarray | None:
-        """The array under `key`, or None where there is none or its checksum does not match."""
-        import numpy as np
-
-        data = self.get_bytes(kind, key, ".npy")
-        if data is None or len(data) <= _CHECK or _check(data[:-_CHECK]) != data[-_CHECK:]:
-            return None
-        return np.load(io.BytesIO(data[:-_CHECK]), allow_pickle=False)
+        """The array under `key`, or None."""
+        data = self.get(kind, key, ".npy")
+        return None if data is None else np.load(io.BytesIO(data), allow_pickle=False)
 
     def put_array(self, kind: str, key: str, array: np.ndarray) -> None:
-        """Keep `array` under `key`, with a checksum."""
-        import numpy as np
-
+        """Put an array under `key`."""
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        data = buffer.getvalue()
-        self.put_bytes(kind, key, data + _check(data), ".npy")
+        self.put(kind, key, buffer.getvalue(), ".npy")
 
     def get_json(self, kind: str, key: str) -> Any | None:
         """The JSON value under `key`, or None."""
-        try:
-            return read_json(self.path(kind, key, ".json"))
-        except (FileNotFoundError, ValueError):
-            return None
+        data = self.get(kind, key, ".json")
+        return None if data is None else json.loads(data)
 
     def put_json(self, kind: str, key: str, value: Any) -> None:
-        """Keep a JSON value under `key`."""
-        write_json(self.path(kind, key, ".json"), value)
+        """Put a JSON value under `key`."""
+        self.put(kind, key, json.dumps(value, ensure_ascii=False).encode(), ".json")
 
 
 def _check(data: bytes) -> bytes:

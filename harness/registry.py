@@ -1,0 +1,211 @@
+"""Extensions by name: encodings, corpora, merge methods and kinds of modules, ours and anybody's.
+
+An extension is found in one of three places, each needing one file only:
+
+- a module in the folder of its kind (``converter/encodings``, ``corpora/datasets``, ``merger/methods``,
+  ``harness/hub``);
+- an installed package that names it by an entry point (group ``soundfold.encodings``, ``soundfold.corpora``,
+  ``soundfold.merges``, ``soundfold.modules``);
+- a Python file that the user names (``[plugins] files`` of a study, ``--plugin`` of a command): :func:`load_plugin`.
+
+Nothing is ever loaded because a model folder or a data file names it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, ClassVar, Generic, TypeVar
+
+from harness.errors import SettingsError, did_you_mean
+from harness.files import digest_bytes
+
+__all__ = ["Extension", "Registry", "defining_module", "load_plugin", "load_plugins", "plugin_file"]
+
+_PREFIX = "soundfold_plugin_"
+
+
+class Extension:
+    """Marks what a :class:`Registry` finds: a subclass with a `name`, or an object of such a class with one."""
+
+    name: ClassVar[str] = ""
+
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """What there is of one kind of extension, by name.
+
+    Parameters
+    ----------
+    what : str
+        The kind in messages: ``encoding``.
+    base : type
+        Class that the extensions derive from, or are objects of.
+    package : str
+        Package whose modules hold our own.
+    group : str
+        Group of the entry points of installed packages.
+    """
+
+    def __init__(self, what: str, base: type, *, package: str, group: str) -> None:
+        self.what = what
+        self._base = base
+        self._package = package
+        self._group = group
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted; loads no installed package."""
+        return tuple(sorted({*self._own, *self._installed, *self._plugins()}))
+
+    def __getitem__(self, name: str) -> T:
+        """The extension called `name`.
+
+        Raises
+        ------
+        SettingsError
+            There is none, it is given twice, or its package cannot be loaded.
+        """
+        plugins = self._plugins()
+        places = [place for place in (self._own, self._installed, plugins) if name in place]
+        if not places:
+            raise SettingsError(f"{self.what}={name!r}: no such {self.what}; {did_you_mean(str(name), self.names())}")
+        if len(places) > 1:
+            raise SettingsError(f"{self.what}={name!r} is given twice: {self._places(name)}; rename one of them")
+        found: Any = plugins.get(name) or self._own.get(name) or self._load(self._installed[name])
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._own or name in self._installed or name in self._plugins()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def description(self, name: str) -> str:
+        """First line of an extension's docstring, or its `title`."""
+        found: Any = self[name]
+        text = str(getattr(found, "title", "") or "") if not isinstance(found, type) else ""
+        return text or (found.__doc__ or "").strip().partition("\n")[0]
+
+    @cached_property
+    def _own(self) -> dict[str, Any]:
+        package = import_module(self._package)
+        modules = [m.name for m in iter_modules(package.__path__) if not m.name.startswith("_")]
+        return self._named(import_module(f"{self._package}.{name}") for name in modules)
+
+    @cached_property
+    def _installed(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self._group)}
+
+    def _plugins(self) -> dict[str, Any]:
+        return self._named(module for name, module in list(sys.modules.items()) if name.startswith(_PREFIX))
+
+    def _named(self, modules: Iterable[ModuleType]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for module in modules:
+            for each in _extensions_in(module):
+                if isinstance(each, self._base) or (isinstance(each, type) and issubclass(each, self._base)):
+                    if found.setdefault(each.name, each) is not each:
+                        raise SettingsError(
+                            f"{self.what}={each.name!r} is given twice: in {defining_module(found[each.name])} and in "
+                            f"{module.__name__}; rename one of them"
+                        )
+        return found
+
+    def _places(self, name: str) -> str:
+        plugin = self._plugins().get(name)
+        places = [f"in {self._package}"] if name in self._own else []
+        places += [f"in the installed package {self._installed[name].value}"] if name in self._installed else []
+        return " and ".join([*places, *([f"in {plugin_file(plugin)}"] if plugin else [])])
+
+    def _load(self, point: EntryPoint) -> Any:
+        try:
+            found = point.load()
+        except Exception as error:  # whatever a foreign package raises when it is imported
+            reason = f"{type(error).__name__}: {error}"
+            raise SettingsError(
+                f"{self.what}={point.name!r}: {point.value} cannot be loaded ({reason}); fix or uninstall that package"
+            ) from error
+        fits = isinstance(found, self._base) or (isinstance(found, type) and issubclass(found, self._base))
+        if not fits or getattr(found, "name", "") != point.name:
+            raise SettingsError(
+                f"{self.what}={point.name!r}: {point.value} must be derived from {self._base.__module__}."
+                f"{self._base.__name__} and have name={point.name!r}"
+            )
+        return found
+
+
+def load_plugins(files: Iterable[str | Path]) -> None:
+    """Load several files of extensions; see :func:`load_plugin`."""
+    for file in files:
+        load_plugin(file)
+
+
+def load_plugin(file: str | Path) -> ModuleType:
+    """Run a Python file that defines extensions, once in a process; the user must have named it.
+
+    Parameters
+    ----------
+    file : path
+
+    Returns
+    -------
+    module
+        The same one at every call.
+
+    Raises
+    ------
+    SettingsError
+        No such file, an error in it, or no extension in it.
+    """
+    path = Path(file).expanduser().resolve()
+    name = f"{_PREFIX}{digest_bytes(str(path).encode())[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    if not path.is_file():
+        raise SettingsError(f"plugin {str(file)!r}: no such file; expected a Python file")
+    spec = spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SettingsError(f"plugin {str(file)!r}: not a Python file; its name must end in .py")
+    module = module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+        if not _extensions_in(module):
+            raise SettingsError("defines no encoding, corpus, merge method or module kind")
+    except Exception as error:  # whatever somebody's file raises
+        del sys.modules[name]
+        reason = str(error) if isinstance(error, SettingsError) else f"{type(error).__name__}: {error}"
+        raise SettingsError(f"plugin {str(file)!r}: {' '.join(reason.split())}") from error
+    return module
+
+
+def plugin_file(extension: Any) -> str:
+    """The file that :func:`load_plugin` took an extension from; empty for any other."""
+    module = defining_module(extension)
+    return str(sys.modules[module].__file__) if module.startswith(_PREFIX) else ""
+
+
+def defining_module(extension: Any) -> str:
+    """Name of the module in which an extension is written."""
+    return str((extension if isinstance(extension, type) else extension.source).__module__)
+
+
+def _extensions_in(module: ModuleType) -> list[Any]:
+    """Extensions that a module itself defines: classes with a name, and named objects."""
+    found = []
+    for each in vars(module).values():
+        if isinstance(each, type):
+            if issubclass(each, Extension) and each.__module__ == module.__name__ and each.__dict__.get("name"):
+                found.append(each)
+        elif isinstance(each, Extension) and defining_module(each) == module.__name__:
+            found.append(each)
+    return found
