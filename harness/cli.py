@@ -7,15 +7,27 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
 
 from harness.errors import SoundfoldError
+from harness.registry import Registry, load_plugins
 
-if TYPE_CHECKING:
-    import typer
-
-__all__ = ["command_app", "guard", "main", "note", "say", "warn"]
+__all__ = [
+    "PluginFiles",
+    "command_app",
+    "count",
+    "guard",
+    "list_of",
+    "main",
+    "note",
+    "say",
+    "warn",
+    "warn_of_failures",
+]
 
 _INTERRUPTED = 130
 
@@ -30,8 +42,6 @@ def command_app(*, name: str, help: str) -> typer.Typer:
     help : str
         One sentence, shown first by ``--help``.
     """
-    import typer
-
     return typer.Typer(
         name=name,
         help=help,
@@ -42,6 +52,38 @@ def command_app(*, name: str, help: str) -> typer.Typer:
     )
 
 
+def _load(files: list[Path] | None) -> list[Path] | None:
+    """Load the files as soon as they are read, so that other options may name what is in them."""
+    load_plugins(files or ())
+    return files
+
+
+PluginFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", callback=_load, is_eager=True, help="A Python file with extensions; repeat for more."),
+]
+"""The option of every command that takes encodings, corpora, merge methods or modules."""
+
+
+def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:
+    """Make the callback of a flag ``--list``: it prints the names of a registry and leaves.
+
+    Parameters
+    ----------
+    registry : callable
+        Gives the registry; called only where the flag is given.
+    """
+
+    def callback(wanted: bool) -> None:
+        if wanted:
+            known = registry()
+            for name in known.names():
+                say(f"{name:10}  {known.description(name)}")
+            raise typer.Exit
+
+    return callback
+
+
 def main(app: Callable[[], Any]) -> NoReturn:
     """Run a command line and leave with its exit code."""
     sys.exit(guard(lambda: _one_line(app)))
@@ -49,8 +91,6 @@ def main(app: Callable[[], Any]) -> NoReturn:
 
 def _one_line(app: Callable[..., Any]) -> Any:
     """Run a Typer application; what it says of a misspelt word becomes one line as well."""
-    import typer
-
     if not isinstance(app, typer.Typer):
         return app()
     try:
@@ -69,7 +109,7 @@ def _one_line(app: Callable[..., Any]) -> Any:
 
 
 def guard(command: Callable[[], Any]) -> int:
-    """Call `command`; turn what a person can mend into one line on stderr and an exit code."""
+    """Call `command`; turn what a person can fix into one line on stderr and an exit code."""
     try:
         return int(command() or 0)
     except SoundfoldError as error:
@@ -109,3 +149,35 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Print one line about something odd to stderr."""
     print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def count(n: int, what: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> count(1, "fold"), count(2, "class")
+    ('1 fold', '2 classes')
+    """
+    return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith('s') else 's'}"
+
+
+def warn_of_failures(failures: Any, folder: Path, *, what: str) -> None:
+    """Name the first failures, say how many there are, and leave with exit code 1; nothing where there are none.
+
+    Parameters
+    ----------
+    failures : DataFrame
+        As `harness.tables.FAILURES`.
+    folder : Path
+        Where ``failures.csv`` lies.
+    what : str
+        What could not be done with the clips: ``drawn``.
+    """
+    if not len(failures):
+        return
+    rows: Iterable[tuple[str, str]] = failures[["clip_id", "reason"]].head(5).itertuples(index=False)
+    for clip_id, reason in rows:
+        warn(f"{clip_id}: {reason}")
+    warn(f"{count(len(failures), 'clip')} could not be {what}; see {folder / 'failures.csv'}")
+    raise typer.Exit(1)

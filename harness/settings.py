@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
@@ -162,11 +163,19 @@ class Settings(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """All settings as JSON values."""
-        return self.model_dump(mode="json")
+        return {name: _as_json(value) for name, value in self}
 
     def digest(self) -> str:
         """sha256 over all settings, 64 hex digits."""
         return _digest(self)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_json()
+    if isinstance(value, (tuple, list)):
+        return [_as_json(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 @lru_cache(maxsize=256)
