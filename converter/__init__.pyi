@@ -5,6 +5,7 @@ from .encodings.logmel import LogMel as LogMel
 from .encodings.mel_power import MelPower as MelPower
 from .encodings.waveform import Waveform as Waveform
 from .pipeline import convert_clips as convert_clips
+from .pipeline import count_stored as count_stored
 from .pipeline import read_clips as read_clips
 from .registry import ENCODINGS as ENCODINGS
 from .registry import encoding_from_json as encoding_from_json
@@ -33,6 +34,7 @@ __all__ = [
     "Spectrogram",
     "Waveform",
     "convert_clips",
+    "count_stored",
     "draw",
     "encoding_from_json",
     "encodings_from_options",

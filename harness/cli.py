@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from harness.errors import SoundfoldError
+from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
 
 __all__ = [
@@ -86,7 +87,12 @@ def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:
 
 def main(app: Callable[[], Any]) -> NoReturn:
     """Run a command line and leave with its exit code."""
-    sys.exit(guard(lambda: _one_line(app)))
+
+    def checked() -> Any:
+        check_packages()
+        return _one_line(app)
+
+    sys.exit(guard(checked))
 
 
 def _one_line(app: Callable[..., Any]) -> Any:

@@ -44,6 +44,24 @@ class ImageRun:
     failures: pd.DataFrame
     recipes: Recipes
 
+    @classmethod
+    def empty(cls) -> ImageRun:
+        """Nothing made."""
+        return cls(tables.frame([], IMAGES), tables.frame([], FAILURES), Recipes())
+
+    def __add__(self, other: ImageRun) -> ImageRun:
+        """What two steps made together."""
+        return ImageRun(
+            pd.concat([self.images, other.images], ignore_index=True),
+            pd.concat([self.failures, other.failures], ignore_index=True),
+            self.recipes | other.recipes,
+        )
+
+    def with_absolute_paths(self, folder: str | Path) -> pd.DataFrame:
+        """The rows with paths that can be opened from anywhere; they are relative to `folder`."""
+        root = Path(folder).resolve()
+        return self.images.assign(path=[str(root / path) for path in self.images["path"]])
+
 
 def relative_path(encoding: str, label: str, clip_id: str) -> str:
     """Where a clip's image lies below the folder, with forward slashes; ``_`` stands for no label.

@@ -187,7 +187,7 @@ def describe_error(error: ErrorDetails, cls: type[Settings], name_of: Namer) -> 
     """One line about one of pydantic's errors: the setting as it was written, its value, what was expected."""
     context = error.get("ctx", {})
     where = [part for part in error["loc"] if isinstance(part, str) and not _is_union_member(part)]
-    name = str(context.get("name") or (where[-1] if where else ""))
+    name = str(context.get("name") or ".".join(where))
     if error["type"] == "extra_forbidden":
         subject = f"{cls.title} has no such setting" if cls.title else "no such setting"
         return f"{name_of(name)}: {subject}; {did_you_mean(name, cls.model_fields)}"
