@@ -49,8 +49,9 @@ def encodings_from_study(table: Mapping[str, Any], *, name_of: Namer | None = No
     listed = table.get("encodings", list(preset_encodings(preset, name_of=name_of)) if preset else list(DEFAULT))
     if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
         raise SettingsError(f"{name_of('encodings')}={listed!r}: must be a list of names")
-    _check_common(common, name_of)
-    return {name: _from_study(name, own, common, preset, name_of) for name in dict.fromkeys([*listed, *own])}
+    made = {name: _from_study(name, own, common, preset, name_of) for name in dict.fromkeys([*listed, *own])}
+    _check_common(common, made, name_of)
+    return made
 
 
 def encodings_from_options(
@@ -90,8 +91,12 @@ def preset_encodings(name: Any, *, name_of: Namer = str) -> dict[str, Encoding]:
     return {under: encoding_class(encoding)(**settings) for under, (encoding, settings) in PRESETS[name].items()}
 
 
-def _check_common(common: Mapping[str, Any], name_of: Namer) -> None:
-    known = {field for name in ENCODINGS for field in ENCODINGS[name].model_fields}
+def _check_common(common: Mapping[str, Any], made: Mapping[str, Encoding], name_of: Namer) -> None:
+    """Refuse a common setting that no encoding has, be it one of those that were asked for or another."""
+    asked = {field for encoding in made.values() for field in type(encoding).model_fields}
+    if set(common) <= asked:
+        return
+    known = asked | {field for name in ENCODINGS for field in ENCODINGS[name].model_fields}
     for key in common:
         if key not in known:
             hint = did_you_mean(key, known | {"encodings", "preset"})

@@ -79,7 +79,11 @@ def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:
         if wanted:
             known = registry()
             for name in known.names():
-                say(f"{name:10}  {known.description(name)}")
+                try:
+                    text = known.description(name)
+                except SoundfoldError as error:  # an installed package that is broken
+                    text = f"not available: {error}"
+                say(f"{name:10}  {text}")
             raise typer.Exit
 
     return callback

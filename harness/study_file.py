@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import Field
 
 from harness.errors import SettingsError, did_you_mean
-from harness.hub.handles import ModuleSpec, parse
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import parse
 from harness.registry import load_plugins
 from harness.settings import Namer, Settings
 from harness.toml import apply_settings, read_toml
