@@ -103,7 +103,7 @@ def level(
 
 
 class Spectrogram(Encoding):
-    """Settings of a spectrogram, beside those of every :class:`~converter.spec.Encoding`.
+    """Settings of a spectrogram, in addition to those of every :class:`~converter.spec.Encoding`.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class Spectrogram(Encoding):
 
     def silence(self) -> np.ndarray:
         """The image of silence: one colour, that of the silent level."""
-        return paint(np.full(self.size, quantise(np.float32(self.silent_level()))), self.palette())
+        return paint(quantise(np.full(self.size, self.silent_level(), np.float32)), self.palette())
 
     def peak(self, sound: Sound) -> float:
         """The highest value of a clip's spectrogram, for the reference of a corpus."""
@@ -208,7 +208,7 @@ class Spectrogram(Encoding):
 
 
 class MelSpectrogram(Spectrogram):
-    """Settings of a mel spectrogram, beside those of :class:`Spectrogram`.
+    """Settings of a mel spectrogram, in addition to those of :class:`Spectrogram`.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ class MelSpectrogram(Spectrogram):
 
 
 class DecibelSpectrogram(Spectrogram):
-    """Settings of a spectrogram in decibels, beside those of :class:`Spectrogram`.
+    """Settings of a spectrogram in decibels, in addition to those of :class:`Spectrogram`.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ class DecibelSpectrogram(Spectrogram):
 
 
 class ColourSpectrogram(Spectrogram):
-    """Settings of a spectrogram in colour, beside those of :class:`Spectrogram`.
+    """Settings of a spectrogram in colour, in addition to those of :class:`Spectrogram`.
 
     Parameters
     ----------

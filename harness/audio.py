@@ -126,7 +126,7 @@ def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int
             sr = int(file.samplerate)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
-            if file.format == "MP3":  # seeking lands beside the frame that was meant
+            if file.format == "MP3":  # seeking misses the frame that was meant
                 return file.read(stop, dtype="float32")[start:], sr
             if start:
                 file.seek(start)

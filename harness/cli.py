@@ -1,4 +1,4 @@
-"""What every command line of soundfold shares: one clear line on failure, exit codes, common options.
+"""What every command line of soundfold shares: one clear line on failure, exit codes, options that several have.
 
 Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with named failures;
 2 a misspelt option; 130 interrupted.

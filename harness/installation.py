@@ -15,7 +15,7 @@ PACKAGES = ("converter", "corpora", "evaluator", "harness", "labeler", "merger",
 def check_packages() -> None:
     """Refuse to go on with a foreign package of the same name in the way.
 
-    A package is ours where its ``__init__`` lies beside that of `harness` and is the lazy one that all of ours have: a
+    A package is ours where its ``__init__`` lies next to that of `harness` and is the lazy one that all of ours have: a
     foreign package installed later replaces it and leaves our modules around it.
 
     Raises

@@ -2,7 +2,7 @@
 
 Encodings, merge methods, module handles, heads, flags and the sections of a study are all classes on
 :class:`Settings`. A message names what the user wrote: ``fmax`` in Python, ``[convert] fmax`` in a study,
-``--set fmax`` or ``--learning_rate`` on a command line; :meth:`Settings.read` is told which.
+``--set fmax`` or ``--learning_rate`` on a command line; :meth:`Settings.read` takes a function that says which.
 """
 
 from __future__ import annotations

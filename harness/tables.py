@@ -110,7 +110,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
     Raises
     ------
     TableError
-        No such file, not a CSV, a column missing, a row doubled, a cell that should be filled empty.
+        No such file, not a CSV, a column missing, a row given twice, a cell that should be filled empty.
     """
     path = Path(path)
     if not path.is_file():
@@ -128,7 +128,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
-    """Check a table and write it atomically; numbers keep their full precision."""
+    """Check a table and write it atomically; numbers have their full precision."""
     checked = check(_typed(table, schema), schema)
     with atomic_path(path) as part:
         checked.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
@@ -155,7 +155,7 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         if doubled.any():
             row = table.loc[doubled.idxmax()]
             named = ", ".join(f"{c}={row[c]!r}" for c in schema.key)
-            raise TableError(f"two rows have {named}; each may stand once")
+            raise TableError(f"two rows have {named}; each may be there once")
     scores = score_columns(table) if schema.scores else []
     return table[[*schema.columns, *scores]]
 

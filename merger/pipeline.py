@@ -130,7 +130,8 @@ def _plan(
     for row in images.to_dict("records"):
         clips.setdefault(row["clip_id"], {})[row["encoding"]] = row
     digests: dict[Path, str] = {}
-    tasks, failures = [], []
+    tasks: list[ImageTask] = []
+    failures: list[dict[str, object]] = []
     for name, method in methods.items():
         for clip_id, rows in clips.items():
             missing = [partner for partner in method.partners if partner not in rows]
@@ -159,12 +160,12 @@ def _task(
     for path in paths.values():
         if path not in digests:
             digests[path] = digest_bytes(read_bytes(path))
-    path = relative_path(name, first["label"], first["clip_id"])
+    relative = relative_path(name, first["label"], first["clip_id"])
     specs = {partner: rows[partner]["spec"] for partner in method.partners}
     row: dict[str, object] = {
         "clip_id": first["clip_id"],
         "encoding": name,
-        "path": path,
+        "path": relative,
         "label": first["label"],
         "fold": first["fold"],
         "group": first["group"],
@@ -173,5 +174,5 @@ def _task(
     of = {partner: digests[each] for partner, each in paths.items()}
     key = key_of(partners=of, spec=method.to_json(), code=method_code(method))
     files = {partner: (paths[partner], of[partner]) for partner in paths}
-    image = PlannedImage(row, key, out / path, method)
+    image = PlannedImage(row, key, out / relative, method)
     return ImageTask(first["clip_id"], (image,), partial(merge_pngs, files=files), store)
