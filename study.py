@@ -228,9 +228,16 @@ def refit_best(
         out / "model",
         recipe=drawn.recipes.recipe(best.encoding),
         n_combinations=len(outcome.trained),
-        figure=evaluation.fold_accuracy(best.named()),
+        figure=accuracy_by_fold(evaluation, best),
         store=plan.store,
     )
+
+
+def accuracy_by_fold(evaluation: evaluator.Evaluation, combination: trainer.Combination) -> dict[str, float]:
+    """Accuracy (in [0, 1]) of one combination on each fold."""
+    named = combination.named()
+    row = evaluation.folds[(evaluation.folds[list(named)] == list(named.values())).all(axis=1)].iloc[0]
+    return {str(fold): float(row[fold]) for fold in row.index if fold not in {*named, "mean", "std"}}
 
 
 # ---------------------------------------------------------------- the command

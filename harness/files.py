@@ -71,7 +71,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _part(path: Path) -> Path:
-    """A name in the folder of `path` that nobody else has; made there without `tempfile`, whose files ignore the umask."""
+    """A name in the folder of `path` that nobody else has; not by `tempfile`, whose files ignore the umask."""
     return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
 
 

@@ -27,10 +27,10 @@ class CorpusSection(Settings):
 
     name: str = "demo"
     root: str = ""
-    classes: list[str] = []
+    classes: list[str] = Field(default_factory=list)
     pattern: str = ""
     subset: str = ""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
     folds: int = Field(default=0, ge=0)
     seed: int = 0
     allow_shared_groups: bool = False
@@ -39,10 +39,10 @@ class CorpusSection(Settings):
 class TrainSection(Settings):
     """``[train]``: which modules, which head, which seeds."""
 
-    modules: list[str | dict[str, Any]] = ["builtin:scattering"]
+    modules: list[str | dict[str, Any]] = Field(default_factory=lambda: ["builtin:scattering"])
     head: str = "lbfgs"
     seeds: list[int] = Field(default=[0], min_length=1)
-    strengths: list[float] = []
+    strengths: list[float] = Field(default_factory=list)
     steps: int = Field(default=4000, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
     train_batch_size: int = Field(default=100, ge=1)
@@ -57,7 +57,7 @@ class EvaluateSection(Settings):
 class PluginsSection(Settings):
     """``[plugins]``: Python files with encodings, corpora, merge methods or module kinds of one's own."""
 
-    files: list[str] = []
+    files: list[str] = Field(default_factory=list)
 
 
 class Study(Settings):
@@ -71,8 +71,8 @@ class Study(Settings):
     """
 
     corpus: CorpusSection = CorpusSection()
-    convert: dict[str, Any] = {}
-    merge: dict[str, Any] = {}
+    convert: dict[str, Any] = Field(default_factory=dict)
+    merge: dict[str, Any] = Field(default_factory=dict)
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     plugins: PluginsSection = PluginsSection()
