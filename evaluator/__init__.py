@@ -1,7 +1,8 @@
 """Labels -> what they are worth: figures, tests of differences, tables, pictures, one HTML report.
 
 - `evaluation`: :func:`evaluate`, everything about one run folder
-- `combinations`: what was compared: encoding, module, head; predictions in one order
+- `predictions`: the predictions of a run, read, checked and sorted once
+- `combinations`: what is compared: encoding, module, head; short names of them
 - `metrics`: figures per fold, mean and deviation over folds, pooled
 - `confusion`: confusion matrices, most confused pairs, classification report
 - `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups

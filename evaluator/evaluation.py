@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError, TableError
+from harness.errors import SettingsError
 from harness.files import digest_file, write_text
 from harness.record import read_steps, record_step
 from harness.tables import CLIPS, FAILURES, PREDICTIONS, frame, read
@@ -83,23 +83,26 @@ def evaluate(
     """
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
-    predictions = _predictions(run)
+    from evaluator.predictions import read_predictions
+
+    predictions = read_predictions(run)
     clips = read(run / CLIPS.name, CLIPS) if (run / CLIPS.name).is_file() else None
     failures = read(run / FAILURES.name, FAILURES) if (run / FAILURES.name).is_file() else frame([], FAILURES)
 
+    from evaluator.combinations import combinations_of
     from evaluator.comparisons import compare, pairs_of
-    from evaluator.confusion import confusion_matrices
+    from evaluator.confusion import confusion_matrices, over_seeds
     from evaluator.metrics import metrics_table
-    from evaluator.outputs import over_seeds, write_confusion, write_heat_map, write_tables
+    from evaluator.outputs import write_confusion, write_heat_map, write_tables
     from evaluator.report import Material, render
     from evaluator.statistics import bootstrap
     from evaluator.tables import as_text, ranking, readable
-    from evaluator.verdict import ranked_combinations, verdict
+    from evaluator.verdict import verdict
 
     metrics = metrics_table(predictions)
     samples = bootstrap(predictions, _groups(clips), seed=seed)
     ranked = ranking(metrics, predictions, samples)
-    order = ranked_combinations(ranked)
+    order = combinations_of(ranked)
     differences = compare(metrics, pairs_of(order, baseline), samples)
     matrices = confusion_matrices(predictions)
     said = tuple(dict.fromkeys([*warnings, *_oddities(predictions, clips, failures, metrics)]))
@@ -133,6 +136,7 @@ def compare_runs(run_folders: Sequence[str | Path]) -> pd.DataFrame:
     import pandas as pd
 
     from evaluator.metrics import metrics_table
+    from evaluator.predictions import read_predictions
     from evaluator.statistics import bootstrap
     from evaluator.tables import ranking
 
@@ -140,7 +144,7 @@ def compare_runs(run_folders: Sequence[str | Path]) -> pd.DataFrame:
     ranked = []
     for name, folder in zip(names, run_folders, strict=True):
         run = Path(folder)
-        predictions = _predictions(run)
+        predictions = read_predictions(run)
         clips = read(run / CLIPS.name, CLIPS) if (run / CLIPS.name).is_file() else None
         one = ranking(metrics_table(predictions), predictions, bootstrap(predictions, _groups(clips)))
         one.insert(0, "run", name)
@@ -163,18 +167,6 @@ def run_names(run_folders: Sequence[str | Path]) -> list[str]:
         raise SettingsError(f"run={twice[0].name!r} is given twice; give each run folder once")
     names = [f.name for f in folders]
     return names if len(set(names)) == len(names) else [str(f) for f in run_folders]
-
-
-def _predictions(run: Path) -> pd.DataFrame:
-    path = run / PREDICTIONS.name
-    if not path.is_file():
-        raise TableError(f"{path}: no predictions there; expected a run folder of study.py, or one with that table")
-    from evaluator.combinations import prepare
-
-    try:
-        return prepare(read(path, PREDICTIONS))
-    except TableError as error:
-        raise TableError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
 
 def _groups(clips: pd.DataFrame | None) -> Mapping[str, str]:

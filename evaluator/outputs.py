@@ -9,19 +9,13 @@ import pandas as pd
 
 from evaluator.combinations import Combination, short_modules, titles
 from evaluator.comparisons import Difference, differences_table
-from evaluator.confusion import Confusion, report_text
+from evaluator.confusion import Confusion, over_seeds, report_text
 from evaluator.plots import draw_confusion, draw_heat_map, draw_recall
 from evaluator.tables import as_latex, as_markdown, fold_table, readable, recall_table, write_csv
 from harness.files import atomic_folder, safe_name, write_text
 from harness.tables import METRICS, write
 
-__all__ = ["over_seeds", "write_confusion", "write_heat_map", "write_tables"]
-
-
-def over_seeds(matrices: Mapping[tuple[Combination, str], Confusion], combination: Combination) -> Confusion:
-    """The matrix of one combination, its seeds added up."""
-    own = [m for (c, _), m in matrices.items() if c == combination]
-    return Confusion(own[0].classes, sum((m.counts for m in own[1:]), start=own[0].counts))
+__all__ = ["write_confusion", "write_heat_map", "write_tables"]
 
 
 def write_tables(target: Path, metrics: pd.DataFrame, ranked: pd.DataFrame, differences: Sequence[Difference]) -> None:

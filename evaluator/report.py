@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, Combination, short_modules, titles
+from evaluator.combinations import COLUMNS, Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import Difference
 from evaluator.confusion import Confusion, most_confused
 from evaluator.tables import fold_table, percent, spread
-from evaluator.verdict import p_text, ranked_combinations, signed
+from evaluator.verdict import p_text, signed
 from harness.record import versions
 from harness.tables import fold_order
 
@@ -65,7 +65,7 @@ def render(material: Material) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "signed": signed, "p_text": p_text}
     template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))
-    order = ranked_combinations(material.ranked)
+    order = combinations_of(material.ranked)
     names = titles(order)
     short = short_modules(c.module for c in order)
     return template.render(
@@ -143,7 +143,7 @@ def _folds(material: Material, short: Mapping[str, str]) -> dict[str, Any]:
     several = table["seed"].nunique() > 1
     rows = []
     for row in table.to_dict("records"):
-        title = titles(ranked_combinations(material.ranked))[Combination(*(row[c] for c in COLUMNS))]
+        title = titles(combinations_of(material.ranked))[Combination(*(row[c] for c in COLUMNS))]
         values = [row[n] for n in names]
         known = [v for v in values if not np.isnan(v)]
         cells = [(percent(v), len(known) > 1 and v == min(known) and v < max(known)) for v in values]

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, OVERALL, Combination, short_modules
+from evaluator.combinations import COLUMNS, Combination, short_modules
+from evaluator.predictions import OVERALL
 from evaluator.statistics import Bootstrap
 from harness.files import atomic_path
 from harness.tables import fold_order

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, Combination, titles
+from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE
 from evaluator.tables import percent, spread
 
-__all__ = ["p_text", "ranked_combinations", "signed", "verdict"]
+__all__ = ["p_text", "signed", "verdict"]
 
 
 def verdict(
@@ -29,7 +29,7 @@ def verdict(
     groups : int
         How many groups the intervals were drawn from.
     """
-    order = ranked_combinations(ranked)
+    order = combinations_of(ranked)
     names = titles(order)
     sentences = _headline(ranked, names[order[0]], groups)
     if len(order) > 1:
@@ -40,11 +40,6 @@ def verdict(
     share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
     sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
     return sentences
-
-
-def ranked_combinations(ranked: pd.DataFrame) -> list[Combination]:
-    """The combinations of a ranking, best first."""
-    return [Combination(*map(str, row)) for row in ranked[list(COLUMNS)].itertuples(index=False, name=None)]
 
 
 def signed(share: float) -> str:

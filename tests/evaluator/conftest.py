@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evaluator.predictions import prepare
 from harness.tables import CLIPS, PREDICTIONS, frame, write
 
 Key = tuple[str, str, str]
@@ -43,7 +44,7 @@ def predictions(
                         **{f"p:{name}": value for name, value in zip(classes, p, strict=True)},
                     }
                 )  # fmt: skip
-    return frame(rows, PREDICTIONS)
+    return prepare(frame(rows, PREDICTIONS))
 
 
 def clips_of(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:

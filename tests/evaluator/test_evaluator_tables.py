@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluator.combinations import short_modules, titles
+from evaluator.combinations import Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import compare, pairs_of
 from evaluator.metrics import metrics_table
 from evaluator.statistics import bootstrap
@@ -23,7 +23,7 @@ from evaluator.tables import (
     recall_table,
     spread,
 )
-from evaluator.verdict import p_text, ranked_combinations, signed, verdict
+from evaluator.verdict import p_text, signed, verdict
 
 
 def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> None:
@@ -107,7 +107,7 @@ def test_modules_are_shortened_only_where_that_is_clear() -> None:
 def said(table: pd.DataFrame, baseline: str = "") -> str:
     metrics, samples = metrics_table(table), bootstrap(table)
     ranked = ranking(metrics, table, samples)
-    found = compare(metrics, pairs_of(ranked_combinations(ranked), baseline), samples)
+    found = compare(metrics, pairs_of(combinations_of(ranked), baseline), samples)
     return " ".join(verdict(ranked, found, table, groups=samples.groups))
 
 
@@ -138,8 +138,6 @@ def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
 
 
 def test_the_head_is_named_where_there_are_several() -> None:
-    from evaluator.combinations import Combination
-
     a, b = Combination("gray", "m", "lbfgs"), Combination("gray", "m", "sgd")
     assert list(titles([a, b]).values()) == ["gray on m (lbfgs)", "gray on m (sgd)"]
     assert titles([a]) == {a: "gray on m"}
