@@ -97,7 +97,7 @@ def evaluate(
     from evaluator.report import Material, render
     from evaluator.statistics import bootstrap
     from evaluator.tables import as_text, ranking, readable
-    from evaluator.verdict import verdict
+    from evaluator.verdict import verdict_sentences
 
     metrics = metrics_table(predictions)
     samples = bootstrap(predictions, _groups(clips), seed=seed)
@@ -106,7 +106,7 @@ def evaluate(
     differences = compare(metrics, pairs_of(order, baseline), samples)
     matrices = confusion_matrices(predictions)
     said = tuple(dict.fromkeys([*warnings, *_oddities(predictions, clips, failures, metrics)]))
-    words = verdict(ranked, differences, predictions, groups=samples.groups)
+    words = verdict_sentences(ranked, differences, predictions, groups=samples.groups)
     best = over_seeds(matrices, order[0])
     material = Material(
         run.resolve().name, words, said, predictions, metrics, ranked, failures, differences, best,

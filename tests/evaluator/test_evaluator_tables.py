@@ -23,7 +23,7 @@ from evaluator.tables import (
     recall_table,
     spread,
 )
-from evaluator.verdict import p_text, signed, verdict
+from evaluator.verdict import p_text, signed, verdict_sentences
 
 
 def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> None:
@@ -108,7 +108,7 @@ def said(table: pd.DataFrame, baseline: str = "") -> str:
     metrics, samples = metrics_table(table), bootstrap(table)
     ranked = ranking(metrics, table, samples)
     found = compare(metrics, pairs_of(combinations_of(ranked), baseline), samples)
-    return " ".join(verdict(ranked, found, table, groups=samples.groups))
+    return " ".join(verdict_sentences(ranked, found, table, groups=samples.groups))
 
 
 def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
