@@ -18,9 +18,18 @@ import sys
 from importlib import import_module, metadata
 from typing import Any
 
-from harness.cli import guard
-from harness.errors import did_you_mean
-from harness.installation import check_packages
+try:
+    from harness.cli import guard
+    from harness.errors import did_you_mean
+    from harness.installation import check_packages
+except ImportError as error:
+    import harness  # the foreign one
+
+    raise ImportError(
+        f"the package 'harness' that Python finds ({harness.__file__}) is not soundfold's, or something that it needs is "
+        f"missing ({error}). Install soundfold into an environment of its own (uv tool install soundfold, or pipx install "
+        "soundfold)"
+    ) from error
 
 # public name: the module that defines it (soundfold.pyi says the same to editors and type checkers)
 _NAMES = {

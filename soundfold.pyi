@@ -6,7 +6,6 @@ from converter.encodings.mel_power import MelPower as MelPower
 from converter.encodings.waveform import Waveform as Waveform
 from converter.spec import Encoding as Encoding
 from converter.spectrogram import level as level
-from corpora.loading import load as corpus
 from evaluator.evaluation import compare_runs as compare_runs
 from evaluator.evaluation import evaluate as evaluate
 from harness.registry import load_plugin as load_plugin
