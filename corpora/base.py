@@ -65,9 +65,10 @@ class Corpus(Extension):
     group : str
         What a group is, in a few words.
     scan : callable
-        Gives a row (a dict) for each clip below a root (an absolute path): ``path`` (absolute) and, as far as the
-        corpus knows them, ``label, fold, group, start_s, end_s``. Clip ids, the wanted classes, folds where there
-        are none, the check of the groups and the order are the same for all corpora: see `corpora.loading`.
+        A function of the same module. Gives a row (a dict) for each clip below a root (an absolute path): ``path``
+        (absolute) and, as far as the corpus knows them, ``label, fold, group, start_s, end_s``. Clip ids, the wanted
+        classes, folds where there are none, the check of the groups and the order are the same for all corpora: see
+        `corpora.loading`.
     subsets : tuple of str
         Named parts that can be taken alone.
     columns : bool

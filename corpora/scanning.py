@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -78,7 +79,7 @@ def scan_to_table(
     """
     started = time.monotonic()
     load_plugins(plugins)
-    settings = {
+    settings: dict[str, Any] = {
         "pattern": pattern,
         "classes": list(classes),
         "columns": dict(columns or {}),
@@ -87,7 +88,7 @@ def scan_to_table(
         "seed": seed,
         "allow_shared_groups": allow_shared_groups,
     }
-    table = load(corpus, root, **settings)  # type: ignore[arg-type]
+    table = load(corpus, root, **settings)
     failures = missing_files(table)
     if strict and len(failures):
         first = failures.iloc[0]
