@@ -62,7 +62,7 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd
 
 
 def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lay out the clips of a table on disk, and write ``run.json`` and ``failures.csv`` beside the class folders.
+    """Lay out the clips of a table on disk, and write ``run.json`` and ``failures.csv`` next to the class folders.
 
     Parameters
     ----------

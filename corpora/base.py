@@ -74,7 +74,7 @@ class Corpus(Extension):
     columns : bool
         Whether the names of its columns can be given.
     metadata : tuple of str
-        Files that it reads beside the sounds, relative to the root.
+        Files that it reads apart from the sounds, relative to the root.
     default_root : callable, optional
         Where it lies if no root is given.
     """

@@ -57,7 +57,7 @@ def scan_to_table(
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
 ) -> ScanResult:
-    """Write the clips table of a corpus; beside it ``run.json``, and ``failures.csv`` for files that are not there.
+    """Write the clips table of a corpus; with it ``run.json``, and ``failures.csv`` for files that are not there.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
 
 
 def make_demo(out: str | Path, *, seed: int = 0) -> pd.DataFrame:
-    """Make the demo corpus and ``run.json`` beside it; give its clips table."""
+    """Make the demo corpus, with ``run.json``; give its clips table."""
     started = time.monotonic()
     clips = load("demo", out, seed=seed)
     record_step(out, "make-demo", spec={"version": VERSION, "seed": seed}, seed=seed, started=started)

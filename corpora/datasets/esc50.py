@@ -69,7 +69,7 @@ def _from_folders(root: Path, *, only_esc10: bool) -> list[Row]:
         folder = _FOLDER.fullmatch(path.parent.name)
         if folder is None:
             raise SettingsError(
-                f"{path}: neither beside a meta/esc50.csv in {root} nor in a folder like '001 - Dog bark'; "
+                f"{path}: neither next to a meta/esc50.csv in {root} nor in a folder like '001 - Dog bark'; "
                 "is the root the corpus's own folder?"
             )
         label = class_name(path.parent.name)

@@ -1,4 +1,4 @@
-"""A folder per class, as people keep their own recordings.
+"""A folder per class, as people have their own recordings.
 
 Layouts::
 
