@@ -33,7 +33,10 @@ _PREFIX = "soundfold_plugin_"
 
 
 class Extension:
-    """Marks what a :class:`Registry` finds: a subclass with a `name`, or an object of such a class with one."""
+    """Marks what a :class:`Registry` finds: a subclass with a `name`, or an object of such a class with one.
+
+    An object has a property `source`, a function of its own that is written in the module that defines the object.
+    """
 
     name: ClassVar[str]
 

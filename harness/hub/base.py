@@ -115,8 +115,8 @@ class ModuleKind(Extension):
     title : str
         One line that says what they are.
     load : callable
-        Loads the module that a ModuleSpec names. Raises ModuleError, as UnavailableError where the module is not
-        there or cannot be fetched.
+        A function of the same module. Loads the module that a ModuleSpec names. Raises ModuleError, as
+        UnavailableError where the module is not there or cannot be fetched.
     digest : callable, optional
         sha256 of the module's content, found without TensorFlow: what the store knows of a module need not be loaded
         again. None where only loading tells.

@@ -16,11 +16,11 @@ So a sound may move in time and have the same features, but not in pitch. Taking
 quantiles over time, did clearly worse on ESC-10's validation folds, presumably because the share of silence in a clip
 sways both.
 
-Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
+Colour. Every channel is analysed on its own and the three vectors follow each other (red, green, blue), because
 merged images carry a different image in each channel, and a luminance would mix them. The channels of a gray
 image are equal: they are analysed once and their vector stands there three times, which to a head with L2
 regularisation is the single vector, a third as strongly regularised. On ESC-10's validation folds this did better than
-the mean of the three vectors, and than one vector beside two differences.
+the mean of the three vectors, and than one vector and two differences.
 
 References
 ----------
@@ -68,7 +68,7 @@ class ScatteringSpec(Settings):
     octaves : int
         Scales of the bank, each twice as coarse as the one before; half a kernel must fit into the coarsest image.
     orientations : int
-        Angles of the bank, evenly spread over half a turn.
+        Angles of the bank, evenly spread over 180 degrees.
     kernel : int
         Height and width of the kernel, odd, in pixels of its octave.
     frequency : float
