@@ -140,7 +140,7 @@ class ModuleKind(Extension):
 
 
 def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
-    """Put a batch through a TensorFlow function, so that an item's result does not depend on what else is in it.
+    """Put a batch through a TensorFlow function; what else is in it changes an item's result by rounding at most.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
     -------
     ndarray of float32
     """
-    if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
+    if len(batch) == 1:  # alone it would take another path through the kernels, and differ by more
         return run_batch(function, np.concatenate([batch, batch]))[:1]
     values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
     result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()
