@@ -2,9 +2,9 @@
 
 The version of a module is a digest over its syntax tree and those of all modules of this project that it imports,
 directly or through others. Of a module from outside the project, its own package counts as well, and what lies in the
-folder beside it (unless that is where packages are installed). Comments, docstrings and line breaks do not count;
+same folder (unless that is where packages are installed). Comments, docstrings and line breaks do not count;
 everything else does. What is chosen by name while the program runs (an encoding, a kind of module) is not imported by
-the code that chooses, so its own module is given beside it.
+the code that chooses, so its own module is given as well.
 """
 
 from __future__ import annotations
