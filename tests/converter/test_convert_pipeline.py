@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+from plugins.support import ENCODING_FILE, loaded
 
-import converter.pipeline as module
-from converter.drawing import draw, draw_samples
-from converter.pipeline import convert
-from converter.registry import make_spec, spec_from_json, specs_from_study
-from converter.spec import Spec
+from converter import drawing, registry, spectrogram
+from converter.drawing import draw
+from converter.encodings.gray import Gray
+from converter.encodings.waveform import Waveform
+from converter.pipeline import convert_clips, count_stored
+from converter.references import with_references
+from converter.registry import ENCODINGS, encoding_from_json
+from converter.sound import Sound, as_sound
+from converter.spec import Encoding
 from harness import image, tables
 from harness.errors import AudioError, SettingsError, TableError
 from harness.record import read_steps, record_step
+from harness.registry import plugin_file
 from harness.store import Store
 
-SPECS = specs_from_study({"encodings": ["gray", "waveform"], "size": [32, 48]})
+SIZE = (32, 48)
+ENCODED: dict[str, Encoding] = {"gray": Gray(size=SIZE), "waveform": Waveform(size=SIZE)}
 
 
 @pytest.fixture
@@ -29,16 +36,12 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
-    """What was drawn, as (encoding, digest of the spec), in order."""
-    done: list[tuple[str, str]] = []
-    real = module.encode
-
-    def counted(y: object, *, sr: int, spec: Spec) -> np.ndarray:
-        done.append((spec.encoding, spec.digest()))
-        return real(y, sr=sr, spec=spec)
-
-    monkeypatch.setattr(module, "encode", counted)
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The encodings that were drawn, in order."""
+    done: list[str] = []
+    for cls in (Gray, Waveform):
+        encode = cls.encode
+        monkeypatch.setattr(cls, "encode", lambda self, sound, e=encode: done.append(self.name) or e(self, sound))
     return done
 
 
@@ -48,147 +51,130 @@ def contents(out: Path) -> dict[str, bytes]:
 
 def test_what_is_written(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
     out = tmp_path / "images"
-    images, failures = convert(clips, SPECS, out, store=store)
-    assert failures.empty
+    run = convert_clips(clips, ENCODED, out, store=store)
+    images = run.images
+    assert run.failures.empty
     assert not (out / "failures.csv").exists()
     pd.testing.assert_frame_equal(tables.read(out / "images.csv", tables.IMAGES), images)
     assert list(images["encoding"][:4]) == ["gray", "waveform", "gray", "waveform"]
     first = images.iloc[0]
     assert first["path"] == "gray/dog bark/clip0.wav.png"
     assert (first["label"], first["fold"], first["group"]) == ("dog bark", "1", "g0")
-    assert first["spec"] == SPECS["gray"].digest()[:16]
+    assert first["spec"] == ENCODED["gray"].digest()[:16]
     for row in images.itertuples():
-        assert np.array_equal(image.read(out / row.path), draw(tmp_path / "sounds" / row.clip_id, SPECS[row.encoding]))
+        assert np.array_equal(
+            image.read(out / row.path), draw(tmp_path / "sounds" / row.clip_id, ENCODED[row.encoding])
+        )
     recorded = read_steps(out)["convert"]["spec"]["encodings"]
-    assert {name: spec_from_json(spec) for name, spec in recorded.items()} == SPECS
+    assert recorded == run.recipes.encodings
+    assert {name: encoding_from_json(spec) for name, spec in recorded.items()} == ENCODED
 
 
 def test_a_second_run_draws_nothing_and_touches_nothing(
-    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[tuple[str, str]]
+    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[str]
 ) -> None:
     out = tmp_path / "images"
-    first, _ = convert(clips, SPECS, out, store=store)
+    first = convert_clips(clips, ENCODED, out, store=store).images
     assert len(drawn) == 12
     before = {p: p.stat().st_mtime_ns for p in [*out.rglob("*.png"), out / "images.csv"]}
-    again, _ = convert(clips, SPECS, out, store=store)
+    again = convert_clips(clips, ENCODED, out, store=store).images
     assert len(drawn) == 12
     assert before == {p: p.stat().st_mtime_ns for p in [*out.rglob("*.png"), out / "images.csv"]}
     pd.testing.assert_frame_equal(first, again)
-    convert(clips, SPECS, tmp_path / "elsewhere", store=store)
+    convert_clips(clips, ENCODED, tmp_path / "elsewhere", store=store)
     assert len(drawn) == 12
     assert contents(tmp_path / "elsewhere") == contents(out)
 
 
-def change_audio(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Spec], int]:
+def change_audio(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Encoding], int]:
     path = Path(clips["path"][0])
     path.write_bytes(path.read_bytes()[:-2] + b"\x01\x00")
-    return clips, SPECS, 2
+    return clips, ENCODED, 2
 
 
-def change_part(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Spec], int]:
-    return clips.assign(start_s=[0.1] + [np.nan] * 5), SPECS, 2
+def change_part(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Encoding], int]:
+    return clips.assign(start_s=[0.1] + [np.nan] * 5), ENCODED, 2
 
 
-def change_spec(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Spec], int]:
-    return clips, SPECS | {"gray": replace(SPECS["gray"], n_mels=64)}, 6
+def change_spec(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Encoding], int]:
+    return clips, ENCODED | {"gray": ENCODED["gray"].replace(n_mels=64)}, 6
 
 
-def change_code(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Spec], int]:
-    real = module.code_version
-    monkeypatch.setattr(module, "code_version", lambda name: "new" if name == "gray" else real(name))
-    return clips, SPECS, 6
+def change_code(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Encoding], int]:
+    real = registry.code_version
+    monkeypatch.setattr(registry, "code_version", lambda *m: "new" if Gray.__module__ in m else real(*m))
+    return clips, ENCODED, 6
 
 
-def change_names(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Spec], int]:
+def change_names(clips: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> tuple[pd.DataFrame, dict[str, Encoding], int]:
     moved = Path(clips["path"][0]).rename(Path(clips["path"][0]).with_name("moved.wav"))
     clips = clips.assign(clip_id=["moved.wav", *clips["clip_id"][1:]], path=[str(moved), *clips["path"][1:]])
-    return clips.assign(label="other", fold="9"), {"one": SPECS["gray"], "two": SPECS["waveform"]}, 0
+    return clips.assign(label="other", fold="9"), {"one": ENCODED["gray"], "two": ENCODED["waveform"]}, 0
 
 
 @pytest.mark.parametrize("change", [change_audio, change_part, change_spec, change_code, change_names])
 def test_the_key_has_the_sound_the_spec_and_the_code_and_nothing_else(
-    change: Callable[..., tuple[pd.DataFrame, dict[str, Spec], int]],
+    change: Callable[..., tuple[pd.DataFrame, dict[str, Encoding], int]],
     clips: pd.DataFrame,
     store: Store,
     tmp_path: Path,
-    drawn: list[tuple[str, str]],
+    drawn: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    convert(clips, SPECS, tmp_path / "images", store=store)
+    convert_clips(clips, ENCODED, tmp_path / "images", store=store)
     drawn.clear()
     clips, specs, misses = change(clips, monkeypatch)
-    convert(clips, specs, tmp_path / "images", store=store)
+    convert_clips(clips, specs, tmp_path / "images", store=store)
     assert len(drawn) == misses
 
 
-def test_code_version_follows_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import shutil
-
-    from converter import registry as catalogue
-
-    copy = tmp_path / "converter"
-    shutil.copytree(catalogue._HERE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(catalogue, "_HERE", copy)
-    version = catalogue.code_version.__wrapped__
-    before = version("gray")
-    assert before == catalogue.code_version("gray")
-    (copy / "encodings" / "linear.py").write_text("changed")
-    assert version("gray") == before
-    (copy / "dsp.py").write_bytes((copy / "dsp.py").read_bytes().replace(b"\n", b"\r\n"))
-    assert version("gray") == before
-    for file in ("dsp.py", "raster.py", "sound.py", "colour.py", "encodings/gray.py"):
-        text = (copy / file).read_text()
-        (copy / file).write_text(text + "\n")
-        assert version("gray") != before
-        (copy / file).write_text(text)
-    assert version("gray") == before
-
-
-@pytest.mark.parametrize("harm", [b"", b"\x89PNG\r\n\x1a\n", b"other bytes"])
-def test_a_harmed_picture_is_restored(
-    harm: bytes, clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[tuple[str, str]]
+@pytest.mark.parametrize("damage", [b"", b"\x89PNG\r\n\x1a\n", b"other bytes"])
+def test_a_damaged_image_is_restored(
+    damage: bytes, clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[str]
 ) -> None:
     out = tmp_path / "images"
-    images, _ = convert(clips, SPECS, out, store=store)
+    images = convert_clips(clips, ENCODED, out, store=store).images
     right, drawn[:] = contents(out), []
-    (out / images["path"][0]).write_bytes(harm)
+    (out / images["path"][0]).write_bytes(damage)
     (out / images["path"][1]).unlink()
     (out / images["path"][2]).write_bytes(right[images["path"][2]][:-20])
     flipped = bytearray(right[images["path"][3]])
     flipped[len(flipped) // 2] ^= 1
     (out / images["path"][3]).write_bytes(flipped)
-    convert(clips, SPECS, out, store=store)
+    convert_clips(clips, ENCODED, out, store=store)
     assert contents(out) == right
     assert drawn == []
 
 
-def test_a_harmed_picture_in_the_store_is_drawn_again(
-    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[tuple[str, str]]
+def test_a_damaged_image_in_the_store_is_drawn_again(
+    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[str]
 ) -> None:
     out = tmp_path / "images"
-    convert(clips, SPECS, out, store=store)
+    convert_clips(clips, ENCODED, out, store=store)
     right, drawn[:] = contents(out), []
-    kept = sorted((store.root / "pictures").rglob("*.png"))
-    assert len(kept) == 12
-    kept[0].write_bytes(kept[0].read_bytes()[:-1])
-    flipped = bytearray(kept[1].read_bytes())
+    entries = sorted((store.root / "images").rglob("*.png"))
+    assert len(entries) == 12
+    entries[0].write_bytes(entries[0].read_bytes()[:-1])
+    flipped = bytearray(entries[1].read_bytes())
     flipped[60] ^= 4
-    kept[1].write_bytes(flipped)
-    convert(clips, SPECS, out, store=store)
+    entries[1].write_bytes(flipped)
+    convert_clips(clips, ENCODED, out, store=store)
     assert contents(out) == right
     assert len(drawn) == 2
 
 
 def test_a_copy_in_the_folder_is_not_the_stores_own(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
-    images, _ = convert(clips, SPECS, tmp_path / "images", store=store)
+    images = convert_clips(clips, ENCODED, tmp_path / "images", store=store).images
     assert (tmp_path / "images" / images["path"][0]).stat().st_nlink == 1
 
 
 def test_several_processes_and_another_order_change_nothing(clips: pd.DataFrame, tmp_path: Path) -> None:
-    specs = specs_from_study({"encodings": ["linear", "logmel", "gray", "waveform", "mel_power"], "size": [32, 48]})
-    one, _ = convert(clips, specs, tmp_path / "one", store=Store(tmp_path / "s1"), jobs=1)
-    two, _ = convert(clips, specs, tmp_path / "two", store=Store(tmp_path / "s2"), jobs=2)
-    back, _ = convert(clips[::-1], specs, tmp_path / "back", store=Store(tmp_path / "s3"))
+    with loaded(ENCODING_FILE):  # which worker processes must load as well
+        encodings = {name: ENCODINGS[name](size=SIZE) for name in ENCODINGS}
+        assert {plugin_file(type(each)) for each in encodings.values()} == {"", str(ENCODING_FILE)}
+        one = convert_clips(clips, encodings, tmp_path / "one", store=Store(tmp_path / "s1"), jobs=1).images
+        two = convert_clips(clips, encodings, tmp_path / "two", store=Store(tmp_path / "s2"), jobs=2).images
+        back = convert_clips(clips[::-1], encodings, tmp_path / "back", store=Store(tmp_path / "s3")).images
     pd.testing.assert_frame_equal(one, two)
     assert contents(tmp_path / "one") == contents(tmp_path / "two") == contents(tmp_path / "back")
     order = ["clip_id", "encoding"]
@@ -196,34 +182,34 @@ def test_several_processes_and_another_order_change_nothing(clips: pd.DataFrame,
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(
-    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+    clips: pd.DataFrame, store: Store, tmp_path: Path, drawn: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, _ = convert(clips, SPECS, tmp_path / "whole", store=Store(tmp_path / "other"))
+    whole = convert_clips(clips, ENCODED, tmp_path / "whole", store=Store(tmp_path / "other")).images
     drawn.clear()
-    counted = module.encode
+    encode = Waveform.encode
 
-    def dying(y: object, *, sr: int, spec: Spec) -> np.ndarray:
+    def interrupted(self: Waveform, sound: Sound) -> np.ndarray:
         if len(drawn) == 5:
             raise KeyboardInterrupt
-        return counted(y, sr=sr, spec=spec)
+        return encode(self, sound)
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(module, "encode", dying)
-        convert(clips, SPECS, tmp_path / "images", store=store)
+        patched.setattr(Waveform, "encode", interrupted)
+        convert_clips(clips, ENCODED, tmp_path / "images", store=store)
     assert not (tmp_path / "images" / "images.csv").exists()
-    again, _ = convert(clips, SPECS, tmp_path / "images", store=store)
+    again = convert_clips(clips, ENCODED, tmp_path / "images", store=store).images
     assert len(drawn) == 12  # five before, seven after
     pd.testing.assert_frame_equal(again, whole)
     assert contents(tmp_path / "images") == contents(tmp_path / "whole")
 
 
-def test_stale_pictures_go_and_strangers_stay(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
+def test_stale_images_go_and_unlisted_files_stay(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
     out = tmp_path / "images"
-    convert(clips, SPECS, out, store=store)
-    stranger = out / "gray" / "dog bark" / "mine.png"
-    stranger.write_bytes(b"mine")
+    convert_clips(clips, ENCODED, out, store=store)
+    unlisted = out / "gray" / "dog bark" / "mine.png"
+    unlisted.write_bytes(b"mine")
     fewer = clips.iloc[1:].assign(label=["dog bark"] * 4 + [""])
-    images, _ = convert(fewer, {"gray": SPECS["gray"]}, out, store=store)
+    images = convert_clips(fewer, {"gray": ENCODED["gray"]}, out, store=store).images
     there = {p for p in contents(out) if p.startswith("gray/")}
     assert there == {*images["path"], "gray/dog bark/mine.png"}
     assert "gray/_/clip5.wav.png" in there
@@ -235,8 +221,6 @@ def test_stale_pictures_go_and_strangers_stay(clips: pd.DataFrame, store: Store,
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
-    import soundfile
-
     sounds, out = tmp_path / "sounds", tmp_path / "images"
     good = (sounds / "clip0.wav").read_bytes()
     (sounds / "empty.wav").write_bytes(b"")
@@ -247,7 +231,8 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(clips: pd.DataFrame, 
     bad = ["empty.wav", "text.wav", "header.wav", "nan.wav", "no samples.wav", "missing.wav"]
     rows: list[dict[str, object]] = [{"clip_id": b, "path": str(sounds / b), "label": "x", "fold": "1"} for b in bad]
     both = pd.concat([tables.frame(rows, tables.CLIPS), clips], ignore_index=True)
-    images, failures = convert(both, SPECS, out, store=store)
+    run = convert_clips(both, ENCODED, out, store=store)
+    images, failures = run.images, run.failures
     assert set(images["clip_id"]) == set(clips["clip_id"])
     assert sorted(failures["clip_id"]) == sorted(bad)
     assert set(failures["step"]) == {"convert"}
@@ -259,70 +244,69 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(clips: pd.DataFrame, 
     pd.testing.assert_frame_equal(tables.read(out / "failures.csv", tables.FAILURES), failures)
     assert all(str(sounds) in reason for reason in failures["reason"])
     with pytest.raises(AudioError, match=r"empty\.wav|missing\.wav"):
-        convert(both, SPECS, out, store=store, strict=True)
-    convert(clips, SPECS, out, store=store)
+        convert_clips(both, ENCODED, out, store=store, strict=True)
+    convert_clips(clips, ENCODED, out, store=store)
     assert not (out / "failures.csv").exists()
 
 
 def test_clips_that_would_share_a_file_are_refused(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
     both = clips.iloc[:2].assign(clip_id=["a/b.wav", "a_b.wav"], label="x")
     with pytest.raises(TableError, match=r"'a/b.wav' and clip_id='a_b.wav' would both be drawn to gray/x/a_b.wav.png"):
-        convert(both, SPECS, tmp_path / "images", store=store)
+        convert_clips(both, ENCODED, tmp_path / "images", store=store)
     assert not (tmp_path / "images").exists()
 
 
 def test_a_label_cannot_leave_the_folder(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
-    images, _ = convert(clips.assign(label=".."), SPECS, tmp_path / "images", store=store)
+    images = convert_clips(clips.assign(label=".."), ENCODED, tmp_path / "images", store=store).images
     assert images["path"][0] == "gray/_../clip0.wav.png"
 
 
 def test_the_name_of_a_merge_is_refused(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
     record_step(tmp_path / "images", "merge", spec={"merges": {"gray": {}}})
     with pytest.raises(SettingsError, match=r"encoding='gray': .* has a merge of that name"):
-        convert(clips, SPECS, tmp_path / "images", store=store)
+        convert_clips(clips, ENCODED, tmp_path / "images", store=store)
 
 
 def test_one_reading_serves_all_encodings(
     clips: pd.DataFrame, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from converter import spectrogram as spectral
-
     reads, transforms = [], []
-    read, transform = module.audio.read, spectral.stft_power
-    monkeypatch.setattr(module.audio, "read", lambda *a, **k: reads.append(1) or read(*a, **k))
-    monkeypatch.setattr(spectral, "stft_power", lambda *a, **k: transforms.append(1) or transform(*a, **k))
-    specs = specs_from_study({"encodings": ["linear", "logmel", "gray", "mel_power", "waveform"]})
-    convert(clips, specs, tmp_path / "images", store=store)
+    read, transform = drawing.audio.read, spectrogram.stft_power
+    monkeypatch.setattr(drawing.audio, "read", lambda *a, **k: reads.append(1) or read(*a, **k))
+    monkeypatch.setattr(spectrogram, "stft_power", lambda *a, **k: transforms.append(1) or transform(*a, **k))
+    encodings = {name: ENCODINGS[name](size=SIZE) for name in ENCODINGS}
+    convert_clips(clips, encodings, tmp_path / "images", store=store)
     assert len(reads) == len(transforms) == 6
 
 
-def test_the_reference_of_a_corpus(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
-    out = tmp_path / "images"
-    spec = make_spec("gray", {"ref": "corpus", "size": [32, 48]})
-    convert(clips, {"gray": spec}, out, store=store)
-    found = spec_from_json(read_steps(out)["convert"]["spec"]["encodings"]["gray"])
-    own = make_spec("gray", {"size": [32, 48]})
-    from converter.sound import as_sound
-    from converter.spectrogram import peak
-
-    peaks = []
-    for path in clips["path"]:
-        y, sr = module.audio.read(path)
-        peaks.append(peak(as_sound(y, sr=sr, spec=own), own))
-    assert found == replace(own, ref=max(peaks))
-    for row in tables.read(out / "images.csv", tables.IMAGES).itertuples():
-        assert np.array_equal(image.read(out / row.path), draw(tmp_path / "sounds" / row.clip_id, found))
-    with pytest.raises(SettingsError, match="no corpus"):
-        draw(clips["path"][0], spec)
+def test_the_reference_of_a_corpus_is_its_highest_value_and_measured_once(
+    clips: pd.DataFrame, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Gray(size=SIZE)
+    found = []
+    for part in (clips, clips[:5], clips):
+        run = convert_clips(part, {"gray": own.replace(ref="corpus")}, tmp_path / "images", store=store)
+        found.append(encoding_from_json(run.recipes.encodings["gray"]))
+        monkeypatch.setattr(Gray, "peak", None)
+    assert found[0] == found[2] != found[1]
+    monkeypatch.undo()
+    sounds = [as_sound(*drawing.audio.read(path)[:1], sr=16000, settings=own) for path in clips["path"]]
+    assert found[0] == own.replace(ref=max(own.peak(sound) for sound in sounds))
+    with pytest.raises(AudioError, match=r'^ref="corpus": none of the clips could be measured'):
+        with_references({"gray": own.replace(ref="corpus")}, [], store=store)
 
 
 def test_a_part_of_a_file_is_drawn_as_that_part_alone(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
-    part = clips.iloc[:1].assign(start_s=0.1, end_s=0.3)
-    images, _ = convert(part, SPECS, tmp_path / "images", store=store)
-    y, sr = module.audio.read(part["path"][0])
+    part = clips.iloc[:1].assign(start_s=0.1, end_s=0.2)
+    images = convert_clips(part, ENCODED, tmp_path / "images", store=store).images
     for row in images.itertuples():
-        drawn = image.read(tmp_path / "images" / row.path)
-        spec = SPECS[row.encoding]
-        assert np.array_equal(drawn, draw(part["path"][0], spec, start_s=0.1, end_s=0.3))
-        assert np.array_equal(drawn, draw_samples(y[round(0.1 * sr) : round(0.3 * sr)], sr, spec))
-        assert not np.array_equal(drawn, draw_samples(y, sr, spec))
+        drawn, spec = image.read(tmp_path / "images" / row.path), ENCODED[row.encoding]
+        assert np.array_equal(drawn, draw(part["path"][0], spec, start_s=0.1, end_s=0.2))
+        assert not np.array_equal(drawn, draw(part["path"][0], spec))
+
+
+def test_what_the_store_has_is_counted_by_encoding(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
+    convert_clips(clips[:2], ENCODED, tmp_path / "images", store=store)
+    convert_clips(clips[2:3], {"gray": ENCODED["gray"]}, tmp_path / "images", store=store)
+    missing = pd.concat([clips, clips[:1].assign(clip_id="none", path="none.wav")], ignore_index=True)
+    assert count_stored(missing, ENCODED, store=store) == {"gray": 3, "waveform": 2}
