@@ -309,7 +309,7 @@ def test_a_package_from_outside_is_followed_inside(
     name = f"package{abs(hash(request.node.name))}"
     package = tmp_path / "site-packages" / name
     (package / "deep").mkdir(parents=True)
-    (package / "__init__.py").write_text("import stranger\nconstant = 3\ndef __getattr__(name): ...")
+    (package / "__init__.py").write_text("import unrelated\nconstant = 3\ndef __getattr__(name): ...")
     (package / "root.py").write_text(source.format(name))
     (package / "helper.py").write_text("def f(): ...")
     (package / "deep" / "__init__.py").write_text("")
@@ -317,12 +317,12 @@ def test_a_package_from_outside_is_followed_inside(
     (package / "lazy" / "__init__.py").write_text("def __getattr__(name): ...")
     (package / "lazy" / "__init__.pyi").write_text("from ..helper import f as other_name")
     (package / "deep" / "inner.py").write_text("from ..helper import f")
-    (tmp_path / "site-packages" / "stranger.py").write_text("x = 3")
+    (tmp_path / "site-packages" / "unrelated.py").write_text("x = 3")
     monkeypatch.syspath_prepend(tmp_path / "site-packages")
     closure = code_version.import_closure(f"{name}.root")
     expected = {name, f"{name}.root", *(f"{name}.{module}" for module in modules)}
     assert expected <= set(closure)
-    assert "stranger" not in closure, "another package, installed in the same place"
+    assert "unrelated" not in closure, "another package, installed in the same place"
     assert modules or set(closure) == expected
 
 
