@@ -14,10 +14,12 @@ from .selection import encodings_from_study as encodings_from_study
 from .selection import preset_encodings as preset_encodings
 from .sound import Sound as Sound
 from .spec import Encoding as Encoding
+from .spec import Reference as Reference
 from .spectrogram import ColourSpectrogram as ColourSpectrogram
 from .spectrogram import DecibelSpectrogram as DecibelSpectrogram
 from .spectrogram import MelSpectrogram as MelSpectrogram
 from .spectrogram import Spectrogram as Spectrogram
+from .spectrogram import is_silent as is_silent
 from .spectrogram import level as level
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "LogMel",
     "MelPower",
     "MelSpectrogram",
+    "Reference",
     "Sound",
     "Spectrogram",
     "Waveform",
@@ -39,6 +42,7 @@ __all__ = [
     "encoding_from_json",
     "encodings_from_options",
     "encodings_from_study",
+    "is_silent",
     "level",
     "preset_encodings",
     "read_clips",

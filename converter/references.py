@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from converter.dsp import AMIN
-from converter.registry import encoding_code
 from converter.sound import as_sound
 from converter.spec import Encoding
-from converter.spectrogram import Spectrogram
 from harness import audio
+from harness.code_version import code_version
 from harness.errors import AudioError
 from harness.parallel import in_parallel
+from harness.registry import defining_module
 from harness.store import Store, key_of
 
 __all__ = ["Clip", "with_references"]
@@ -43,7 +43,7 @@ class Clip:
 @dataclass(frozen=True)
 class _Measurement:
     clip: Clip
-    encoding: Spectrogram
+    encoding: Encoding
     key: str
     store: Store
 
@@ -60,15 +60,16 @@ def with_references(
     """
     return {
         name: _with_reference(encoding, clips, store=store, jobs=jobs)
-        if isinstance(encoding, Spectrogram) and encoding.ref == "corpus"
+        if getattr(encoding, "ref", None) == "corpus"
         else encoding
         for name, encoding in encodings.items()
     }
 
 
-def _with_reference(encoding: Spectrogram, clips: Sequence[Clip], *, store: Store, jobs: int) -> Spectrogram:
+def _with_reference(encoding: Encoding, clips: Sequence[Clip], *, store: Store, jobs: int) -> Encoding:
     own = encoding.replace(ref="max")
-    keys = [key_of(audio=clip.digest, spec=own.digest(), code=encoding_code(own)) for clip in clips]
+    code = code_version(defining_module(type(own)), __name__)
+    keys = [key_of(audio=clip.digest, spec=own.digest(), code=code) for clip in clips]
     known: list[float | None] = [store.get_json(_KIND, key) for key in keys]
     todo = [_Measurement(clip, own, k, store) for clip, k, peak in zip(clips, keys, known, strict=True) if peak is None]
     peaks = [*known, *in_parallel(_measure, todo, jobs=jobs, what="measuring")]

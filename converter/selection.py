@@ -86,7 +86,7 @@ def preset_encodings(name: Any, *, name_of: Namer = str) -> dict[str, Encoding]:
     SettingsError
         No such preset.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise SettingsError(f"{name_of('preset')}={name!r}: no such preset; {did_you_mean(str(name), PRESETS)}")
     return {under: encoding_class(encoding)(**settings) for under, (encoding, settings) in PRESETS[name].items()}
 
@@ -113,21 +113,22 @@ def _from_study(
     settings = dict(own.get(name, {}))
     own_name = in_section(f"convert.{name}") if name in own else common_name
     own_preset = settings.pop("preset", "")
-    base = settings.pop("encoding", name)
+    if "encoding" in settings:
+        where = f"{own_name('encoding')}={settings['encoding']!r}"
+    else:
+        where = f"[convert.{name}]" if name in own else f"{common_name('encodings')}: {name!r}"
+    base = str(settings.pop("encoding", name))
     start: dict[str, Any] = {}
     if own_preset or preset:
         encodings = preset_encodings(own_preset or preset, name_of=own_name if own_preset else common_name)
         if base not in encodings:
-            raise SettingsError(
-                f"{own_name('encoding')}={base!r}: preset {own_preset or preset!r} has none of that name; "
-                f"{did_you_mean(str(base), encodings)}"
-            )
+            hint = did_you_mean(base, encodings)
+            raise SettingsError(f"{where}: preset {own_preset or preset!r} has none of that name; {hint}")
         cls, start = type(encodings[base]), dict(encodings[base])
     elif base in ENCODINGS:
         cls = ENCODINGS[base]
     else:
-        hint = did_you_mean(str(base), [*ENCODINGS.names(), *own])
-        where = f"{own_name('encoding')}=" if name in own else f"{common_name('encodings')}: "
-        raise SettingsError(f"{where}{base!r}: no such encoding; {hint}")
+        hint = did_you_mean(base, ENCODINGS.names() if name in own else [*ENCODINGS.names(), *own])
+        raise SettingsError(f"{where}: no such encoding; {hint}")
     shared = {} if own_preset else {key: value for key, value in common.items() if key in cls.model_fields}
     return cls.read(start | shared | settings, name_of=lambda key: (own_name if key in settings else common_name)(key))

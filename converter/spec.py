@@ -107,6 +107,10 @@ class Encoding(SoundSettings, SettingsExtension):
         """
         return np.zeros((*self.size, 3), np.uint8)
 
+    def peak(self, sound: Sound) -> float:
+        """The highest value of a clip, for ``ref="corpus"``; an encoding with a setting `ref` has it."""
+        raise TypeError(f"{type(self).__name__} has no method peak, so it cannot take ref='corpus'")
+
     def draw(self, y: np.ndarray | Sound, *, sr: int) -> np.ndarray:
         """Draw samples at any rate; the same samples give the same pixels as the file that holds them.
 

@@ -7,6 +7,8 @@ is a class put together from the ones here; it overrides the step that is its ow
 
 from __future__ import annotations
 
+from functools import lru_cache
+from types import FunctionType
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -31,6 +33,9 @@ __all__ = [
     "linear_values",
     "mel_values",
 ]
+
+_STEPS = (FunctionType, property, classmethod, staticmethod, int, float, str)
+_NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "silence"})
 
 
 def is_silent(S: np.ndarray, *, power: float = 2.0) -> bool:
@@ -182,11 +187,9 @@ class Spectrogram(Encoding):
 
     def shades(self, sound: Sound) -> np.ndarray:
         """Shades of the image, uint8 of shape `size`; shared by encodings that differ in colour only."""
-        cls = type(self)
         settings = tuple((name, value) for name, value in self if name != "colormap")
-        key = ("shades", cls.values, cls.levels, cls.row_hz, cls.silent_level, settings)
         return sound.once(
-            key,
+            ("shades", _steps(type(self)), settings),
             lambda: shades(self.levels(self.values(sound)), size=self.size, axis=self.axis, row_hz=self.row_hz()),
         )
 
@@ -267,6 +270,17 @@ class ColourSpectrogram(Spectrogram):
     def palette(self) -> str:
         """The colour map."""
         return self.colormap
+
+
+@lru_cache(maxsize=64)
+def _steps(cls: type[Spectrogram]) -> frozenset[tuple[str, Any]]:
+    """All that a class draws shades with: its methods and constants but those about colour and name."""
+    members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+    return frozenset(
+        (name, member)
+        for name, member in members.items()
+        if isinstance(member, _STEPS) and not name.startswith("__") and name not in _NOT_OF_SHADES
+    )
 
 
 def linear_values(

@@ -1,25 +1,30 @@
 """Versions of code for cache keys, derived from what the code imports, so that none can be forgotten.
 
-The version of a module is a digest over its syntax tree and those of all modules of this project (or of the same
-package or plugin) that it imports, directly or through others. Comments, docstrings, annotations' spelling and line
-breaks do not count; everything else does. What is chosen by name while the program runs (an encoding, a kind of
-module) is not imported by the code that chooses, so its own module is given as well.
+The version of a module is a digest over its syntax tree and those of all modules of this project that it imports,
+directly or through others. Of a module from outside the project, its own package counts as well, and what lies in the
+same folder (unless that is where packages are installed). Comments, docstrings and line breaks do not count;
+everything else does. What is chosen by name while the program runs (an encoding, a kind of module) is not imported by
+the code that chooses, so its own module is given as well.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import walk_packages
 
 from harness.files import digest_bytes, digest_json
 
 __all__ = ["code_version", "import_closure", "syntax_digest"]
 
 PROJECT = frozenset({"converter", "corpora", "evaluator", "harness", "labeler", "merger", "soundfold", "trainer"})
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+_BLOCKS = ("body", "orelse", "finalbody")
 
 
 @lru_cache(maxsize=256)
@@ -34,10 +39,10 @@ def code_version(*modules: str) -> str:
     Returns
     -------
     str
-        64 hex digits; the same whatever the order of `modules`.
+        64 hex digits; the same whatever the order of `modules`, and wherever a plugin file lies.
     """
     closure = import_closure(*modules)
-    return digest_json([[name, syntax_digest(read_source(path))] for name, path in sorted(closure.items())])
+    return digest_json(sorted([_label(name, path), syntax_digest(read_source(path))] for name, path in closure.items()))
 
 
 def import_closure(*modules: str) -> dict[str, Path]:
@@ -51,19 +56,21 @@ def import_closure(*modules: str) -> dict[str, Path]:
     -------
     dict of str to Path
     """
-    ours = PROJECT | {name.partition(".")[0] for name in modules}
+    tops = {name.partition(".")[0] for name in modules}
+    ours = PROJECT | tops
+    folders = {folder for top in tops - PROJECT if (folder := _folder_of(top)) and folder.name not in _INSTALLED}
     found: dict[str, Path] = {}
-    todo = [part for name in modules for part in _resolved((name, ""))]
+    todo = [part for name in modules for part in _resolved(name, "")]
     while todo:
         name = todo.pop()
         path = None if name in found else _file_of(name)
         if path is None:
             continue
         found[name] = path
-        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for imported in _imports(ast.parse(read_source(path)), package=package):
-            if imported[0].partition(".")[0] in ours:
-                todo += _resolved(imported)
+        for module, imported in _summary(read_source(path), _package(name, path)).imports:
+            top = module.partition(".")[0]
+            if top in ours or (folders and _folder_of(top) in folders):
+                todo += _resolved(module, imported)
     return found
 
 
@@ -75,13 +82,7 @@ def syntax_digest(source: str) -> str:
     >>> syntax_digest("x = 1  # one") == syntax_digest("'''Doc.'''\\nx=(1)") != syntax_digest("x = 2")
     True
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
-            first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                node.body = node.body[1:]
-    return digest_bytes(ast.dump(tree).encode())
+    return _summary(source, "").digest
 
 
 def read_source(path: Path) -> str:
@@ -89,11 +90,24 @@ def read_source(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def _label(name: str, path: Path) -> str:
+    """A module's name; of a plugin file, whose module is named after its folder, the file's."""
+    return name if path.stem in ("__init__", name.rpartition(".")[2]) else path.name
+
+
+def _package(name: str, path: Path) -> str:
+    """The package that a module's relative imports start from."""
+    return name if path.stem == "__init__" else name.rpartition(".")[0]
+
+
 def _file_of(name: str) -> Path | None:
     """The file of a module; None where there is no such module, or none written in Python."""
     loaded = sys.modules.get(name)
     origin = getattr(loaded, "__file__", None)
     if origin is None:
+        above = _file_of(name.rpartition(".")[0]) if "." in name else None
+        if above and above.stem != "__init__":
+            return None
         try:
             spec = find_spec(name)
         except (ImportError, ValueError):
@@ -102,50 +116,108 @@ def _file_of(name: str) -> Path | None:
     return Path(origin) if origin and origin.endswith(".py") else None
 
 
-def _imports(tree: ast.Module, *, package: str) -> Iterator[tuple[str, str]]:
+def _folder_of(top: str) -> Path | None:
+    """The folder that a module or package without a package above it lies in."""
+    path = _file_of(top)
+    return path and (path.parent.parent if path.stem == "__init__" else path.parent)
+
+
+@dataclass(frozen=True)
+class _Summary:
+    """What is known of a module's text: its digest, (module, name) of its imports, the names that it binds."""
+
+    digest: str
+    imports: tuple[tuple[str, str], ...]
+    bound: frozenset[str]
+
+
+@lru_cache(maxsize=1024)
+def _summary(source: str, package: str) -> _Summary:
+    tree = ast.parse(source)
+    imports = tuple(dict.fromkeys(_imports(tree, package)))
+    bound = frozenset(_bound(tree))
+    for node in ast.walk(tree):
+        for block in _BLOCKS:
+            statements = getattr(node, block, None)
+            if isinstance(statements, list):
+                setattr(node, block, [each for each in statements if not _is_text(each)])
+    return _Summary(digest_bytes(ast.dump(tree).encode()), imports, bound)
+
+
+def _is_text(statement: ast.AST) -> bool:
+    """Whether a statement is a text and nothing else: a docstring, of an attribute too."""
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
     """(module, name) of every import; `name` is empty where the module itself is imported."""
-    aliases: dict[str, str] = {}
+    modules: dict[str, set[str]] = {}  # what a name may stand for that is a module
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                aliases[alias.asname or alias.name.partition(".")[0]] = alias.name if alias.asname else ""
+                first = alias.name.partition(".")[0]
+                modules.setdefault(alias.asname or first, set()).add(alias.name if alias.asname else first)
                 yield alias.name, ""
         elif isinstance(node, ast.ImportFrom):
-            module = node.module or ""
-            if node.level:
-                base = package.split(".")[: len(package.split(".")) - node.level + 1]
-                module = ".".join([*base, *([module] if module else [])])
+            module = _absolute(node, package)
             for alias in node.names:
+                modules.setdefault(alias.asname or alias.name, set()).add(f"{module}.{alias.name}")
                 yield module, alias.name
     for node in ast.walk(tree):  # names that a lazy package gives as attributes: `import converter; converter.draw`
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
-            yield aliases[node.value.id] or node.value.id, node.attr
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            for module in modules.get(node.value.id, ()):
+                yield module, node.attr
 
 
-def _resolved(imported: tuple[str, str]) -> Iterable[str]:
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module that an import takes names from."""
+    if not node.level:
+        return node.module or ""
+    base = package.split(".")[: len(package.split(".")) - node.level + 1]
+    return ".".join([*base, *([node.module] if node.module else [])])
+
+
+def _bound(tree: ast.Module) -> Iterator[str]:
+    """Names that a module gives a value to."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, ast.alias):
+            yield node.asname or node.name.partition(".")[0]
+
+
+def _resolved(module: str, name: str) -> Iterator[str]:
     """Modules that an import runs: the module with its packages, and what the name in it stands for."""
-    module, name = imported
     parts = module.split(".")
     yield from (".".join(parts[: k + 1]) for k in range(len(parts)))
-    if name and module:
-        yield from _submodule_or_lazy(module, name)
+    path = _file_of(module) if name and module else None
+    if path is None:
+        return
+    stub = path.with_suffix(".pyi")
+    lazy = list(_lazy_names(stub, module, name)) if stub.is_file() else []
+    for target, original in lazy:
+        yield from _resolved(target, original)
+    if path.stem == "__init__" and not lazy:
+        yield from _submodules(module, path, name)
 
 
-def _submodule_or_lazy(module: str, name: str) -> Iterator[str]:
-    path = _file_of(module)
-    stub = path.with_suffix(".pyi") if path else None
-    if stub is not None and stub.is_file():
-        wanted = [each for each in _stub_imports(stub, module) if name in ("*", each[1]) and each[0] != module]
-        if wanted:
-            for each in wanted:
-                yield from _resolved(each)
-            return
-    if path is not None and path.name == "__init__.py":
-        yield f"{module}.{name}"
-
-
-def _stub_imports(stub: Path, module: str) -> list[tuple[str, str]]:
-    """What the stub of a lazy package or module says that its names are."""
+def _lazy_names(stub: Path, module: str, name: str) -> Iterator[tuple[str, str]]:
+    """(module, name) that the stub of a lazy package or module says that a name, or ``*``, is."""
     package = module if stub.stem == "__init__" else module.rpartition(".")[0]
-    tree = ast.parse(read_source(stub))
-    return [each for each in _imports(tree, package=package) if each[1]]
+    for node in ast.walk(ast.parse(read_source(stub))):
+        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, package)) != module:
+            for alias in node.names:
+                if name in ("*", alias.asname or alias.name):
+                    yield target, alias.name
+
+
+def _submodules(package: str, path: Path, name: str) -> Iterator[str]:
+    """The submodule that a name of a package is; all of them where nothing says what the name is."""
+    if name != "*" and _file_of(f"{package}.{name}"):
+        yield f"{package}.{name}"
+    elif name == "*" or name not in _summary(read_source(path), package).bound | {"__all__", "__version__"}:
+        for found in walk_packages([str(path.parent)], f"{package}."):
+            yield found.name

@@ -87,7 +87,7 @@ class Registry(Generic[T]):
         return found
 
     def __contains__(self, name: object) -> bool:
-        return name in self._own or name in self._installed or name in self._plugins()
+        return isinstance(name, str) and (name in self._own or name in self._installed or name in self._plugins())
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

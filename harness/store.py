@@ -61,7 +61,7 @@ class Store:
             data = self.path(kind, key, suffix).read_bytes()
         except FileNotFoundError:
             return None
-        return data[:-_CHECK] if len(data) > _CHECK and _check(data[:-_CHECK]) == data[-_CHECK:] else None
+        return data[:-_CHECK] if _check(data[:-_CHECK]) == data[-_CHECK:] else None
 
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
         """Put `data` under `key`, with a checksum behind it."""

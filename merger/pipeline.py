@@ -6,7 +6,7 @@ A merged image's key in the store is made of its partners' bytes, the merge meth
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -81,16 +81,14 @@ def merge_images(
     _check_names(methods, images, root, out)
     tasks, failures = _plan(images, root, methods, out, store)
     check_paths(tasks)
-    failed = []
+    _stop_at_first(failures, strict)
+    failed = set()
     for task, reason in failed_tasks(tasks, jobs=jobs, what="merging"):
         name, target = task.images[0].row["encoding"], task.images[0].target
-        failed.append(task.images[0].row["path"])
+        failed.add(target)
         failures.append({"clip_id": task.clip_id, "path": str(target), "reason": f"{name}: {reason}"})
-        if strict:
-            break
-    done = [task for task in tasks if task.images[0].row["path"] not in failed]
-    if failures and strict:
-        raise ImageError(f"clip_id={failures[0]['clip_id']!r}: {failures[0]['reason']}")
+        _stop_at_first(failures, strict)
+    done = [task for task in tasks if task.images[0].target not in failed]
     if failures and not done:
         first = f"{failures[0]['clip_id']}: {failures[0]['reason']}"
         raise ImageError(f"none of {len(failures)} images could be merged; the first: {first}")
@@ -107,6 +105,11 @@ def merge_images(
         inputs={"images": digest_json(used[["clip_id", "encoding", "path", "spec"]].values.tolist())},
         started=started,
     )
+
+
+def _stop_at_first(failures: Sequence[Mapping[str, object]], strict: bool) -> None:
+    if failures and strict:
+        raise ImageError(f"clip_id={failures[0]['clip_id']!r}: {failures[0]['reason']}")
 
 
 def _check_names(methods: Mapping[str, MergeMethod], images: pd.DataFrame, root: Path, out: Path) -> None:

@@ -71,8 +71,8 @@ def _channel(value: Any) -> Channel:
         return Channel(constant=byte(value))
     if isinstance(value, str) and value:
         return Channel(encoding=value)
-    if isinstance(value, Mapping) and value.get("encoding"):
-        return Channel.read(value)
+    if isinstance(value, Mapping) and (channel := Channel.read(value)).encoding:
+        return channel
     raise ValueError(f"{value!r} is not an encoding, a constant or a table with an encoding")
 
 

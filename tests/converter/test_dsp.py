@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from converter.dsp import decibels, fft_frequencies, mel_bands, mel_bank, mel_frequencies, stft_power
+from harness.audio import load
 
 SR = 22050
 Y = np.random.default_rng(1).normal(0, 0.1, 30000).astype(np.float32)
@@ -94,8 +95,6 @@ def test_decibels_of_silence_are_finite() -> None:
 
 @pytest.mark.corpus
 def test_a_real_recording(seed_example: Path) -> None:
-    from harness.audio import load
-
     y = load(seed_example / "344-3-5-0.wav", sr=SR)
     S = stft_power(y, n_fft=2048, hop_length=512, win_length=2048)
     ours = decibels(mel_bands(S, sr=SR, n_fft=2048, n_mels=128, fmin=0.0, fmax=SR / 2), power=2, ref=1.0)

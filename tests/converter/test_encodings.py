@@ -1,183 +1,178 @@
-"""Every encoding that there is, held to the same rules; then what each one alone promises."""
+"""Every encoding that there is, ours and others', held to the same rules."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
+import pandas as pd
 import pytest
+from plugins.support import ENCODING_FILE, loaded, names_with
 
-from converter.drawing import draw_samples
-from converter.registry import code_version, describe, encode, encoding_names, make_spec, spec_class, spec_from_json
-from converter.sound import as_sound, fit_length, sound_key
-from converter.spec import Spec
+from converter.drawing import draw
+from converter.pipeline import convert_clips
+from converter.registry import ENCODINGS, encoding_code, encoding_from_json
+from converter.sound import SoundSettings, as_sound
+from converter.spec import Encoding
+from harness import image
 from harness.errors import AudioError, SettingsError
+from harness.store import Store
 
 SR = 22050
 RNG = np.random.default_rng(0)
+NOISE = RNG.normal(0, 0.1, SR // 2).astype(np.float32)
+FADING = NOISE * np.logspace(0, -3, len(NOISE), dtype=np.float32)
 SOUNDS = {
-    "noise": RNG.normal(0, 0.1, SR).astype(np.float32),
-    "silence": np.zeros(SR, np.float32),
+    "noise": NOISE,
+    "silence": np.zeros(SR // 2, np.float32),
     "one sample": np.ones(1, np.float32),
     "two samples": np.array([0.5, -0.5], np.float32),
-    "direct current": np.full(SR, 0.5, np.float32),
-    "clipped": np.sign(np.sin(np.arange(SR) / 7)).astype(np.float32),
-    "shorter than a frame": RNG.normal(0, 0.1, 700).astype(np.float32),
-    "very soft": RNG.normal(0, 1e-30, SR).astype(np.float32),
-    "far too loud": RNG.normal(0, 1e6, SR).astype(np.float32),
+    "direct current": np.full(SR // 2, 0.5, np.float32),
+    "clipped": np.sign(np.sin(np.arange(SR // 2) / 7)).astype(np.float32),
+    "shorter than a frame": NOISE[:700],
+    "very soft": NOISE * np.float32(1e-29),
+    "far too loud": NOISE * np.float32(1e7),
 }
+NAMES = names_with(ENCODINGS, ENCODING_FILE)
+SMALL = (40, 60)
 
 
-def tone(hz: float, seconds: float = 1.0, sr: int = SR) -> np.ndarray:
-    return (0.5 * np.sin(2 * np.pi * hz * np.arange(round(seconds * sr)) / sr)).astype(np.float32)
+@pytest.fixture(scope="module", autouse=True)
+def _plugin() -> Iterator[None]:
+    with loaded(ENCODING_FILE):
+        yield
 
 
-def test_the_promised_encodings_are_there() -> None:
-    assert {"linear", "logmel", "gray", "waveform", "mel_power"} <= set(encoding_names())
+def variants(cls: type[Encoding], **settings: Any) -> list[Encoding]:
+    """An encoding, and where it has styles, in each of them."""
+    styles = choices(cls, "style")
+    return [cls(**settings, style=style) for style in styles] if styles else [cls(**settings)]
 
 
-@pytest.mark.parametrize("name", encoding_names())
+def choices(cls: type[Encoding], setting: str) -> tuple[str, ...]:
+    """The values of a setting that has a few."""
+    field = cls.model_fields.get(setting)
+    return get_args(field.annotation) if field and get_origin(field.annotation) is Literal else ()
+
+
+def has_ref(name: str) -> bool:
+    with loaded(ENCODING_FILE):
+        return "ref" in ENCODINGS[name].model_fields
+
+
+@pytest.mark.parametrize("name", NAMES)
 class TestEveryEncoding:
-    @pytest.mark.parametrize("sound", SOUNDS)
     @pytest.mark.parametrize("duration_s", [0.0, 0.7])
-    def test_gives_a_picture_of_anything(self, name: str, sound: str, duration_s: float) -> None:
-        spec = make_spec(name, {"size": [40, 60], "duration_s": duration_s})
-        with np.errstate(all="raise", under="ignore"):
-            picture = encode(SOUNDS[sound], sr=SR, spec=spec)
-        assert picture.dtype == np.uint8
-        assert picture.shape == (40, 60, 3)
+    def test_draws_anything(self, name: str, duration_s: float) -> None:
+        for encoding in variants(ENCODINGS[name], size=SMALL, duration_s=duration_s):
+            for sound, y in SOUNDS.items():
+                with np.errstate(all="raise", under="ignore"):
+                    drawn = encoding.draw(y, sr=SR)
+                assert (drawn.dtype, drawn.shape) == (np.uint8, (*SMALL, 3)), sound
+
+    @pytest.mark.parametrize("size", [(41, 60), (40, 61), (1, 1), (2, 3)])
+    def test_silence_looks_as_it_says(self, name: str, size: tuple[int, int]) -> None:
+        for encoding in variants(ENCODINGS[name], size=size):
+            for samples in (1, 300, SR // 2):
+                drawn = encoding.draw(np.zeros(samples, np.float32), sr=SR)
+                assert np.array_equal(drawn, encoding.silence())
 
     def test_same_sound_same_pixels_and_the_samples_stay(self, name: str) -> None:
-        spec, y = make_spec(name), SOUNDS["noise"].copy()
-        assert np.array_equal(encode(y, sr=SR, spec=spec), encode(y, sr=SR, spec=spec))
-        assert np.array_equal(y, SOUNDS["noise"])
+        encoding, y = ENCODINGS[name](size=SMALL), NOISE.copy()
+        assert np.array_equal(encoding.draw(y, sr=SR), encoding.draw(y, sr=SR))
+        assert np.array_equal(y, NOISE)
 
-    def test_shared_sound_gives_the_same_pixels(self, name: str) -> None:
-        sound = as_sound(SOUNDS["noise"], sr=SR, spec=make_spec("gray"))
-        for other in encoding_names():
-            encode(sound, sr=SR, spec=make_spec(other))
-        spec = make_spec(name)
-        assert np.array_equal(encode(sound, sr=SR, spec=spec), encode(SOUNDS["noise"], sr=SR, spec=spec))
+    def test_a_shared_sound_gives_the_same_pixels(self, name: str) -> None:
+        encoding = ENCODINGS[name](size=SMALL)
+        sound = as_sound(FADING, sr=SR, settings=encoding)
+        for other in NAMES:
+            ENCODINGS[other](size=SMALL).draw(sound, sr=SR)
+        assert np.array_equal(encoding.draw(sound, sr=SR), encoding.draw(FADING, sr=SR))
 
-    def test_silence_is_dark_but_for_the_waveforms_line(self, name: str) -> None:
-        picture = encode(SOUNDS["silence"], sr=SR, spec=make_spec(name, {"size": [41, 60]}))
-        assert np.unique(picture.reshape(-1, 3), axis=0).shape[0] == (2 if name == "waveform" else 1)
-        assert picture[0].max() <= 4
+    def test_a_sound_is_drawn_at_any_rate_but_not_at_another_than_it_was_made_for(self, name: str) -> None:
+        encoding = ENCODINGS[name](size=SMALL)
+        assert encoding.draw(np.repeat(NOISE, 2), sr=2 * SR).shape == (*SMALL, 3)
+        other = encoding.replace(sample_rate=16000)
+        with pytest.raises(SettingsError, match="made for"):
+            other.draw(as_sound(NOISE, sr=SR, settings=encoding), sr=SR)
 
-    def test_spec_survives_json(self, name: str) -> None:
-        spec = make_spec(name, {"size": [30, 50], "duration_s": 2})
-        again = spec_from_json(json.loads(json.dumps(spec.to_json())))
-        assert again == spec
-        assert again.digest() == spec.digest()
-        assert again.encoding == name
+    def test_json_and_pickle_bring_it_back(self, name: str) -> None:
+        encoding = ENCODINGS[name](size=[30, 50], duration_s=2)
+        again = encoding_from_json(json.loads(json.dumps(encoding.to_json())))
+        copy = pickle.loads(pickle.dumps(encoding))
+        assert type(copy) is type(again) is type(encoding)
+        assert copy == again == encoding
+        assert copy.digest() == again.digest() == encoding.digest()
+        assert encoding.to_json()["encoding"] == again.name == name
 
-    def test_every_setting_is_checked_documented_and_in_the_digest(self, name: str) -> None:
-        cls = spec_class(name)
-        told = "".join(c.__doc__ or "" for c in cls.__mro__ if issubclass(c, Spec))
-        for each in fields(cls):
-            assert each.name in told, f"{name}.Spec does not document {each.name}"
-            assert each.name in cls().to_json()
-            with pytest.raises(SettingsError, match=rf"{each.name}=<object"):
-                cls(**{each.name: object()})
+    def test_every_setting_is_documented_checked_and_in_the_digest(self, name: str) -> None:
+        cls = ENCODINGS[name]
+        documented = "".join(each.__doc__ or "" for each in cls.__mro__ if issubclass(each, SoundSettings))
+        for setting in cls.model_fields:
+            assert setting in documented
+            with pytest.raises(SettingsError, match=rf"^{setting}=<object"):
+                cls(**{setting: object()})
+        digests = {setting: another(cls(), setting).digest() for setting in cls.model_fields}
+        assert len({cls().digest(), *digests.values()}) == 1 + len(digests)
 
-    def test_code_version_is_stable_and_its_own(self, name: str) -> None:
-        assert len(code_version(name)) == 64
-        assert code_version(name) == code_version.__wrapped__(name)
-        assert len({code_version(other) for other in encoding_names()}) == len(encoding_names())
+    def test_a_misspelt_setting_is_refused(self, name: str) -> None:
+        with pytest.raises(SettingsError, match=rf"^siz: encoding '{name}' has no such setting; did you mean 'size'"):
+            ENCODINGS[name](siz=SMALL)
 
-    def test_has_a_description(self, name: str) -> None:
-        assert describe(name).endswith(".")
+    def test_has_a_description_and_code_of_its_own(self, name: str) -> None:
+        assert ENCODINGS.description(name).endswith(".")
+        same_file = [n for n in NAMES if ENCODINGS[n].__module__ == ENCODINGS[name].__module__]
+        assert [n for n in NAMES if encoding_code(ENCODINGS[n]()) == encoding_code(ENCODINGS[name]())] == same_file
 
     def test_refuses_what_is_no_sound(self, name: str) -> None:
-        spec = make_spec(name)
-        with pytest.raises(AudioError, match="NaN"):
-            encode(np.array([0.0, np.nan]), sr=SR, spec=spec)
-        with pytest.raises(AudioError, match=r"shape \(0,\)"):
-            encode(np.zeros(0), sr=SR, spec=spec)
-        with pytest.raises(AudioError, match=r"shape \(9, 2\)"):
-            encode(np.zeros((9, 2)), sr=SR, spec=spec)
+        encoding = ENCODINGS[name]()
+        for y, message in ((np.array([0, np.nan]), "NaN"), (np.zeros(0), r"shape \(0,\)"), (np.zeros((9, 2)), "9, 2")):
+            with pytest.raises(AudioError, match=message):
+                encoding.draw(y, sr=SR)
         with pytest.raises(SettingsError, match="sr=0"):
-            encode(np.zeros(9), sr=0, spec=spec)
-
-    def test_draws_samples_of_any_rate(self, name: str) -> None:
-        assert draw_samples(tone(440, sr=48000), 48000, make_spec(name)).shape == (224, 224, 3)
+            encoding.draw(np.zeros(9), sr=0)
 
 
-@pytest.mark.parametrize("hz", [200.0, 1000.0, 5000.0])
-def test_a_tone_lies_on_its_row_low_frequencies_at_the_bottom(hz: float) -> None:
-    picture = encode(tone(hz), sr=SR, spec=make_spec("linear", {"size": [1025, 20]}))
-    row = picture[:, 10].sum(axis=1).argmax()
-    assert abs(row - (1024 - hz / (SR / 2048))) <= 1
-    mel = encode(tone(hz), sr=SR, spec=make_spec("gray", {"size": [128, 20]}))[:, 10, 0]
-    import librosa
+@pytest.mark.parametrize("name", [name for name in NAMES if has_ref(name)])
+class TestEveryEncodingWithAReference:
+    def test_a_number_is_a_reference(self, name: str) -> None:
+        cls = ENCODINGS[name]
+        peak = cls().peak(as_sound(FADING, sr=SR, settings=cls()))
+        own, equal, high = (cls(size=SMALL, ref=ref).draw(FADING, sr=SR) for ref in ("max", peak, 1e4 * peak))
+        assert np.array_equal(own, equal)
+        assert not np.array_equal(own, high)
+        assert np.array_equal(cls(size=SMALL, ref=peak).draw(SOUNDS["silence"], sr=SR), cls(size=SMALL).silence())
 
-    centres = librosa.mel_frequencies(130, fmin=0, fmax=SR / 2)[1:-1]
-    assert abs((127 - int(mel.argmax())) - int(np.abs(centres - hz).argmin())) <= 1
-
-
-def test_linear_draws_only_the_band_asked_for() -> None:
-    low, high = make_spec("linear", {"fmin": 0, "fmax": 2000}), make_spec("linear", {"fmin": 4000, "fmax": 0})
-    y = tone(1000) + 1e-3 * SOUNDS["noise"]
-    row = encode(y, sr=SR, spec=low)[:, 100].sum(axis=1).argmax()
-    assert abs(int(row) - 112) <= 1
-    assert encode(y, sr=SR, spec=low).max() > encode(tone(1000), sr=SR, spec=high).mean()
-
-
-def test_gray_has_the_shades_that_logmel_colours() -> None:
-    from converter.colour import table
-
-    gray = encode(SOUNDS["noise"], sr=SR, spec=make_spec("gray"))
-    assert np.array_equal(gray[..., 0], gray[..., 1])
-    logmel = encode(SOUNDS["noise"], sr=SR, spec=make_spec("logmel", {"colormap": "viridis"}))
-    assert np.array_equal(logmel, table("viridis")[gray[..., 0]])
+    def test_one_reference_for_a_corpus(self, name: str, made_clips: pd.DataFrame, tmp_path: Path) -> None:
+        encoding = ENCODINGS[name](size=SMALL, ref="corpus")
+        with pytest.raises(SettingsError, match="no corpus"):
+            encoding.draw(NOISE, sr=SR)
+        run = convert_clips(made_clips, {name: encoding}, tmp_path / "images", store=Store(tmp_path / "store"))
+        found = encoding_from_json(run.recipes.encodings[name])
+        images = [image.read(tmp_path / "images" / path) for path in run.images["path"]]
+        alone = encoding.replace(ref="max")
+        assert all(np.array_equal(a, draw(path, found)) for a, path in zip(images, made_clips["path"], strict=True))
+        same = [np.array_equal(a, draw(path, alone)) for a, path in zip(images, made_clips["path"], strict=True)]
+        assert any(same), "the clip that reaches the reference"
+        assert not all(same)
 
 
-def test_gain_changes_nothing_relative_to_the_clip_and_everything_absolutely() -> None:
-    y = SOUNDS["noise"]
-    relative = make_spec("gray", {"size": [128, 44]})
-    a, b = (encode(g * y, sr=SR, spec=relative).astype(int) for g in (1, 2))
-    assert np.abs(a - b).max() <= 1
-    absolute = make_spec("gray", {"size": [128, 44], "ref": 1e6, "top_db": 160})
-    a, b = (encode(g * y, sr=SR, spec=absolute)[..., 0].astype(int) for g in (1, 10))
-    assert np.abs((b - a) - 20 / 160 * 256).max() <= 1
-
-
-def test_waveform_envelope() -> None:
-    y = np.concatenate([np.zeros(1000), np.full(1000, 0.2), np.full(1000, -0.4)]).astype(np.float32)
-    picture = encode(y, sr=SR, spec=make_spec("waveform", {"size": [21, 30]}))[..., 0] == 255
-    assert np.flatnonzero(picture[:, 5]).tolist() == [10]
-    assert np.flatnonzero(picture[:, 15]).tolist() == [5]
-    assert np.flatnonzero(picture[:, 25]).tolist() == [20]
-    assert np.flatnonzero(picture[:, 20]).tolist() == list(range(5, 21))  # the step is drawn through
-    red = encode(y, sr=SR, spec=make_spec("waveform", {"foreground": "red", "background": "#0000ff"}))
-    assert {tuple(c) for c in red.reshape(-1, 3).tolist()} == {(255, 0, 0), (0, 0, 255)}
-
-
-@pytest.mark.parametrize(
-    ("pad", "expected"),
-    [("end", [1, 2, 3, 0, 0]), ("start", [0, 0, 1, 2, 3]), ("centre", [0, 1, 2, 3, 0]), ("repeat", [1, 2, 3, 1, 2])],
-)
-def test_padding(pad: str, expected: list[int]) -> None:
-    assert fit_length(np.array([1, 2, 3]), 5, pad=pad).tolist() == expected
-
-
-@pytest.mark.parametrize(
-    ("pad", "expected"), [("end", [1, 2]), ("start", [3, 4]), ("centre", [2, 3]), ("repeat", [1, 2])]
-)
-def test_cropping(pad: str, expected: list[int]) -> None:
-    assert fit_length(np.array([1, 2, 3, 4]), 2, pad=pad).tolist() == expected
-
-
-def test_padding_is_silence() -> None:
-    picture = encode(tone(440, 0.5), sr=SR, spec=make_spec("gray", {"duration_s": 1.0}))
-    assert picture[:, 150:].max() == 0
-    assert picture[:, :100].max() > 200
-
-
-def test_a_sound_made_for_other_settings_is_refused() -> None:
-    sound = as_sound(tone(440), sr=SR, spec=make_spec("gray"))
-    other = make_spec("gray", {"sample_rate": 16000})
-    assert sound_key(other) != sound.key
-    with pytest.raises(SettingsError, match="made for"):
-        encode(sound, sr=SR, spec=other)
+def another(encoding: Encoding, setting: str) -> Encoding:
+    """The same encoding with another value of one setting."""
+    value = getattr(encoding, setting)
+    if isinstance(value, tuple):
+        return encoding.replace(**{setting: tuple(each + 1 for each in value)})
+    if isinstance(value, (int, float)):
+        return encoding.replace(**{setting: value + 1})
+    for other in (*choices(type(encoding), setting), "corpus", "viridis", "#123456"):
+        try:
+            changed = encoding.replace(**{setting: other})
+        except SettingsError:
+            continue
+        if changed != encoding:
+            return changed
+    raise AssertionError(f"{encoding.name}: no other value known for {setting}={value!r}")

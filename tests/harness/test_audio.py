@@ -152,7 +152,7 @@ def test_samples_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
         (b"RIFF", "not a sound that can be read"),
         (b"ID3\x03\x00\x00\x00\x00\x00\x00", "not a sound that can be read|no sound in it|holds no samples"),
     ],
-    ids=["empty", "text", "picture", "four bytes", "tag alone"],
+    ids=["empty", "text", "image", "four bytes", "tag alone"],
 )
 def test_what_is_no_sound_is_named(tmp_path: Path, data: bytes, said: str) -> None:
     path = tmp_path / "clip.wav"

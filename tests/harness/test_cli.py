@@ -1,13 +1,17 @@
-"""Exit codes, and one line for what a person can mend."""
+"""Exit codes, and one line for what a person can fix."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from plugins.support import ENCODING_FILE, MERGE_FILE, loaded
 
-from harness import cli
+from converter.registry import ENCODINGS
+from harness import cli, tables
 from harness.errors import AudioError, SettingsError
 
 
@@ -36,7 +40,7 @@ def app_that(action: Any) -> Any:
     return app
 
 
-def test_what_can_be_mended_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_can_be_fixed_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.guard(failing(AudioError("a.wav: no such file"))) == 1
     assert capsys.readouterr() == ("", "error: a.wav: no such file\n")
     assert cli.guard(failing(SettingsError("broken\nin two\n"))) == 1
@@ -54,7 +58,7 @@ def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr() == ("", "error: /root/x.csv: Permission denied\n")
 
 
-def test_a_defect_keeps_its_traceback() -> None:
+def test_a_defect_shows_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         cli.guard(failing(ZeroDivisionError()))
 
@@ -112,7 +116,68 @@ def test_help(flag: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
     assert "A command that is tried." in capsys.readouterr().out
 
 
-def test_results_and_oddities_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
+def test_results_and_warnings_go_apart(capsys: pytest.CaptureFixture[str]) -> None:
     cli.say("a result")
-    cli.warn("an oddity")
-    assert capsys.readouterr() == ("a result\n", "warning: an oddity\n")
+    cli.warn("a warning")
+    assert capsys.readouterr() == ("a result\n", "warning: a warning\n")
+
+
+# ---- options and endings that the commands share
+
+
+def run(app: typer.Typer, *arguments: str) -> int:
+    """The exit code of a command."""
+    try:
+        return cli.guard(lambda: app(list(arguments), standalone_mode=False))
+    except SystemExit as leaving:
+        return int(leaving.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("n", "what", "text"),
+    [(0, "clip", "0 clips"), (1, "clip", "1 clip"), (2, "class", "2 classes"), (1, "class", "1 class")],
+)
+def test_a_number_with_its_noun(n: int, what: str, text: str) -> None:
+    assert cli.count(n, what) == text
+
+
+@pytest.mark.parametrize(("n", "said"), [(1, "1 clip"), (7, "7 clips")])
+def test_failures_are_named_and_leave_with_1(n: int, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"clip_id": f"{i}.wav", "path": "p", "step": "convert", "reason": f"why {i}"} for i in range(n)]
+    with pytest.raises(typer.Exit) as left:
+        cli.warn_of_failures(tables.frame(rows, tables.FAILURES), Path("out"), what="drawn")
+    assert left.value.exit_code == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:-1] == [f"warning: {i}.wav: why {i}" for i in range(min(n, 5))]
+    assert lines[-1] == f"warning: {said} could not be drawn; see {Path('out') / 'failures.csv'}"
+
+
+def test_without_failures_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.warn_of_failures(tables.frame([], tables.FAILURES), Path("out"), what="drawn")
+    assert capsys.readouterr() == ("", "")
+
+
+def app_with_plugins(seen: list[str]) -> typer.Typer:
+    app = cli.command_app(name="tried", help="A command that is tried.")
+
+    @app.command()
+    def first(
+        plugin: cli.PluginFiles = None,
+        list_: bool = typer.Option(False, "--list", callback=cli.list_of(lambda: ENCODINGS), is_eager=True),
+    ) -> None:
+        seen.extend(ENCODINGS)
+
+    return app
+
+
+def test_plugin_files_are_loaded_before_anything_else(capsys: pytest.CaptureFixture[str]) -> None:
+    seen: list[str] = []
+    with loaded():
+        assert run(app_with_plugins(seen), "--plugin", str(ENCODING_FILE), "--plugin", str(MERGE_FILE)) == 0
+        assert "loudness" in seen
+        assert run(app_with_plugins([]), "--plugin", str(ENCODING_FILE), "--list") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == list(ENCODINGS.names())
+        assert all(ENCODINGS.description(line.split()[0]) in line for line in lines)
+    assert run(app_with_plugins(seen), "--plugin", "none.py") == 1
+    assert capsys.readouterr().err == "error: plugin 'none.py': no such file; expected a Python file\n"

@@ -1,4 +1,4 @@
-"""Pictures as arrays: every kind reads as RGB, PNGs come back exactly."""
+"""Images as arrays: every kind reads as RGB, PNGs come back exactly."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SMOOTH = np.stack(
 SMOOTH = np.ascontiguousarray(np.broadcast_to(SMOOTH, (40, 48, 3)))
 
 
-def saved(picture: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+def saved(opened: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    opened.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
 def with_colours(count: int) -> np.ndarray:
-    """A picture 60x90 that uses exactly `count` colours, in runs as a spectrogram has them."""
+    """An image of 60 x 90 that uses exactly `count` colours, in runs as a spectrogram has them."""
     colours = RNG.permutation(1 << 24)[:count]
     packed = np.sort(np.concatenate([colours, RNG.choice(colours, 60 * 90 - count)])).reshape(60, 90)
     return np.stack([packed >> 16, (packed >> 8) & 255, packed & 255], -1).astype(np.uint8)
@@ -91,8 +91,8 @@ def test_a_transparent_colour_is_black() -> None:
 
 
 @pytest.mark.parametrize("top", [65535, 4000, 255])
-def test_16_bit_gray_keeps_its_scale(top: int) -> None:
-    """A dark 16-bit picture stays dark, however dark it is."""
+def test_16_bit_gray_has_its_scale(top: int) -> None:
+    """A dark 16-bit image stays dark, however dark it is."""
     wide = np.linspace(0, top, 300).round().astype(np.uint16).reshape(15, 20)
     got = image.decode(saved(Image.fromarray(wide)))
     assert np.array_equal(got, np.repeat(np.rint(wide / 257).astype(np.uint8)[..., None], 3, -1))
@@ -125,7 +125,7 @@ def test_more_colours_stay_rgb() -> None:
     ],
     ids=["noise", "gray", "one", "strided", "transposed"],
 )
-def test_every_picture_reads_back_exactly(pixels: np.ndarray) -> None:
+def test_every_image_reads_back_exactly(pixels: np.ndarray) -> None:
     assert np.array_equal(image.decode(image.encode_png(pixels)), pixels)
 
 
@@ -144,7 +144,7 @@ def test_the_same_pixels_give_the_same_bytes(pixels: np.ndarray) -> None:
     [NOISE.astype(np.float32), NOISE[..., 0], NOISE[..., :2], np.zeros((0, 4, 3), np.uint8), NOISE[None]],
     ids=["float", "gray", "two channels", "empty", "batch"],
 )
-def test_what_is_no_picture_is_not_written(pixels: np.ndarray) -> None:
+def test_what_is_no_image_is_not_written(pixels: np.ndarray) -> None:
     with pytest.raises(ImageError, match=r"expected uint8 \(H, W, 3\) or \(H, W, 4\)"):
         image.encode_png(pixels)
 
@@ -155,7 +155,7 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         image.read(path)
     for data in (b"", b"RIFF\0\0\0\0WAVE", b"<html>", saved(Image.fromarray(NOISE))[:60]):
         path.write_bytes(data)
-        with pytest.raises(ImageError, match=r"a\.png: not a picture that can be read"):
+        with pytest.raises(ImageError, match=r"a\.png: not an image that can be read"):
             image.read(path)
     path.unlink()
     path.mkdir()
@@ -165,7 +165,7 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "GIF", "BMP"])
-def test_damage_is_an_image_error_or_a_picture(kind: str) -> None:
+def test_damage_is_an_image_error_or_an_image(kind: str) -> None:
     whole = saved(Image.fromarray(NOISE), kind)
     broken = [whole[:cut] for cut in range(0, len(whole), 7)]
     for at in range(0, len(whole), 3):

@@ -17,6 +17,10 @@ def test_processes_equal_one() -> None:
     assert list(in_parallel(math.factorial, items, jobs=2, what="x")) == alone == [math.factorial(n) for n in items]
 
 
+def test_as_many_as_there_are_cores() -> None:
+    assert list(in_parallel(abs, [-3, 2, -1], jobs=-1, what="counting")) == [3, 2, 1]
+
+
 def test_nothing_to_do() -> None:
     assert list(in_parallel(abs, [], jobs=2, what="x")) == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness import protocol
 from harness.errors import SplitError
-from harness.protocol import Split, assign_folds, check_groups, splits, validation_side
+from harness.protocol import Split, assign_folds, check_groups, splits, validation_rows
 
 Clips = tuple[list[str], list[str], list[str]]
 
@@ -26,7 +26,7 @@ def corpus(n_folds: int, *, groups_per_fold: int = 6, takes: int = 2, classes: i
     return folds, groups, labels
 
 
-def sides(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def parts(split: Split) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return split.train, split.validation, split.test
 
 
@@ -38,19 +38,19 @@ def permuted(clips: Clips, order: np.ndarray) -> Clips:
 @pytest.mark.parametrize("n_folds", [2, 3, 5, 10])
 def test_sides_are_disjoint_and_complete(n_folds: int) -> None:
     clips = corpus(n_folds)
-    turns = list(splits(*clips))
-    assert sorted(np.concatenate([t.test for t in turns])) == list(range(len(clips[0]))), "each clip is tested once"
-    for turn in turns:
-        together = np.concatenate(sides(turn))
+    found = list(splits(*clips))
+    assert sorted(np.concatenate([t.test for t in found])) == list(range(len(clips[0]))), "each clip is tested once"
+    for split in found:
+        together = np.concatenate(parts(split))
         assert sorted(together) == list(range(len(clips[0])))
-        assert all(len(side) for side in sides(turn))
-        assert {clips[0][i] for i in turn.test} == {turn.fold}
+        assert all(len(rows) for rows in parts(split))
+        assert {clips[0][i] for i in split.test} == {split.fold}
 
 
 def test_validation_is_the_next_fold_in_natural_order() -> None:
     clips = corpus(10)
     shuffled = permuted(clips, np.random.default_rng(0).permutation(len(clips[0])))
-    chosen = {turn.fold: {shuffled[0][i] for i in turn.validation} for turn in splits(*shuffled)}
+    chosen = {split.fold: {shuffled[0][i] for i in split.validation} for split in splits(*shuffled)}
     assert list(chosen) == [str(k) for k in range(1, 11)]
     assert chosen["9"] == {"10"}, "10 comes after 9"
     assert chosen["10"] == {"1"}, "the first comes after the last"
@@ -58,8 +58,8 @@ def test_validation_is_the_next_fold_in_natural_order() -> None:
 
 
 def test_folds_may_have_any_names() -> None:
-    turns = list(splits(["test", "fold10", "fold9"], ["", "", ""], ["a", "a", "a"]))
-    assert [(t.fold, t.train.tolist(), t.validation.tolist(), t.test.tolist()) for t in turns] == [
+    found = list(splits(["test", "fold10", "fold9"], ["", "", ""], ["a", "a", "a"]))
+    assert [(t.fold, t.train.tolist(), t.validation.tolist(), t.test.tolist()) for t in found] == [
         ("fold9", [0], [1], [2]),
         ("fold10", [2], [0], [1]),
         ("test", [1], [2], [0]),
@@ -69,8 +69,8 @@ def test_folds_may_have_any_names() -> None:
 @pytest.mark.parametrize("n_folds", [2, 3, 5])
 def test_no_group_spans_a_split(n_folds: int) -> None:
     folds, groups, labels = corpus(n_folds)
-    for turn in splits(folds, groups, labels):
-        train, validation, test = ({groups[i] for i in side} for side in sides(turn))
+    for split in splits(folds, groups, labels):
+        train, validation, test = ({groups[i] for i in rows} for rows in parts(split))
         assert not train & validation
         assert not train & test
         assert not validation & test
@@ -84,8 +84,8 @@ def test_a_shared_group_is_refused_by_name() -> None:
         next(splits(folds, groups, labels))
     with pytest.raises(SplitError, match=said):
         check_groups(folds, groups)
-    turns = list(splits(folds, groups, labels, allow_shared=True))
-    assert [len(t.test) for t in turns] == [12, 12, 12]
+    found = list(splits(folds, groups, labels, allow_shared=True))
+    assert [len(t.test) for t in found] == [12, 12, 12]
 
 
 def test_clips_without_a_group_stand_for_themselves() -> None:
@@ -96,10 +96,10 @@ def test_clips_without_a_group_stand_for_themselves() -> None:
 
 def test_fewer_than_three_folds_choose_on_a_stratified_fifth_by_groups() -> None:
     folds, groups, labels = corpus(2, groups_per_fold=30)
-    for turn in splits(folds, groups, labels, seed=3):
-        assert len(turn.validation) == len(turn.test) / 5
-        assert Counter(labels[i] for i in turn.validation) == {f"class {c}": 4 for c in range(3)}
-        assert {folds[i] for i in turn.validation} == {folds[i] for i in turn.train} != {turn.fold}
+    for split in splits(folds, groups, labels, seed=3):
+        assert len(split.validation) == len(split.test) / 5
+        assert Counter(labels[i] for i in split.validation) == {f"class {c}": 4 for c in range(3)}
+        assert {folds[i] for i in split.validation} == {folds[i] for i in split.train} != {split.fold}
 
 
 def test_the_fifth_is_seeded() -> None:
@@ -121,14 +121,14 @@ def test_three_folds_do_not_look_at_the_seed() -> None:
 @pytest.mark.parametrize("n_folds", [2, 3, 5])
 def test_the_order_of_the_rows_only_permutes(n_folds: int) -> None:
     clips = corpus(n_folds, groups_per_fold=12)
-    expected = [[set(side.tolist()) for side in sides(t)] for t in splits(*clips, seed=1)]
+    expected = [[set(rows.tolist()) for rows in parts(t)] for t in splits(*clips, seed=1)]
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(len(clips[0]))
-        turns = splits(*permuted(clips, order), seed=1)
-        assert [[set(order[side].tolist()) for side in sides(t)] for t in turns] == expected
+        found = splits(*permuted(clips, order), seed=1)
+        assert [[set(order[rows].tolist()) for rows in parts(t)] for t in found] == expected
 
 
-def test_the_validation_side_agrees_with_scikit_learn() -> None:
+def test_the_validation_rows_agrees_with_scikit_learn() -> None:
     from sklearn.model_selection import StratifiedGroupKFold
 
     _, groups, labels = corpus(2, groups_per_fold=15)
@@ -136,7 +136,7 @@ def test_the_validation_side_agrees_with_scikit_learn() -> None:
     group, label = np.array(groups)[rows], np.array(labels)[rows]
     folder = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=7)
     _, expected = next(folder.split(label, label, group))
-    assert validation_side(rows, groups, labels, seed=7).tolist() == rows[expected].tolist()
+    assert validation_rows(rows, groups, labels, seed=7).tolist() == rows[expected].tolist()
 
 
 def test_splits_agree_with_scikit_learn() -> None:
@@ -161,15 +161,15 @@ def test_folds_that_are_not_enough(folds: list[str], said: str) -> None:
 
 
 def test_two_folds_with_too_little_to_choose_on() -> None:
-    with pytest.raises(SplitError, match="the training side holds a single group"):
+    with pytest.raises(SplitError, match="the training clips are of a single group"):
         next(splits(["1", "1", "2", "2"], ["a", "a", "b", "b"], ["x", "y", "x", "y"]))
     with pytest.raises(SplitError, match="or a single clip of each class"):
         next(splits(["1", "1", "2", "2"], ["a", "b", "c", "d"], ["x", "y", "x", "y"]))
 
 
 def test_small_classes_do_not_stop_a_split() -> None:
-    turns = list(splits(["1"] * 4 + ["2"] * 4, list("abcdefgh"), ["x", "y"] * 4))
-    assert [(len(t.train), len(t.validation)) for t in turns] == [(2, 2), (2, 2)]
+    found = list(splits(["1"] * 4 + ["2"] * 4, list("abcdefgh"), ["x", "y"] * 4))
+    assert [(len(t.train), len(t.validation)) for t in found] == [(2, 2), (2, 2)]
 
 
 def test_assigned_folds_hold_whole_groups_stratified() -> None:
@@ -221,4 +221,4 @@ def test_an_empty_fold_is_never_passed_on(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(protocol, "_quiet_split", lambda *_: iter(sides_given))
     with pytest.raises(SplitError, match=r"^folds=2: fold 1 stays empty, so uneven are the groups; ask for fewer$"):
         assign_folds(["a", "b"], ["x", "x"], n_folds=2)
-    assert validation_side(np.array([4, 7]), ["a"] * 7 + ["b"], ["x"] * 8, seed=0).tolist() == [7]
+    assert validation_rows(np.array([4, 7]), ["a"] * 7 + ["b"], ["x"] * 8, seed=0).tolist() == [7]

@@ -16,7 +16,7 @@ from harness import record
 from harness.errors import TableError
 
 
-def test_a_step_says_what_it_was_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_says_what_it_ran_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["study.py", "--out", "my run"])
     started = time.monotonic() - 2
     record.record_step(tmp_path, "convert", spec={"n_mels": 128}, inputs={"clips.csv": "ab"}, seed=3, started=started)
@@ -32,7 +32,7 @@ def test_a_step_says_what_it_was_told(tmp_path: Path, monkeypatch: pytest.Monkey
     assert step["versions"]["numpy"] == metadata.version("numpy")
 
 
-def test_steps_stand_beside_each_other_and_replace_themselves(tmp_path: Path) -> None:
+def test_steps_stay_and_replace_themselves(tmp_path: Path) -> None:
     for step, spec in (("convert", {"a": 1}), ("merge", {"b": 2}), ("convert", {"a": 3})):
         record.record_step(tmp_path, step, spec=spec)
     steps = record.read_steps(tmp_path)

@@ -95,7 +95,7 @@ def test_bytes_are_stable(tmp_path: Path) -> None:
     assert got["p:a"].tolist() == [0.1 + 0.2, 1 / 3], "full precision"
 
 
-def test_score_columns_keep_their_order_and_come_last(tmp_path: Path) -> None:
+def test_score_columns_have_their_order_and_come_last(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
     table = tables.frame([prediction("x")], PREDICTIONS)
     assert tables.score_columns(table) == ["p:b", "p:a"]
@@ -112,7 +112,7 @@ def test_score_columns_keep_their_order_and_come_last(tmp_path: Path) -> None:
         ("a,p,l,1,g,,\nb,p,l,1,g,soon,\n", r"column 'start_s', row 3: 'soon' is not a number"),
         ("a,p,l,1,g,,\n,p,l,1,g,,\n", r"column 'clip_id' is empty in row 3"),
         ("a,,l,1,g,,\n", r"column 'path' is empty in row 2"),
-        ("a,p,l,1,g,,\nb,p,l,1,g,,\na,q,l,1,g,,\n", r"two rows have clip_id='a'; each may stand once"),
+        ("a,p,l,1,g,,\nb,p,l,1,g,,\na,q,l,1,g,,\n", r"two rows have clip_id='a'; each may be there once"),
         ("a,p,l,1,g,,,9\nb,q,l,1,g,,,9\n", r"the rows have more cells than the header, which names 7 columns"),
         ("a,p,l,1,g,,\nb,q,l,1,g,,,9\n", r"not a readable CSV \(.*line 3.*\)$"),
         ('a,"p', r"not a readable CSV"),
@@ -164,20 +164,6 @@ def test_a_broken_table_is_not_written(tmp_path: Path) -> None:
         tables.write(pd.concat([tables.read(path, CLIPS)] * 2), path, CLIPS)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["clips.csv"]
-
-
-def test_replace_rows() -> None:
-    def images(*named: tuple[str, str]) -> pd.DataFrame:
-        return tables.frame([{"clip_id": c, "encoding": e, "path": f"{e}/{c}"} for c, e in named], IMAGES)
-
-    old = images(("1", "gray"), ("2", "gray"), ("1", "wave"))
-    got = tables.replace_rows(old, images(("3", "gray")), by="encoding")
-    assert got["path"].tolist() == ["wave/1", "gray/3"]
-    assert got.index.tolist() == [0, 1]
-    assert tables.replace_rows(images(("1", "gray")), images(("9", "gray")), by="encoding")["path"].tolist() == [
-        "gray/9"
-    ]
-    assert tables.replace_rows(old, old.iloc[:0], by="encoding").equals(old)
 
 
 def test_orders() -> None:
