@@ -6,8 +6,10 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.errors import SoundfoldError
@@ -15,7 +17,7 @@ from harness.errors import SoundfoldError
 if TYPE_CHECKING:
     import typer
 
-__all__ = ["command_app", "guard", "main", "note", "say", "warn"]
+__all__ = ["OneLineParser", "command_app", "guard", "main", "note", "say", "warn"]
 
 _INTERRUPTED = 130
 
@@ -109,3 +111,27 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Print one line about something odd to stderr."""
     print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Errors in one line, without the usage of thirty flags before it; a misspelt flag says what was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with exit code 2."""
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read the command line; see :meth:`argparse.ArgumentParser.parse_args`."""
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown[0]))
+        return known
+
+    def _unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"unexpected argument {word!r}; every value follows its flag"
+        names = [name.removeprefix("--") for name in self._option_string_actions if name.startswith("--")]
+        close = get_close_matches(word.lstrip("-").split("=", 1)[0].replace("-", "_"), names, n=1)
+        meant = f"did you mean --{close[0]}?" if close else "see --help"
+        return f"unknown flag {word.split('=', 1)[0]}: {meant}"
