@@ -6,30 +6,245 @@ before, so a study that was stopped goes on where it was, and one that is finish
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harness.cli import command_app, main, note, say, warn
+import converter
+import corpora
+import evaluator
+import harness
+import labeler
+import merger
+import trainer
+from harness.cli import command_app, count, main, note, say, warn
+from harness.errors import SettingsError, did_you_mean
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # half a second, for annotations alone
     import pandas as pd
-
-    from harness.store import Store
-    from harness.study_file import Study
-    from trainer.crossvalidate import HeadSettings
-    from trainer.running import Combination, Outcome
-
-_COUNTED = (("classes", "label"), ("folds", "fold"), ("groups", "group"))
 
 app = command_app(name="study", help="Run a whole ablation: which encoding, which module, how well, is it real?")
 app.info.no_args_is_help = False
 
 
-@app.command()
 def study(
+    file: str | Path,
+    *,
+    out: str | Path | None = None,
+    settings: Sequence[str] = (),
+    jobs: int = -1,
+    store: str | Path | None = None,
+    strict: bool = False,
+) -> StudyRun:
+    """Run a study; what an earlier run has made is taken from the store.
+
+    Parameters
+    ----------
+    file : path
+        The TOML file of the study.
+    out : path, optional
+        Folder of the run. Default: ``runs/<name of the study>``.
+    settings : sequence of str
+        ``section.key=value``, laid over the file.
+    jobs : int
+        Processes that draw; -1: one for each core.
+    store : path, optional
+        Folder of the store. Default: the user's cache folder.
+    strict : bool
+        Stop at the first clip that cannot be read.
+
+    Returns
+    -------
+    StudyRun
+
+    Raises
+    ------
+    SoundfoldError
+        Anything that a person can fix, in one line.
+    """
+    path = Path(file)
+    plan = make_plan(path, settings, harness.Store(store))
+    return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """A finished study.
+
+    Parameters
+    ----------
+    folder : Path
+        Where its tables, its report and its model lie.
+    evaluation : Evaluation
+        All tables and figures.
+    failures : DataFrame
+        Clips that could not be used, as ``failures.csv``.
+    """
+
+    folder: Path
+    evaluation: evaluator.Evaluation
+    failures: pd.DataFrame
+
+    @property
+    def ranking(self) -> pd.DataFrame:
+        """Combinations by mean accuracy over folds (in [0, 1]), best first."""
+        return self.evaluation.ranking
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """Every clip scored by the heads that did not see its fold, as ``predictions.csv``."""
+        return self.evaluation.predictions
+
+    @property
+    def verdict(self) -> tuple[str, ...]:
+        """The outcome in words, the most important sentence first."""
+        return self.evaluation.verdict
+
+    @cached_property
+    def model(self) -> labeler.Model:
+        """The best combination, refitted on all folds and loaded: ``run.model.label("new.wav")``."""
+        return labeler.load_model(self.folder / "model")
+
+    def __str__(self) -> str:
+        return str(self.evaluation)
+
+
+# ---------------------------------------------------------------- plan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is known of a study before the first image is drawn, checked as far as it can be."""
+
+    started: float
+    file: Path
+    study: harness.Study
+    store: harness.Store
+    clips: pd.DataFrame
+    encodings: dict[str, converter.Encoding]
+    merges: dict[str, merger.MergeMethod]
+    settings: trainer.HeadSettings
+    combinations: list[trainer.Combination]
+
+
+def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Plan:
+    """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
+    given, modules = harness.read_study(path, overrides)
+    head = trainer.HeadSettings(
+        head=given.train.head,
+        strengths=tuple(given.train.strengths) or trainer.STRENGTHS,
+        sgd=trainer.SgdSettings(
+            steps=given.train.steps,
+            learning_rate=given.train.learning_rate,
+            train_batch_size=given.train.train_batch_size,
+        ),
+        allow_shared_groups=given.corpus.allow_shared_groups,
+    )
+    encodings = converter.encodings_from_study(given.convert)
+    merges = merger.methods_from_study(given.merge, encodings)
+    started = time.monotonic()
+    clips = corpora.load(**dict(given.corpus))
+    trainer.check_trainable(clips, allow_shared=given.corpus.allow_shared_groups)
+    todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
+    known = {each.encoding for each in todo}
+    baseline = given.evaluate.baseline
+    if baseline and baseline not in known:
+        raise SettingsError(f"[evaluate] baseline={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
+    return Plan(started, path, given, store, clips, encodings, merges, head, todo)
+
+
+def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
+    """Run every stage."""
+    missing = write_clips(plan, out)
+    note(f"corpus    {corpus_line(plan)}")
+    drawn = draw(plan, out, jobs=jobs, strict=strict)
+    note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
+    outcome = train(plan, drawn, out)
+    failures = harness.join_failures([missing, drawn.failures, outcome.failures])
+    harness.write_failures(out, failures)
+    n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
+    n_new = count(outcome.computed, "new feature vector")
+    note(f"heads     {n_heads} for {count(len(outcome.trained), 'combination')}; {n_new}")
+    evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
+    refit_best(plan, drawn, outcome, evaluation, out)
+    return StudyRun(out, evaluation, failures)
+
+
+# ---------------------------------------------------------------- stages
+
+
+def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
+    """``clips.csv``, and the corpus's settings in ``run.json``; give the clips whose file is missing."""
+    harness.tables.write(plan.clips, out / "clips.csv", harness.tables.CLIPS)
+    given = plan.study.corpus
+    inputs = {"study": harness.digest_file(plan.file)}
+    harness.record_step(out, "corpus", spec=given.to_json(), inputs=inputs, seed=given.seed, started=plan.started)
+    return corpora.missing_files(plan.clips)
+
+
+def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
+    """Draw all encodings and merges into ``OUT/images``."""
+    folder = out / "images"
+    drawn = harness.ImageRun.empty()
+    options = {"store": plan.store, "jobs": jobs, "strict": strict}
+    if plan.encodings:
+        drawn = converter.convert_clips(plan.clips, plan.encodings, folder, **options)
+    if plan.merges:
+        drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, **options)
+    return drawn
+
+
+def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
+    """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
+    inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
+    tables = tables_of(plan, drawn, out)
+    return trainer.train_all(tables, plan.combinations, plan.settings, out, store=plan.store, inputs=inputs)
+
+
+def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.DataFrame]:
+    """What each encoding is trained on: its images, or for ``sound`` the clips themselves; paths absolute."""
+    images = drawn.with_absolute_paths(out / "images")
+    names = {each.encoding for each in plan.combinations}
+    return {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
+
+
+def refit_best(
+    plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, evaluation: evaluator.Evaluation, out: Path
+) -> None:
+    """``OUT/model``: the best combination refitted on all folds, unless it is there already; of several seeds one."""
+    named = evaluation.best._asdict()
+    best = next(c for c in outcome.trained if named.items() <= c.named().items())
+    trainer.write_final(
+        tables_of(plan, drawn, out)[best.encoding],
+        best,
+        outcome.trained[best],
+        plan.settings,
+        out / "model",
+        recipe=drawn.recipes.recipe(best.encoding),
+        n_combinations=len(outcome.trained),
+        figure=accuracy_by_fold(evaluation, best),
+        store=plan.store,
+    )
+
+
+def accuracy_by_fold(evaluation: evaluator.Evaluation, combination: trainer.Combination) -> dict[str, float]:
+    """Accuracy (in [0, 1]) of one combination on each fold."""
+    named = combination.named()
+    row = evaluation.folds[(evaluation.folds[list(named)] == list(named.values())).all(axis=1)].iloc[0]
+    return {str(fold): float(row[fold]) for fold in row.index if fold not in {*named, "mean", "std"}}
+
+
+# ---------------------------------------------------------------- the command
+
+
+@app.command()
+def command(
     file: Annotated[Path | None, typer.Argument(metavar="[STUDY.toml]", help="Default: the demo study.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/<name of the study>.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; again for more.")] = None,
@@ -39,291 +254,53 @@ def study(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is cached; do nothing.")] = False,
 ) -> None:
     """Run a whole ablation: which encoding, which module, how well, is it real?"""
-    from harness.store import Store
-
-    path = file or demo_study()
+    path = file or Path(str(files("studies") / "demo.toml"))  # travels in the wheel
     folder = out or Path("runs") / path.stem
-    plan = make_plan(path, settings or [], Store(store or None))
+    plan = make_plan(path, settings or [], harness.Store(store or None))
     if dry_run:
         for line in describe_plan(plan, folder):
             say(line)
         return
-    failures = run_study(plan, folder, jobs=jobs, strict=strict)
-    if failures:
-        warn(f"{plural(failures, 'clip')} failed; {folder / 'failures.csv'} says which and why")
+    run = run_study(plan, folder, jobs=jobs, strict=strict)
+    say(f"\n{run}")
+    for warning in run.evaluation.warnings:
+        say(f"Note: {warning}")
+    say(f"\nreport  {run.evaluation.report}")
+    say(f"model   {folder / 'model'}  (the best of {len(plan.combinations)}, refitted on all folds)")
+    n_failed = run.failures["clip_id"].nunique()
+    if n_failed:
+        warn(f"{count(n_failed, 'clip')} failed; {folder / 'failures.csv'} says which and why")
         raise typer.Exit(1)
-
-
-def demo_study() -> Path:
-    """The study that runs when none is named; it travels in the wheel."""
-    from importlib.resources import files
-
-    return Path(str(files("studies") / "demo.toml"))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """All that is known of a study before the first picture is drawn, checked as far as it can be."""
-
-    started: float
-    file: Path
-    study: Study
-    store: Store
-    clips: pd.DataFrame
-    specs: dict[str, Any]
-    merges: dict[str, Any]
-    settings: HeadSettings
-    todo: list[Combination]
-
-
-def make_plan(path: Path, overrides: list[str], store: Store) -> Plan:
-    """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
-    import time
-
-    import corpora
-    from converter.registry import specs_from_study
-    from harness.protocol import splits
-    from harness.study_file import read_study
-    from merger.registry import specs_from_study as merges_from_study
-    from trainer.crossvalidate import HeadSettings, checked_classes
-    from trainer.lbfgs import STRENGTHS
-    from trainer.running import combinations
-    from trainer.sgd import SgdSettings
-
-    study, modules = read_study(path, overrides)
-    told = study.train
-    settings = HeadSettings(
-        told.head,
-        tuple(told.strengths) or STRENGTHS,
-        SgdSettings(told.steps, told.learning_rate, told.train_batch_size),
-        study.corpus.allow_shared_groups,
-    )
-    specs = specs_from_study(study.convert)
-    merges = merges_from_study(study.merge, specs)
-    started = time.monotonic()
-    clips = corpora.load(**study.corpus.model_dump())
-    checked_classes(clips)
-    shared = study.corpus.allow_shared_groups
-    list(splits(list(clips["fold"]), list(clips["group"]), list(clips["label"]), allow_shared=shared))
-    todo = combinations([*specs, *merges], modules, settings, told.seeds, store=store)
-    check_baseline(study.evaluate.baseline, todo)
-    return Plan(started, path, study, store, clips, specs, merges, settings, todo)
-
-
-def check_baseline(baseline: str, todo: list[Combination]) -> None:
-    """Refuse a baseline that nothing could be held against."""
-    from harness.errors import SettingsError, did_you_mean
-
-    known = {c.encoding for c in todo}
-    if baseline and baseline not in known:
-        raise SettingsError(f"[evaluate] baseline={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
-
-
-def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> int:
-    """Run every stage; print the ranking and where the report is; give the number of clips that failed."""
-    write_clips(plan, out)
-    note(f"corpus    {corpus_line(plan)}")
-    failed = [missing_sounds(plan)]
-    images, failures = draw(plan, out, jobs=jobs, strict=strict)
-    failed += failures
-    note(f"pictures  {len(images)} of {plural(images['encoding'].nunique(), 'encoding')}")
-    outcome = train(plan, images, out)
-    failed.append(outcome.failures)
-    n_failed = write_failures(failed, out)
-    n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
-    n_new = plural(outcome.computed, "new feature vector")
-    note(f"heads     {n_heads} for {plural(len(outcome.trained), 'combination')}; {n_new}")
-    summary = evaluate_run(plan, out)
-    best = best_combination(outcome, out)
-    refit_best(plan, images, outcome, best, out)
-    for line in ("", summary.text.rstrip("\n"), "", *summary.verdict, *(f"Note: {w}" for w in summary.warnings), ""):
-        say(line)
-    say(f"report  {summary.report}")
-    say(f"model   {out / 'model'}  (the best of {len(outcome.trained)}, refitted on all folds)")
-    return n_failed
-
-
-# ---------------------------------------------------------------- corpus
-
-
-def write_clips(plan: Plan, out: Path) -> None:
-    """``clips.csv``, and the corpus's settings in ``run.json``."""
-    from harness.files import digest_file
-    from harness.record import record_step
-    from harness.tables import CLIPS, write
-
-    write(plan.clips, out / CLIPS.name, CLIPS)
-    told = plan.study.corpus
-    inputs = {"study": digest_file(plan.file)}
-    record_step(out, "corpus", spec=told.model_dump(), inputs=inputs, seed=told.seed, started=plan.started)
-
-
-def missing_sounds(plan: Plan) -> pd.DataFrame:
-    """Clips that the corpus names but that are not there."""
-    import corpora
-    from harness.tables import FAILURES, frame
-
-    return frame(corpora.missing_files(plan.clips), FAILURES)
-
-
-# ---------------------------------------------------------------- pictures
-
-
-def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> tuple[pd.DataFrame, list[pd.DataFrame]]:
-    """Draw all encodings and merges into ``OUT/images``; give the rows of ``images.csv`` with absolute paths."""
-    import pandas as pd
-
-    from converter.pipeline import convert
-    from harness.tables import IMAGES, frame
-    from merger.pipeline import merge_all
-
-    folder = out / "images"
-    images, failures = frame([], IMAGES), []
-    if plan.specs:
-        images, failed = convert(plan.clips, plan.specs, folder, store=plan.store, jobs=jobs, strict=strict)
-        failures.append(failed)
-    if plan.merges:
-        merged, failed = merge_all(images, folder, plan.merges, folder, store=plan.store, jobs=jobs, strict=strict)
-        images = pd.concat([images, merged], ignore_index=True)
-        failures.append(failed)
-    return images.assign(path=[str(folder.resolve() / p) for p in images["path"]]), failures
-
-
-# ---------------------------------------------------------------- heads
-
-
-def train(plan: Plan, images: pd.DataFrame, out: Path) -> Outcome:
-    """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
-    from harness.files import digest_file
-    from harness.tables import CLIPS
-    from trainer.running import train_all
-
-    inputs = {CLIPS.name: digest_file(out / CLIPS.name)}
-    return train_all(tables_of(plan, images), plan.todo, plan.settings, out, store=plan.store, inputs=inputs)
-
-
-def tables_of(plan: Plan, images: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """What each encoding is trained on: its pictures, or for ``sound`` the clips themselves."""
-    from trainer.running import SOUND
-
-    named = {c.encoding for c in plan.todo}
-    return {name: plan.clips if name == SOUND else images[images["encoding"] == name] for name in named}
-
-
-def write_failures(parts: list[pd.DataFrame], out: Path) -> int:
-    """``failures.csv``, each clip and step once; no file where nothing failed. Give the number of clips."""
-    import pandas as pd
-
-    from harness.tables import FAILURES, write
-
-    failures = pd.concat(parts, ignore_index=True).drop_duplicates(["clip_id", "step"])
-    if failures.empty:
-        (out / FAILURES.name).unlink(missing_ok=True)
-    else:
-        write(failures, out / FAILURES.name, FAILURES)
-    return int(failures["clip_id"].nunique())
-
-
-# ---------------------------------------------------------------- what it is worth
-
-
-def evaluate_run(plan: Plan, out: Path) -> Any:
-    """``metrics.csv``, the tables and the report."""
-    from evaluator import evaluate
-
-    return evaluate(out, baseline=plan.study.evaluate.baseline)
-
-
-def best_combination(outcome: Outcome, out: Path) -> Combination:
-    """The first row of ``ranking.csv``; of several seeds the first."""
-    import csv
-
-    with open(out / "ranking.csv", encoding="utf-8", newline="") as file:
-        first = next(csv.DictReader(file))
-    return next(c for c in outcome.trained if all(c.named()[k] == first[k] for k in ("encoding", "module", "head")))
-
-
-def refit_best(plan: Plan, images: pd.DataFrame, outcome: Outcome, best: Combination, out: Path) -> None:
-    """``OUT/model``: the best combination refitted on all folds, unless it is there already."""
-    from trainer.final import write_final
-
-    write_final(
-        tables_of(plan, images)[best.encoding],
-        best,
-        outcome.trained[best],
-        plan.settings,
-        out / "model",
-        images_folder=out / "images",
-        n_combinations=len(outcome.trained),
-        figure=folds_figure(outcome, best),
-        store=plan.store,
-    )
-
-
-def folds_figure(outcome: Outcome, best: Combination) -> dict[str, float]:
-    """Accuracy of each fold of one combination."""
-    rows = outcome.predictions
-    for column, value in best.named().items():
-        rows = rows[rows[column] == value]
-    right = (rows["predicted"] == rows["label"]).groupby(rows["fold"], sort=False).mean()
-    return {str(fold): float(value) for fold, value in right.items()}
-
-
-# ---------------------------------------------------------------- --dry-run
 
 
 def describe_plan(plan: Plan, out: Path) -> list[str]:
     """The plan in words, with what the store already has."""
-    from trainer.planning import cached_features
-
-    clips = plan.clips
+    n_clips = len(plan.clips)
     lines = [
         f"study   {plan.file}",
         f"out     {out}",
         f"store   {plan.store.root}",
         f"corpus  {corpus_line(plan)}",
     ]
-    for name, found in drawn_pictures(plan).items():
-        lines.append(f"draw    {name}: {found} of {len(clips)} pictures cached")
-    for name, merge in plan.merges.items():
-        lines.append(f"merge   {name}: {merge.how} of {', '.join(merge.partners)}")
-    features = cached_features(plan.todo, out / "images", clips, store=plan.store)
+    for name, found in converter.count_stored(plan.clips, plan.encodings, store=plan.store).items():
+        lines.append(f"draw    {name}: {found} of {n_clips} images cached")
+    for name, method in plan.merges.items():
+        lines.append(f"merge   {name}: {method.name} of {', '.join(method.partners)}")
+    features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
     for (encoding, module), (found, known) in features.items():
         lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
-    lines.append(
-        f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {plural(len(plan.todo), 'combination')}"
-    )
+    n_combinations = count(len(plan.combinations), "combination")
+    lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")
     return lines
-
-
-def plural(n: int, what: str) -> str:
-    """``1 fold``, ``2 folds``."""
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def corpus_line(plan: Plan) -> str:
     """The corpus in one line: clips, classes, folds, groups."""
-    clips = plan.clips
-    counts = [(name, clips.loc[clips[column] != "", column].nunique()) for name, column in _COUNTED]
-    return f"{plan.study.corpus.name}: {len(clips)} clips, " + ", ".join(f"{n} {name}" for name, n in counts)
-
-
-def drawn_pictures(plan: Plan) -> dict[str, int]:
-    """How many pictures of each encoding the store has."""
-    from converter.pipeline import picture_key
-    from harness import audio
-    from harness.errors import AudioError
-    from harness.images import KIND
-
-    found = dict.fromkeys(plan.specs, 0)
-    for row in plan.clips.itertuples():
-        try:
-            digest = audio.digest(row.path, start_s=row.start_s, end_s=row.end_s)
-        except AudioError:  # named when it is drawn
-            continue
-        for name, spec in plan.specs.items():
-            found[name] += plan.store.path(KIND, picture_key(digest, spec), ".png").is_file()
-    return found
+    counts = [
+        f"{plan.clips.loc[plan.clips[column] != '', column].nunique()} {name}"
+        for name, column in (("classes", "label"), ("folds", "fold"), ("groups", "group"))
+    ]
+    return f"{plan.study.corpus.name}: {', '.join([f'{len(plan.clips)} clips', *counts])}"
 
 
 def run() -> None:

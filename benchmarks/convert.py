@@ -1,4 +1,4 @@
-"""Pictures per second: soundfold against the usual recipe, on the same clips.
+"""Images per second: soundfold against the usual recipe, on the same clips.
 
     python benchmarks/convert.py [FOLDER] [--clips 200] [--usual 20]
 
@@ -16,6 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from converter import convert_clips, encodings_from_study
 from harness import audio, tables
 from harness.cli import guard, say
 from harness.errors import SettingsError
@@ -26,22 +29,22 @@ RATE = 22050
 
 def main() -> int:
     """Measure, and print a table."""
-    told = parse()
-    paths = find(told.folder, told.clips)
-    say(f"{len(paths)} clips of {told.folder}\n")
-    say(f"{'':44}{'clips/s':>9}{'pictures/s':>12}{'ratio':>8}")
-    usual = 1 / per_item(usual_recipe, paths[:: max(1, len(paths) // told.usual)][: told.usual])
+    options = parse()
+    paths = find(options.folder, options.clips)
+    say(f"{len(paths)} clips of {options.folder}\n")
+    say(f"{'':44}{'clips/s':>9}{'images/s':>12}{'ratio':>8}")
+    usual = 1 / per_item(usual_recipe, paths[:: max(1, len(paths) // options.usual)][: options.usual])
     line("usual recipe, 1 encoding", usual, usual, usual)
     line(f"reading and resampling to {RATE} Hz alone", 1 / per_item(lambda p: audio.load(p, sr=RATE), paths))
     with tempfile.TemporaryDirectory() as scratch:
         for jobs in (1, 2):
             folder = Path(scratch) / f"jobs{jobs}"
             for what in ("empty store", "nothing changed"):
-                rate, pictures = ours(paths, folder, jobs)
+                rate, images = ours(paths, folder, jobs)
                 line(
-                    f"ours, {pictures // len(paths)} encodings, jobs={jobs}, {what}",
+                    f"ours, {images // len(paths)} encodings, jobs={jobs}, {what}",
                     rate,
-                    rate * pictures / len(paths),
+                    rate * images / len(paths),
                     usual,
                 )
     return 0
@@ -55,10 +58,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("folder", nargs="?", type=Path, default=default, help="of sounds; default: ESC-10 for tests")
     parser.add_argument("--clips", type=int, default=400, help="at most so many clips")
     parser.add_argument("--usual", type=int, default=20, help="at most so many for the usual recipe")
-    told = parser.parse_args()
-    if told.folder is None:
+    options = parser.parse_args()
+    if options.folder is None:
         raise SettingsError("folder: give a folder of sounds, or set SOUNDFOLD_TEST_DATA")
-    return told
+    return options
 
 
 def find(folder: Path, most: int) -> list[Path]:
@@ -79,14 +82,13 @@ def per_item(work: Callable[[Path], object], paths: Sequence[Path]) -> float:
 
 
 def usual_recipe(path: Path) -> None:
-    """What most projects do for one picture of one clip."""
+    """What most projects do for one image of one clip."""
     import librosa
     import librosa.display
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    import numpy as np
 
     y, sr = librosa.load(path)
     S_db = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr), ref=np.max)
@@ -94,29 +96,27 @@ def usual_recipe(path: Path) -> None:
     figure.add_axes((0, 0, 1, 1)).axis("off")
     librosa.display.specshow(S_db, sr=sr, x_axis="time", y_axis="mel")
     with tempfile.TemporaryDirectory() as scratch:
-        figure.savefig(Path(scratch) / "picture.png")
+        figure.savefig(Path(scratch) / "image.png")
     plt.close(figure)
 
 
 def ours(paths: Sequence[Path], folder: Path, jobs: int) -> tuple[float, int]:
-    """Clips per second of the converter into `folder`, and the number of pictures."""
-    from converter.pipeline import convert
-    from converter.registry import specs_from_study
-
+    """Clips per second of the converter into `folder`, and the number of images."""
     rows: list[dict[str, object]] = [
         {"clip_id": f"{i}_{path.name}", "path": str(path), "label": path.parent.name} for i, path in enumerate(paths)
     ]
     clips = tables.frame(rows, tables.CLIPS)
     started = time.perf_counter()
-    images, _ = convert(clips, specs_from_study({}), folder / "images", store=Store(folder / "store"), jobs=jobs)
+    encodings = encodings_from_study({})
+    images = convert_clips(clips, encodings, folder / "images", store=Store(folder / "store"), jobs=jobs).images
     return len(paths) / (time.perf_counter() - started), len(images)
 
 
-def line(what: str, clips_per_s: float, pictures_per_s: float | None = None, usual: float | None = None) -> None:
+def line(what: str, clips_per_s: float, images_per_s: float | None = None, usual: float | None = None) -> None:
     """One line of the table."""
-    pictures = f"{pictures_per_s:12.1f}" if pictures_per_s else ""
-    ratio = f"{pictures_per_s / usual:7.1f}x" if pictures_per_s and usual else ""
-    say(f"{what:44}{clips_per_s:9.1f}{pictures}{ratio}")
+    images = f"{images_per_s:12.1f}" if images_per_s else ""
+    ratio = f"{images_per_s / usual:7.1f}x" if images_per_s and usual else ""
+    say(f"{what:44}{clips_per_s:9.1f}{images}{ratio}")
 
 
 if __name__ == "__main__":

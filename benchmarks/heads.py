@@ -30,7 +30,7 @@ def made_up(n: int = 400, d: int = 1280, n_classes: int = 10) -> tuple[np.ndarra
 
 
 def of_run(run: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Features, targets and folds of a run's first picture encoding through its first module."""
+    """Features, targets and folds of a run's first image encoding through its first module."""
     from harness.hub.handles import ModuleSpec
     from harness.record import read_steps
     from harness.store import Store
@@ -38,10 +38,10 @@ def of_run(run: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from trainer.crossvalidate import training_order
     from trainer.layout import read_encoding
 
-    handle, told = next(iter(read_steps(run)["train"]["spec"]["modules"].items()))
+    handle, recorded = next(iter(read_steps(run)["train"]["spec"]["modules"].items()))
     name = next(p.name for p in sorted((run / "images").iterdir()) if p.is_dir())
     table = training_order(read_encoding(run / "images" / "images.csv", name))
-    spec = ModuleSpec(handle, Path(told["base"]))
+    spec = ModuleSpec(handle=handle, base=Path(recorded["base"]))
     features = image_features([Path(p) for p in table["path"]], spec, store=Store()).values
     print(f"{name} through {handle}")
     return features, np.unique(table["label"], return_inverse=True)[1], np.unique(table["fold"], return_inverse=True)[1]

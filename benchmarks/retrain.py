@@ -2,11 +2,11 @@
 
 The old script kept a bottleneck as a text file and read a hundred of them anew for each step. Here that loop is
 written out and timed for a few steps, beside the same steps from memory; both take the same gradient step.
-Then every fold of a folder of pictures is trained as a whole, in a process of its own.
+Then every fold of a folder of images is trained as a whole, in a process of its own.
 
     python benchmarks/retrain.py --images RUN/images/images.csv --encoding logmel --module HANDLE
 
-On 2 cores, ESC-10 as log-mel pictures, MobileNet V2, 4000 steps: the loop is about 140 times as fast, a fold takes
+On 2 cores, ESC-10 as log-mel images, MobileNet V2, 4000 steps: the loop is about 140 times as fast, a fold takes
 7 s with its bottlenecks there already (the old script: 184 to 339 s, and it dies on fold 2), and the mean
 accuracy of the five folds is 89.3 %.
 """
@@ -26,7 +26,7 @@ import numpy as np
 
 from harness.cli import guard, say
 from harness.errors import SoundfoldError
-from harness.hub import handles
+from harness.hub import parse
 from harness.store import Store
 from trainer.bottlenecks import image_features
 from trainer.commands import retrain_commands
@@ -51,7 +51,7 @@ def main() -> int:
 def run(args: argparse.Namespace) -> int:
     """The loops, then the folds."""
     table = read_encoding(args.images, args.encoding)
-    module = handles.parse(args.module)
+    module = parse(args.module)
     features = image_features([Path(p) for p in table["path"]], module, store=Store())
     names = ["/".join(Path(p).parts[-2:]) for p in table["path"]]
     labels = sorted(set(table["label"]))
@@ -78,13 +78,13 @@ def compare_loops(features: np.ndarray, targets: np.ndarray, names: list[str], a
     start = time.perf_counter()
     fit(features, targets, n_classes, settings=SgdSettings(steps=args.steps))
     ours = time.perf_counter() - start
-    say(f"{args.steps} steps on {features.shape[0]} pictures of {features.shape[1]} features, {n_classes} classes")
+    say(f"{args.steps} steps on {features.shape[0]} images of {features.shape[1]} features, {n_classes} classes")
     say(f"  the old loop, 100 text files a step   {old:8.1f} s  (scaled from {args.old_steps} steps)")
     say(f"  from memory                           {ours:8.1f} s  {old / ours:.0f} times as fast")
 
 
 def old_loop(files: list[Path], targets: np.ndarray, n_classes: int, n_features: int, *, steps: int) -> None:
-    """The old script's loop: a class, one of its pictures, its text file, a hundred times for each step."""
+    """The old script's loop: a class, one of its images, its text file, a hundred times for each step."""
     images_of = [[f for f, t in zip(files, targets, strict=True) if t == c] for c in range(n_classes)]
     head = first_head(n_features, n_classes, seed=0)
     for _ in range(steps):

@@ -1,34 +1,17 @@
-"""Sound -> pictures: one module per encoding, all drawn in one pass.
+"""Sound -> images: one class for each encoding, all drawn in one pass.
 
-- `catalogue`: which encodings there are; specs by name, from JSON, from a study
-- `clips`: clips with the digests of their sounds
-- `colour`: colour maps as lookup tables
-- `convert`: many clips, many encodings, several processes, nothing drawn twice
-- `drawing`: one picture of one sound
-- `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform``, ``mel_power``; a new one is a new file
-- `layout`: rows and columns of a spectrogram's picture
-- `options`: the command line's words as specs
-- `presets`: ``seed``, the first project's pictures
+- `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform``, ``mel_power``, a module each
+- `spec`: the base of every encoding; `spectrogram`: what the spectrograms among them share
+- `registry`: which encodings there are, ours and others'
+- `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
+- `drawing`: one clip as an array or as PNGs
+- `pipeline`: many clips, many encodings, several processes, nothing drawn twice
 - `references`: one reference for all clips of a corpus
-- `settings`: what an encoding can be told, and the checks
 - `sound`: one clip's samples, and what its encodings share
-- `spectra`: Fourier transform, mel bands, decibels
-- `spectral`: what all spectrograms share
+- `dsp`: Fourier transform, mel bands, decibels
+- `raster`: rows and columns of an image; `colour`: colour maps as lookup tables
 """
 
-__all__ = [
-    "catalogue",
-    "clips",
-    "colour",
-    "convert",
-    "drawing",
-    "encodings",
-    "layout",
-    "options",
-    "presets",
-    "references",
-    "settings",
-    "sound",
-    "spectra",
-    "spectral",
-]
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["GRAY", "paint", "table"]
+__all__ = ["GRAY", "closest_colour_maps", "is_colour_map", "paint", "table"]
 
 GRAY = "gray"
 
@@ -32,8 +33,23 @@ def paint(shades: np.ndarray, colormap: str) -> np.ndarray:
 @lru_cache(maxsize=32)
 def table(colormap: str) -> np.ndarray:
     """The 256 colours of a matplotlib colour map, uint8 (256, 3), read-only."""
-    from matplotlib import colormaps
+    from matplotlib import colormaps  # not needed for gray and the waveform
 
     colours = np.ascontiguousarray(colormaps[colormap](np.linspace(0, 1, 256), bytes=True)[:, :3])
     colours.flags.writeable = False
     return colours
+
+
+def is_colour_map(name: str) -> bool:
+    """Whether matplotlib has a colour map of that name."""
+    from matplotlib import colormaps  # not needed for gray and the waveform
+
+    return name in colormaps
+
+
+def closest_colour_maps(name: str) -> str:
+    """What an unknown name may have meant, in words."""
+    from matplotlib import colormaps  # only for a message
+
+    close = get_close_matches(name, list(colormaps), n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(map(repr, close))}?" if close else "matplotlib's list has them, e.g. 'magma'"

@@ -1,30 +1,42 @@
-"""One picture of one sound: for the labeler, a notebook, a test."""
+"""Draw one clip: an array for a notebook or a model, PNG files for the converter."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from converter.registry import encode
-from converter.spec import Spec
-from harness import audio
+from converter.sound import Sound, as_sound
+from converter.spec import Encoding
+from harness import audio, image
+from harness.errors import SettingsError
 
-__all__ = ["draw", "draw_samples"]
+__all__ = ["draw", "draw_pngs"]
 
 
-def draw(path: str | Path, spec: Spec, *, start_s: float = math.nan, end_s: float = math.nan) -> np.ndarray:
-    """Draw a sound file, or a part of it, exactly as the converter does.
+def draw(
+    source: str | Path | np.ndarray,
+    encoding: Encoding,
+    *,
+    sr: int | None = None,
+    start_s: float = math.nan,
+    end_s: float = math.nan,
+) -> np.ndarray:
+    """Draw a sound, or a part of it, exactly as the converter does.
 
     Parameters
     ----------
-    path : path
-        Any sound that :mod:`harness.audio` reads.
-    spec : Spec
-        From :func:`converter.registry.make_spec` or ``spec_from_json``.
+    source : path, or ndarray of float, shape (samples,)
+        Any sound that :mod:`harness.audio` reads, or mono samples in [-1, 1].
+    encoding : Encoding
+        For instance ``LogMel(n_mels=64)``.
+    sr : int
+        Rate of the samples in Hz; needed for samples, not for a file.
     start_s, end_s : float
-        The part, in seconds; NaN for the file's own start and end.
+        The part of a file, in seconds; NaN for its own start and end.
 
     Returns
     -------
@@ -34,24 +46,42 @@ def draw(path: str | Path, spec: Spec, *, start_s: float = math.nan, end_s: floa
     ------
     AudioError
         The file cannot be read, is empty, or holds NaN.
+    SettingsError
+        Samples without their rate, or something that is no encoding.
+
+    Examples
+    --------
+    >>> from converter.encodings.gray import Gray
+    >>> draw(np.sin(np.arange(22050) / 10), Gray(size=(100, 200)), sr=22050).shape
+    (100, 200, 3)
+    """
+    if not isinstance(encoding, Encoding):
+        raise SettingsError(f"encoding={encoding!r}: expected an encoding with its settings, for instance LogMel()")
+    if isinstance(source, (str, Path)):
+        y, rate = audio.read(source, start_s=start_s, end_s=end_s)
+        return encoding.draw(y, sr=rate)
+    if sr is None:
+        raise SettingsError("sr is missing: samples need their rate in Hz, draw(y, encoding, sr=22050)")
+    return encoding.draw(source, sr=sr)
+
+
+def draw_pngs(path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float) -> Iterator[bytes]:
+    """Draw a clip with several encodings; it is read once, and they share what they can.
+
+    Yields
+    ------
+    bytes
+        A PNG for each encoding, in their order.
+
+    Raises
+    ------
+    AudioError
+        The clip cannot be read.
     """
     y, sr = audio.read(path, start_s=start_s, end_s=end_s)
-    return draw_samples(y, sr, spec)
-
-
-def draw_samples(y: np.ndarray, sr: int, spec: Spec) -> np.ndarray:
-    """Draw samples at any rate; the same samples give the same pixels as the file that holds them.
-
-    Parameters
-    ----------
-    y : ndarray of float, shape (samples,)
-        Mono, in [-1, 1].
-    sr : int
-        Rate of `y` in Hz.
-    spec : Spec
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-    """
-    return encode(y, sr=sr, spec=spec)
+    sounds: dict[tuple[Any, ...], Sound] = {}
+    for encoding in encodings:
+        key = encoding.sound_key()
+        if key not in sounds:
+            sounds[key] = as_sound(y, sr=sr, settings=encoding)
+        yield image.encode_png(encoding.encode(sounds[key]))

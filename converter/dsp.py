@@ -7,12 +7,10 @@ and area normalisation), without its start-up time. Matrices are (rows, frames),
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+from scipy.fft import rfft
+from scipy.sparse import csr_array
 
 __all__ = ["AMIN", "decibels", "fft_frequencies", "mel_bands", "mel_bank", "mel_frequencies", "stft_power"]
 
@@ -38,8 +36,6 @@ def stft_power(y: np.ndarray, *, n_fft: int, hop_length: int, win_length: int) -
     ndarray of float32, shape (1 + n_fft // 2, 1 + samples // hop_length)
         ``abs(librosa.stft(y, ...)) ** 2``.
     """
-    from scipy.fft import rfft
-
     padded = np.pad(y, n_fft // 2)
     if len(padded) < n_fft:  # an odd n_fft and a single sample
         padded = np.pad(padded, (0, n_fft - len(padded)))
@@ -155,8 +151,6 @@ def mel_bands(S: np.ndarray, *, sr: int, n_fft: int, n_mels: int, fmin: float, f
 
 @lru_cache(maxsize=32)
 def _sparse_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> csr_array:
-    from scipy.sparse import csr_array
-
     return csr_array(mel_bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax))
 
 

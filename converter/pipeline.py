@@ -1,79 +1,65 @@
-"""Draw many clips with many encodings in one pass, each picture once.
+"""Draw many clips with many encodings in one pass, each image once.
 
-A picture's key in the store is made of the sound's digest, the spec and the version of the code that draws; what
+An image's key in the store is made of the sound's digest, the encoding's settings and the code that draws; what
 the store has is not drawn again. Each clip is read once, and its spectra are shared by all encodings of it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from converter.clips import Clip, read_clips
-from converter.references import with_references
-from converter.registry import code_version, encode
-from converter.sound import Sound, as_sound, sound_key
-from converter.spec import Spec
-from harness import audio, image, tables
-from harness import images as pictures
+import pandas as pd
+
+from converter.drawing import draw_pngs
+from converter.references import Clip, with_references
+from converter.registry import image_key
+from converter.spec import Encoding
+from harness import audio, tables
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
-from harness.parallel import check_jobs, in_parallel
-from harness.record import read_steps, record_step
-from harness.store import Store, key_of
-from harness.tables import CLIPS, FAILURES, IMAGES
+from harness.image_tasks import ImageTask, PlannedImage
+from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
+from harness.parallel import check_jobs
+from harness.recipes import CONVERT, Recipes, read_recipes
+from harness.store import Store
+from harness.tables import CLIPS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["STEP", "convert", "picture_key"]
-
-STEP = "convert"
+__all__ = ["convert_clips", "count_stored", "read_clips"]
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture to be made: of which encoding, under which key, where to."""
-
-    encoding: str
-    spec: Spec
-    key: str
-    target: Path
+def read_clips(path: str | Path) -> pd.DataFrame:
+    """Read a clips table; paths relative to its folder become paths that can be opened."""
+    path = Path(path)
+    clips = tables.read(path, CLIPS)
+    return clips.assign(path=[str(path.parent / each) for each in clips["path"]])
 
 
-@dataclass(frozen=True)
-class Task:
-    """All pictures of one clip that the store does not have."""
-
-    clip: Clip
-    pictures: tuple[Picture, ...]
-    store: Store
-
-
-def convert(
+def convert_clips(
     clips: pd.DataFrame,
-    encodings: Mapping[str, Spec],
+    encodings: Mapping[str, Encoding],
     out: str | Path,
     *,
     store: Store,
     jobs: int = 1,
     strict: bool = False,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> ImageRun:
     """Draw every clip with every encoding; write ``images.csv``, ``failures.csv`` and ``run.json``.
 
     Parameters
     ----------
     clips : DataFrame
         The clips table; paths absolute, or relative to the working directory.
-    encodings : mapping of str to Spec
-        By the name that the pictures go under.
+    encodings : mapping of str to Encoding
+        By the name that the images go under.
     out : path
-        Folder of pictures. Other encodings' rows and pictures in it stay.
+        Folder of images. Other encodings' rows and images in it stay.
     store : Store
-        Where pictures are kept.
+        Where images are taken from and put.
     jobs : int
         Processes; 1 stays in this one, -1 takes as many as there are cores.
     strict : bool
@@ -81,10 +67,9 @@ def convert(
 
     Returns
     -------
-    images : DataFrame
-        The rows of these encodings, clip by clip.
-    failures : DataFrame
-        Clips that could not be drawn, with the reason.
+    ImageRun
+        The rows of these encodings, clip by clip; the clips that could not be drawn; the encodings as drawn, with
+        the number that ``ref="corpus"`` stands for.
 
     Raises
     ------
@@ -97,124 +82,83 @@ def convert(
     """
     started, out = time.monotonic(), Path(out)
     _check_names(encodings, out)
-    todo = read_clips(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
-    specs = with_references(encodings, [clip for clip in todo if clip.digest], store=store, jobs=jobs)
-    plan = {clip.clip_id: _pictures_of(clip, specs, out) for clip in todo if clip.digest}
-    pictures.check_paths(tables.frame(_rows(todo, plan, {}, out), IMAGES))
-    reasons = {clip.clip_id: clip.reason for clip in todo if clip.reason}
-    reasons |= _draw_missing(todo, plan, store=store, jobs=jobs, strict=strict)
-    images = pictures.publish(out, _rows(todo, plan, reasons, out), encodings=specs)
-    failures = _failures(todo, reasons)
-    pictures.report_failures(out, failures, step=STEP)
-    _record(out, specs, todo, started)
-    return images, failures
+    planned = _digest_clips(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
+    good = [clip for clip in planned if clip.digest]
+    encodings = with_references(encodings, good, store=store, jobs=jobs)
+    tasks = [_task(clip, encodings, out, store) for clip in good]
+    check_paths(tasks)
+    reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
+    for task, reason in failed_tasks(tasks, jobs=jobs, what="drawing"):
+        if strict:
+            raise AudioError(reason)
+        reasons[task.clip_id] = reason
+    return finish(
+        out,
+        CONVERT,
+        rows=(image.row for task in tasks if task.clip_id not in reasons for image in task.images),
+        failures=(
+            {"clip_id": clip.clip_id, "path": clip.path, "reason": reasons[clip.clip_id]}
+            for clip in planned
+            if clip.clip_id in reasons
+        ),
+        recipes=Recipes({name: encoding.to_json() for name, encoding in encodings.items()}),
+        inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
+        started=started,
+    )
 
 
-def picture_key(digest: str, spec: Spec) -> str:
-    """Key of a picture: the sound's digest, the spec, and the version of the code that draws it."""
-    return key_of(audio=digest, spec=spec.digest(), code=code_version(spec.encoding))
+def count_stored(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
+    """How many images of each encoding the store has.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        The clips table.
+    encodings : mapping of str to Encoding
+    store : Store
+    """
+    good = [clip for clip in _digest_clips(clips, jobs=1, strict=False) if clip.digest]
+    return {
+        name: sum(store.has("images", image_key(clip.digest, encoding), ".png") for clip in good)
+        for name, encoding in encodings.items()
+    }
 
 
-def _check_names(encodings: Mapping[str, Spec], out: Path) -> None:
-    merges = read_steps(out).get("merge", {}).get("spec", {}).get("merges", {})
+def _check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
+    merges = read_recipes(out).merges
     for name in encodings:
         if name in merges:
             raise SettingsError(f"encoding={name!r}: {out} has a merge of that name; give it another, or another --out")
 
 
-def _pictures_of(clip: Clip, specs: Mapping[str, Spec], out: Path) -> tuple[Picture, ...]:
-    return tuple(
-        Picture(
-            encoding=name,
-            spec=spec,
-            key=picture_key(clip.digest, spec),
-            target=out / pictures.relative_path(name, clip.label, clip.clip_id),
-        )
-        for name, spec in specs.items()
-    )
+def _digest_clips(clips: pd.DataFrame, *, jobs: int, strict: bool) -> list[Clip]:
+    """The clips with their digests; reading and hashing leave Python's lock alone, so threads do."""
+
+    def digest(row: dict[str, Any]) -> Clip:
+        try:
+            return Clip(**row, digest=audio.digest(row["path"], start_s=row["start_s"], end_s=row["end_s"]))
+        except AudioError as error:
+            if strict:
+                raise
+            return Clip(**row, reason=str(error))
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        return list(pool.map(digest, clips.to_dict("records")))
 
 
-def _draw_missing(
-    clips: Sequence[Clip], plan: Mapping[str, tuple[Picture, ...]], *, store: Store, jobs: int, strict: bool
-) -> dict[str, str]:
-    """Bring every picture of the plan to its place, from the store or drawn; give the reasons of those that fail."""
-    tasks = []
-    for clip in clips:
-        missing = tuple(p for p in plan.get(clip.clip_id, ()) if not _deliver(p, store))
-        if missing:
-            tasks.append(Task(clip, missing, store))
-    reasons = {}
-    for task, reason in zip(tasks, in_parallel(draw_task, tasks, jobs=jobs, what="drawing"), strict=True):
-        if reason and strict:
-            raise AudioError(reason)
-        if reason:
-            reasons[task.clip.clip_id] = reason
-    return reasons
-
-
-def _deliver(picture: Picture, store: Store) -> bool:
-    """Put a picture that the store has in its place; whether it has it."""
-    data = pictures.stored(store, picture.key)
-    if data is not None:
-        pictures.deliver(data, picture.target)
-    return data is not None
-
-
-def draw_task(task: Task) -> str:
-    """Draw one clip's missing pictures, keep and deliver them; the reason where the sound cannot be drawn, else ''."""
-    clip = task.clip
-    sounds: dict[tuple[Any, ...], Sound] = {}
-    try:
-        y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s)
-        for picture in task.pictures:
-            key = sound_key(picture.spec)
-            sounds[key] = sound = sounds.get(key) or as_sound(y, sr=sr, spec=picture.spec)
-            data = image.encode_png(encode(sound, sr=sound.sr, spec=picture.spec))
-            pictures.keep(task.store, picture.key, data)
-            pictures.deliver(data, picture.target)
-    except AudioError as error:
-        return str(error)
-    return ""
-
-
-def _rows(
-    clips: Sequence[Clip], plan: Mapping[str, tuple[Picture, ...]], reasons: Mapping[str, str], out: Path
-) -> list[dict[str, object]]:
-    return [
-        {
+def _task(clip: Clip, encodings: Mapping[str, Encoding], out: Path, store: Store) -> ImageTask:
+    images = []
+    for name, encoding in encodings.items():
+        path = relative_path(name, clip.label, clip.clip_id)
+        row: dict[str, object] = {
             "clip_id": clip.clip_id,
-            "encoding": picture.encoding,
-            "path": picture.target.relative_to(out).as_posix(),
+            "encoding": name,
+            "path": path,
             "label": clip.label,
             "fold": clip.fold,
             "group": clip.group,
-            "spec": picture.spec.digest()[:16],
+            "spec": encoding.digest()[:16],
         }
-        for clip in clips
-        if clip.clip_id not in reasons
-        for picture in plan.get(clip.clip_id, ())
-    ]
-
-
-def _failures(clips: Sequence[Clip], reasons: Mapping[str, str]) -> pd.DataFrame:
-    rows: list[dict[str, object]] = [
-        {"clip_id": clip.clip_id, "path": clip.path, "step": STEP, "reason": reasons[clip.clip_id]}
-        for clip in clips
-        if clip.clip_id in reasons
-    ]
-    return tables.frame(rows, FAILURES)
-
-
-def _record(out: Path, specs: Mapping[str, Spec], clips: Sequence[Clip], started: float) -> None:
-    """Write the step; the specs of encodings that lie in the folder from earlier runs are kept."""
-    earlier = read_steps(out).get(STEP, {}).get("spec", {}).get("encodings", {})
-    there = set(tables.read(out / IMAGES.name, IMAGES)["encoding"])
-    kept = {name: spec for name, spec in earlier.items() if name in there}
-    sounds = digest_json([[clip.clip_id, clip.digest] for clip in clips])
-    record_step(
-        out,
-        STEP,
-        spec={"encodings": kept | {name: spec.to_json() for name, spec in specs.items()}},
-        inputs={"sounds": sounds},
-        started=started,
-    )
+        images.append(PlannedImage(row, image_key(clip.digest, encoding), out / path, encoding))
+    make = partial(draw_pngs, clip.path, start_s=clip.start_s, end_s=clip.end_s)
+    return ImageTask(clip.clip_id, tuple(images), make, store)

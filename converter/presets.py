@@ -1,4 +1,4 @@
-"""Presets: sets of specs under one name.
+"""Presets: sets of encodings under one name.
 
 ``seed`` draws as the project before this one did, with its quirks, and is the only preset that has any:
 
@@ -26,4 +26,4 @@ PRESETS: dict[str, dict[str, tuple[str, dict[str, Any]]]] = {
         "waveform": ("waveform", _SEED_WAVE),
     }
 }
-"""By preset, then by the name that its pictures go under: the encoding, and its settings."""
+"""By preset, then by the name that its images go under: the encoding, and its settings."""

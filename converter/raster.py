@@ -1,11 +1,12 @@
-"""From a matrix of levels to a matrix of shades: the rows and columns of a picture.
+"""From a matrix of levels to a matrix of shades: the rows and columns of an image.
 
-Levels are float32 in [0, 1], row 0 the lowest frequency. Shades are uint8, row 0 at the top of the picture.
+Levels are float32 in [0, 1], row 0 the lowest frequency. Shades are uint8, row 0 at the top of the image.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
 
 from harness.errors import SettingsError
 
@@ -18,7 +19,7 @@ _OFF = 1e-9  # an edge that falls on a pixel belongs to the earlier cell, as mat
 
 
 def shades(levels: np.ndarray, *, size: tuple[int, int], axis: str, row_hz: np.ndarray) -> np.ndarray:
-    """Lay a spectrogram out on a picture, low frequencies at the bottom.
+    """Lay a spectrogram out on an image, low frequencies at the bottom.
 
     Parameters
     ----------
@@ -80,8 +81,6 @@ def _symlog(hz: np.ndarray) -> np.ndarray:
 
 
 def _resize(levels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    from PIL import Image
-
     height, width = size
     image = Image.fromarray(np.ascontiguousarray(levels, dtype=np.float32))
     return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))

@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from pydantic import PlainValidator, model_validator
+from typing_extensions import Self
 
-from converter.spec import Spec
 from harness.audio import resample
 from harness.errors import AudioError, SettingsError
+from harness.settings import PositiveInt, Settings, at_least, field_error
 
-__all__ = ["Sound", "as_sound", "fit_length", "sound_key"]
+__all__ = ["Sound", "SoundSettings", "as_sound", "fit_length"]
 
 T = TypeVar("T")
 
 
-def as_sound(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> Sound:
-    """Give the samples at the rate and of the length that a spec asks for.
+class SoundSettings(Settings):
+    """Rate and length that a sound is brought to before it is drawn.
+
+    Parameters
+    ----------
+    sample_rate : int
+        Rate in Hz that the sound is brought to.
+    duration_s : float
+        Length in seconds that every clip is padded (with silence) or cropped to. 0: each clip as long as it is,
+        stretched to the width.
+    pad : str
+        Where a shorter clip is padded, and what is cropped: ``end`` (silence after it; its start remains), ``start``
+        (silence before it; its end remains), ``centre`` (both; its middle remains), ``repeat`` (again and again
+        until full; its start remains).
+    """
+
+    sample_rate: PositiveInt = 22050
+    duration_s: Annotated[float, PlainValidator(at_least(0))] = 0.0
+    pad: Literal["end", "start", "centre", "repeat"] = "end"
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Self:
+        if self.duration_s and round(self.duration_s * self.sample_rate) < 1:
+            raise field_error("duration_s", f"shorter than one sample at {self.sample_rate} Hz")
+        return self
+
+    def sound_key(self) -> tuple[Any, ...]:
+        """What decides about the samples; equal for encodings that can share a :class:`Sound`."""
+        return (self.sample_rate, self.duration_s, self.pad if self.duration_s else "")
+
+
+def as_sound(y: np.ndarray | Sound, *, sr: int, settings: SoundSettings) -> Sound:
+    """Bring samples to the rate and length that an encoding asks for.
 
     Parameters
     ----------
@@ -25,7 +58,8 @@ def as_sound(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> Sound:
         Mono samples in [-1, 1]; a :class:`Sound` that was made for the same rate and length is used as it is.
     sr : int
         Rate of `y` in Hz.
-    spec : Spec
+    settings : SoundSettings
+        An encoding, usually.
 
     Raises
     ------
@@ -34,9 +68,10 @@ def as_sound(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> Sound:
     SettingsError
         A sound that was made for another rate or length.
     """
+    key = settings.sound_key()
     if isinstance(y, Sound):
-        if y.key != sound_key(spec):
-            raise SettingsError(f"spec={spec.encoding!r}: wants {sound_key(spec)}, the sound was made for {y.key}")
+        if y.key != key:
+            raise SettingsError(f"sound made for {y.key}, expected one for {key} (rate in Hz, seconds, padding)")
         return y
     if not isinstance(sr, (int, np.integer)) or sr <= 0:
         raise SettingsError(f"sr={sr!r}: must be a positive integer, the rate of the samples in Hz")
@@ -45,19 +80,14 @@ def as_sound(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> Sound:
         raise AudioError(f"y has shape {y.shape}: expected mono samples, at least one")
     if not np.isfinite(y).all():
         raise AudioError("y holds samples that are NaN or infinite")
-    y = resample(np.ascontiguousarray(y, dtype=np.float32), sr, spec.sample_rate)
-    if spec.duration_s:
-        y = fit_length(y, round(spec.duration_s * spec.sample_rate), pad=spec.pad)
-    return Sound(y, spec.sample_rate, key=sound_key(spec))
-
-
-def sound_key(spec: Spec) -> tuple[Any, ...]:
-    """What of a spec decides about the samples; equal for encodings that can share a :class:`Sound`."""
-    return (spec.sample_rate, spec.duration_s, spec.pad if spec.duration_s else "")
+    y = resample(np.ascontiguousarray(y, dtype=np.float32), sr, settings.sample_rate)
+    if settings.duration_s:
+        y = fit_length(y, round(settings.duration_s * settings.sample_rate), pad=settings.pad)
+    return Sound(y, settings.sample_rate, key=key)
 
 
 def fit_length(y: np.ndarray, length: int, *, pad: str = "end") -> np.ndarray:
-    """Pad or crop samples to a length; `pad` as in :class:`~converter.spec.Spec`.
+    """Pad or crop samples to a length; `pad` as in :class:`SoundSettings`.
 
     Examples
     --------
@@ -85,7 +115,7 @@ class Sound:
     sr : int
         In Hz.
     key : tuple
-        What the samples were made for; see :func:`sound_key`.
+        What the samples were made for; see :meth:`SoundSettings.sound_key`.
     """
 
     def __init__(self, y: np.ndarray, sr: int, *, key: tuple[Any, ...]) -> None:

@@ -1,147 +1,72 @@
-"""What an encoding can be told: the base of every spec, and the checks of single settings.
+"""The base of every encoding: its settings, and what it must be able to do.
 
-A spec is a frozen dataclass. Each field carries a check that returns the value in its one true form (so that
-``power=2`` and ``power=2.0`` are one spec with one digest) or raises one clear line.
+An encoding is a frozen class of settings with a name and a method ``encode``; see ``docs/extending.md``.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
-from harness.errors import SettingsError, did_you_mean
-from harness.files import digest_json
+import numpy as np
+from PIL import ImageColor
+from pydantic import PlainValidator
 
-__all__ = [
-    "Spec",
-    "at_least",
-    "colour",
-    "colour_map",
-    "one_of",
-    "positive",
-    "positive_int",
-    "reference",
-    "setting",
-    "size",
-]
+from converter.colour import closest_colour_maps, is_colour_map
+from converter.sound import Sound, SoundSettings, as_sound
+from harness.extension import SettingsExtension
+from harness.settings import is_number, positive_int
 
-Check = Callable[[str, Any], Any]
+__all__ = ["Colour", "ColourMap", "Encoding", "ImageSize", "Reference"]
+
 MAX_SIDE = 16384
 
 
-def setting(default: Any, check: Check) -> Any:
-    """Make a dataclass field with its check."""
-    return field(default=default, metadata={"check": check})
-
-
-def positive_int(name: str, value: Any) -> int:
-    """A whole number above 0."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value < 1 or value % 1:
-        raise SettingsError(f"{name}={value!r}: must be a positive integer")
-    return int(value)
-
-
-def positive(name: str, value: Any) -> float:
-    """A finite number above 0."""
-    if not _is_number(value) or value <= 0:
-        raise SettingsError(f"{name}={value!r}: must be a number above 0")
-    return float(value)
-
-
-def at_least(lowest: float, whole: bool = False) -> Check:
-    """A check for a finite number not below `lowest`."""
-
-    def check(name: str, value: Any) -> float:
-        if not _is_number(value) or value < lowest or (whole and value % 1):
-            kind = "an integer" if whole else "a number"
-            raise SettingsError(f"{name}={value!r}: must be {kind} of {lowest:g} or more")
-        return int(value) if whole else float(value)
-
-    return check
-
-
-def one_of(*allowed: str) -> Check:
-    """A check for one of a few words."""
-
-    def check(name: str, value: Any) -> str:
-        if value not in allowed:
-            raise SettingsError(f"{name}={value!r}: {did_you_mean(str(value), allowed)}")
-        return str(value)
-
-    return check
-
-
-def size(name: str, value: Any) -> tuple[int, int]:
-    """Height and width of a picture in pixels."""
+def _size(value: Any) -> tuple[int, int]:
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
-        raise SettingsError(f"{name}={value!r}: must be [height, width] in pixels")
-    height, width = (positive_int(name, side) for side in value)
+        raise ValueError("must be [height, width] in pixels")
+    height, width = (positive_int(length) for length in value)
     if max(height, width) > MAX_SIDE:
-        raise SettingsError(f"{name}=[{height}, {width}]: no side may be above {MAX_SIDE} pixels")
+        raise ValueError(f"neither may be above {MAX_SIDE} pixels")
     return height, width
 
 
-def reference(name: str, value: Any) -> str | float:
-    """``"max"`` (the clip's own maximum), ``"corpus"`` (that of all clips), or an absolute value above 0."""
+def _reference(value: Any) -> str | float:
     if value in ("max", "corpus"):
         return str(value)
-    if not _is_number(value) or value <= 0:
-        raise SettingsError(f'{name}={value!r}: must be "max", "corpus" or a number above 0')
+    if not is_number(value) or value <= 0:
+        raise ValueError('must be "max", "corpus" or a number above 0')
     return float(value)
 
 
-def colour_map(name: str, value: Any) -> str:
-    """Name of a matplotlib colour map."""
-    from matplotlib import colormaps
-
-    if not isinstance(value, str) or value not in colormaps:
-        raise SettingsError(f"{name}={value!r}: no such colour map; {_few(str(value), list(colormaps))}")
+def _colour_map(value: Any) -> str:
+    if not isinstance(value, str) or not is_colour_map(value):
+        raise ValueError(f"no such colour map; {closest_colour_maps(str(value))}")
     return value
 
 
-def colour(name: str, value: Any) -> str:
-    """A colour by its HTML name or as #rrggbb; kept as #rrggbb."""
-    from PIL import ImageColor
-
+def _colour(value: Any) -> str:
     try:
-        rgb = ImageColor.getrgb(value)[:3]
-    except (ValueError, AttributeError, TypeError) as error:
-        raise SettingsError(f"{name}={value!r}: must be a colour such as 'white' or '#1f77b4'") from error
-    return "#{:02x}{:02x}{:02x}".format(*rgb)
+        red, green, blue = ImageColor.getrgb(value)[:3]
+    except (ValueError, AttributeError, TypeError):
+        raise ValueError("must be a colour such as 'white' or '#1f77b4'") from None
+    return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+ImageSize = Annotated[tuple[int, int], PlainValidator(_size)]
+Reference = Annotated[str | float, PlainValidator(_reference)]
+ColourMap = Annotated[str, PlainValidator(_colour_map)]
+Colour = Annotated[str, PlainValidator(_colour)]
 
 
-def _few(name: str, available: list[str]) -> str:
-    """Did-you-mean for a list too long to be printed."""
-    from difflib import get_close_matches
-
-    close = get_close_matches(name, available, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(map(repr, close))}?" if close else "matplotlib's list has them, e.g. 'magma'"
-
-
-@dataclass(frozen=True)
-class Spec:
-    """What every encoding can be told.
+class Encoding(SoundSettings, SettingsExtension):
+    """Settings that every encoding has.
 
     Parameters
     ----------
     size : (int, int)
-        Height and width of the picture in pixels.
-    sample_rate : int
-        Rate in Hz that the sound is brought to.
-    duration_s : float
-        Length in seconds that every clip is padded (with silence) or cropped to. 0: each clip as long as it is,
-        stretched to the width.
-    pad : str
-        Where a shorter clip is padded, and what is cropped: ``end`` (silence after it; its start is kept), ``start``
-        (silence before it; its end is kept), ``centre`` (both sides; its middle is kept), ``repeat`` (again and
-        again until full; its start is kept).
+        Height and width of the image in pixels.
+    sample_rate, duration_s, pad
+        See :class:`~converter.sound.SoundSettings`.
 
     Raises
     ------
@@ -149,37 +74,60 @@ class Spec:
         A value out of range.
     """
 
-    size: tuple[int, int] = setting((224, 224), size)
-    sample_rate: int = setting(22050, positive_int)
-    duration_s: float = setting(0.0, at_least(0))
-    pad: str = setting("end", one_of("end", "start", "centre", "repeat"))
+    name: ClassVar[str] = ""
+    """The encoding's name in tables, studies and folders."""
 
-    def __post_init__(self) -> None:
-        """Check every field, then all together."""
-        for each in fields(self):
-            object.__setattr__(self, each.name, each.metadata["check"](each.name, getattr(self, each.name)))
-        self.check()
+    size: ImageSize = (224, 224)
 
-    def check(self) -> None:
-        """Check what concerns several settings at once."""
-        if self.duration_s and round(self.duration_s * self.sample_rate) < 1:
-            raise SettingsError(f"duration_s={self.duration_s:g}: shorter than one sample at {self.sample_rate} Hz")
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Say in messages which encoding it is."""
+        cls.title = f"encoding {cls.name!r}" if cls.name else ""
 
-    @property
-    def encoding(self) -> str:
-        """Name of the encoding: that of the module which defines the spec."""
-        return type(self).__module__.rpartition(".")[2]
+    def encode(self, sound: Sound) -> np.ndarray:
+        """Draw a sound that has the rate and length of these settings; each encoding has its own.
+
+        Parameters
+        ----------
+        sound : Sound
+            Samples at ``self.sample_rate``, and a memory that all encodings of the clip share.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+        """
+        raise TypeError(f"{type(self).__name__} is no encoding of its own: it has no method encode")
+
+    def silence(self) -> np.ndarray:
+        """The image of silence: black, where an encoding does not say otherwise.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+        """
+        return np.zeros((*self.size, 3), np.uint8)
+
+    def draw(self, y: np.ndarray | Sound, *, sr: int) -> np.ndarray:
+        """Draw samples at any rate; the same samples give the same pixels as the file that holds them.
+
+        Parameters
+        ----------
+        y : ndarray of float, shape (samples,), or Sound
+            Mono, in [-1, 1].
+        sr : int
+            Rate of `y` in Hz.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+
+        Raises
+        ------
+        AudioError
+            No samples, not mono, or NaN.
+        """
+        return self.encode(as_sound(y, sr=sr, settings=self))
 
     def to_json(self) -> dict[str, Any]:
-        """All settings as JSON values, with the encoding's name; ``spec_from_json`` reads it back."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {"encoding": self.encoding} | {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
-
-    def digest(self) -> str:
-        """sha256 over all settings, 64 hex digits."""
-        return _digest(self)
-
-
-@lru_cache(maxsize=256)
-def _digest(spec: Spec) -> str:
-    return digest_json(spec.to_json())
+        """All settings as JSON values, with the encoding's name."""
+        return {"encoding": self.name, **super().to_json()}

@@ -1,16 +1,14 @@
-"""What sounds there are: one module per corpus in `catalogue`, each giving the clips table.
+"""What sounds there are: one module per corpus in `datasets`, each giving the clips table.
 
-- `available`: the names of all corpora
-- `card`: a corpus's title, citation, licence, folds, meaning of its groups
-- `load`: the checked clips table of a corpus, in natural order of the clips
-- `missing_files`: clips whose file is not there, as rows for ``failures.csv``
-- `remarks`: what is odd about a clips table, in words
-- `arrange`: a clips table as class folders
-
-A new corpus is one file in `catalogue`; its docstring there says what the file holds.
+- `base`: what a corpus is, and what the corpora share
+- `loading`: from a corpus's name to its checked clips table
+- `patterns`: fold, group and label from a path
+- `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
+- `arranging`: a clips table as class folders
+- `datasets`: the corpora; a new one is one file there, or anywhere (see `harness.registry`)
+- `demo_sounds`, `demo_render`: the sounds of the demo, and recordings of them
 """
 
-from corpora.arranging import arrange
-from corpora.loading import available, card, load, missing_files, remarks
+import lazy_loader as lazy
 
-__all__ = ["arrange", "available", "card", "load", "missing_files", "remarks"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

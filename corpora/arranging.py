@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import filecmp
 import math
+import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from corpora.base import Row
+from harness.audio import read, write_wav
 from harness.errors import AudioError, SettingsError
-from harness.files import link_or_copy, safe_name
+from harness.failures import update_failures
+from harness.files import digest_file, link_or_copy, safe_name
+from harness.record import record_step
+from harness.tables import CLIPS, FAILURES, frame
+from harness.tables import read as read_table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["arrange"]
+__all__ = ["arrange", "arrange_table"]
 
 
-def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> list[Row]:
+def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd.DataFrame:
     """Lay every clip at ``OUT/<label>/<clip_id>``: whole files as links or copies, parts cut out as 16-bit wavs.
 
     What lies there already is left alone, so that a second run does nothing.
@@ -34,7 +38,7 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> li
 
     Returns
     -------
-    list of Row
+    DataFrame
         The clips that could not be laid out, as rows of ``failures.csv``.
 
     Raises
@@ -54,7 +58,36 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> li
             if strict:
                 raise AudioError(f"clip {row['clip_id']!r}: {error}") from error
             failed.append({"clip_id": row["clip_id"], "path": row["path"], "step": "arrange", "reason": str(error)})
-    return failed
+    return frame(failed, FAILURES)
+
+
+def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Lay out the clips of a table on disk, and write ``run.json`` and ``failures.csv`` next to the class folders.
+
+    Parameters
+    ----------
+    clips : path
+        The table; relative paths in it are relative to its folder.
+    out, strict
+        As for :func:`arrange`.
+
+    Returns
+    -------
+    table, failures : DataFrame
+        All clips, and those that could not be laid out.
+
+    Raises
+    ------
+    TableError
+        The table cannot be read. Else as :func:`arrange`.
+    """
+    started, clips = time.monotonic(), Path(clips)
+    table = read_table(clips, CLIPS)
+    table["path"] = [str(clips.resolve().parent / path) for path in table["path"]]
+    failures = arrange(table, out, strict=strict)
+    update_failures(out, failures, step="arrange")
+    record_step(out, "arrange", spec={"clips": str(clips)}, inputs={clips.name: digest_file(clips)}, started=started)
+    return table, failures
 
 
 def _target(out: Path, row: Row) -> Path:
@@ -75,8 +108,6 @@ def _check_apart(targets: Iterable[Path]) -> None:
 
 
 def _lay(row: Row, target: Path) -> None:
-    from harness.audio import read, write_wav
-
     if not _is_whole(row):
         if not target.exists():
             y, sr = read(row["path"], start_s=row["start_s"], end_s=row["end_s"])

@@ -1,24 +1,101 @@
-"""What the corpora share: the card, the options of a scan, finding sounds, reading metadata."""
+"""What the corpora share: what a corpus is, the options of a scan, finding sounds, reading metadata."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from pydantic import field_validator
 
 from harness.audio import SUFFIXES
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import natural_key
+from harness.registry import Extension
+from harness.settings import Settings
+from harness.tables import CLIPS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Card", "Row", "ScanOptions", "find_sounds", "match_name", "need_folder", "read_metadata"]
+__all__ = ["Corpus", "Row", "ScanOptions", "find_sounds", "match_name", "need_folder", "read_metadata"]
 
 Row = dict[str, Any]
+
+
+class ScanOptions(Settings):
+    """What a scan is given beyond the root.
+
+    Parameters
+    ----------
+    columns : mapping of str to str
+        A column of the clips table to the name that the corpus's own table has for it.
+    subset : str
+        A named part of the corpus; empty for all of it.
+    seed : int
+        For a corpus that is made by the program.
+    """
+
+    columns: Mapping[str, str] = {}
+    subset: str = ""
+    seed: int = 0
+
+    @field_validator("columns")
+    @classmethod
+    def _check_columns(cls, columns: Mapping[str, str]) -> Mapping[str, str]:
+        for column in columns:
+            if column not in CLIPS.columns:
+                raise ValueError(f"{column!r} is not in a clips table; {did_you_mean(column, CLIPS.columns)}")
+        return columns
+
+
+@dataclass(frozen=True)
+class Corpus(Extension):
+    """One corpus: what a person should know about it, and how its sounds are found.
+
+    Parameters
+    ----------
+    name : str
+        As people type it.
+    title, citation, licence, url : str
+        As its authors give them; `url` may be empty.
+    folds : str
+        Its official folds in a few words, or "none".
+    group : str
+        What a group is, in a few words.
+    scan : callable
+        A function of the same module. Gives a row (a dict) for each clip below a root (an absolute path): ``path``
+        (absolute) and, as far as the corpus knows them, ``label, fold, group, start_s, end_s``. Clip ids, the wanted
+        classes, folds where there are none, the check of the groups and the order are the same for all corpora: see
+        `corpora.loading`.
+    subsets : tuple of str
+        Named parts that can be taken alone.
+    columns : bool
+        Whether the names of its columns can be given.
+    metadata : tuple of str
+        Files that it reads apart from the sounds, relative to the root.
+    default_root : callable, optional
+        Where it lies if no root is given.
+    """
+
+    name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
+    title: str
+    citation: str
+    licence: str
+    url: str
+    folds: str
+    group: str
+    scan: Callable[[Path, ScanOptions], list[Row]]
+    subsets: tuple[str, ...] = ()
+    columns: bool = False
+    metadata: tuple[str, ...] = ()
+    default_root: Callable[[ScanOptions], Path] | None = None
+
+    @property
+    def source(self) -> Callable[[Path, ScanOptions], list[Row]]:
+        """What stands in the module that defines the corpus."""
+        return self.scan
 
 
 def need_folder(root: Path, *, what: str) -> Path:
@@ -97,8 +174,6 @@ def read_metadata(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     TableError
         No such file, not a CSV, or a column missing.
     """
-    import pandas as pd
-
     if not path.is_file():
         raise TableError(f"{path}: no such file; expected a CSV with columns {', '.join(columns.values())}")
     try:
@@ -112,53 +187,3 @@ def read_metadata(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         if column not in table.columns:
             raise TableError(f"{path}: column {column!r} ({needed}) is missing; {did_you_mean(column, table.columns)}")
     return table
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a person should know about a corpus.
-
-    Parameters
-    ----------
-    title, citation, licence, url : str
-        As its authors give them; `url` may be empty.
-    folds : str
-        Its official folds in a few words, or "none".
-    group : str
-        What a group is, in a few words.
-    subsets : tuple of str
-        Named parts that can be taken alone.
-    columns : bool
-        Whether the names of its columns can be told.
-    metadata : tuple of str
-        Files that it reads beside the sounds, relative to the root.
-    """
-
-    title: str
-    citation: str
-    licence: str
-    url: str
-    folds: str
-    group: str
-    subsets: tuple[str, ...] = ()
-    columns: bool = False
-    metadata: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ScanOptions:
-    """What a scan is told beyond the root.
-
-    Parameters
-    ----------
-    columns : mapping of str to str
-        A column of the clips table to the name that the corpus's own table has for it.
-    subset : str
-        A named part of the corpus; empty for all of it.
-    seed : int
-        For a corpus that is made by the program.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    subset: str = ""
-    seed: int = 0

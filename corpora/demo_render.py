@@ -56,13 +56,13 @@ class Place:
     Parameters
     ----------
     room_s, room_mix : float
-        Time in seconds over which the room rings out, and how loud it is beside the source.
+        Time in seconds over which the room rings out, and how loud it is against the source.
     room_seed : int
         Which room of that kind.
     tilt_db : float
         The microphone's tone: dB per octave, above 1 kHz up and below down.
     noise_slope, noise_db : float
-        The background: dB per octave of its spectrum, and its level beside the source's loudest moment.
+        The background: dB per octave of its spectrum, and its level against the source's loudest moment.
     gain_db, onset_s : float
         Level of the recording, and when in it the sound begins, in seconds.
     """

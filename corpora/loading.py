@@ -10,39 +10,24 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from corpora.base import Card, Row, ScanOptions
+import pandas as pd
+
+from corpora.base import Corpus, Row, ScanOptions
 from corpora.patterns import apply_pattern
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.files import natural_key
 from harness.protocol import assign_folds, check_groups
-from harness.tables import CLIPS, class_order, fold_order, frame
+from harness.registry import Registry
+from harness.tables import CLIPS, FAILURES, class_order, fold_order, frame
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["CORPORA", "DEFAULT_FOLDS", "load", "missing_files", "warnings_of"]
 
-__all__ = ["DEFAULT_FOLDS", "available", "card", "load", "missing_files", "remarks"]
+CORPORA: Registry[Corpus] = Registry("corpus", Corpus, package="corpora.datasets", group="soundfold.corpora")
 
 DEFAULT_FOLDS = 5
-
-
-def available() -> list[str]:
-    """Names of all corpora, sorted: the modules in `corpora.datasets`."""
-    from pkgutil import iter_modules
-
-    from corpora import datasets as catalogue
-
-    return sorted(m.name for m in iter_modules(catalogue.__path__) if not m.name.startswith("_"))
-
-
-def card(name: str) -> Card:
-    """What a person should know about the corpus `name`."""
-    found: Card = _module(name).CARD
-    return found
 
 
 def load(
@@ -62,7 +47,7 @@ def load(
     Parameters
     ----------
     name : str
-        One of :func:`available`.
+        One of :data:`CORPORA`.
     root : path
         Where the corpus lies: a folder; for ``csv`` the CSV file; empty only for ``demo``, which is made where it is
         not there.
@@ -97,13 +82,13 @@ def load(
     TableError
         Metadata without a needed column, a clip named twice, a part of a file that ends before it starts.
     """
-    module = _module(name)
+    corpus = CORPORA[name]
     options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed)
-    _check_options(name, module.CARD, options)
+    _check_options(corpus, options)
     if folds < 0 or folds == 1:
         raise SettingsError(f"folds={folds}: expected 2 or more, or 0 for the corpus's own")
-    where = _absolute_root(name, module, root, options)
-    rows = module.scan(where, options)
+    where = _absolute_root(corpus, root, options)
+    rows = corpus.scan(where, options)
     if not rows:
         raise SettingsError(f"root={where}: the corpus {name!r} found no clips there")
     base = where.parent if where.is_file() else where
@@ -120,54 +105,47 @@ def load(
     return table
 
 
-def missing_files(table: pd.DataFrame) -> list[Row]:
+def missing_files(table: pd.DataFrame) -> pd.DataFrame:
     """Clips whose file is not there, as rows of ``failures.csv``."""
-    return [
+    missing = [
         {"clip_id": clip_id, "path": path, "step": "corpus", "reason": "no such file"}
         for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
         if not os.path.isfile(path)
     ]
+    return frame(missing, FAILURES)
 
 
-def remarks(table: pd.DataFrame) -> list[str]:
-    """What is odd about a clips table, one line each; nothing here is an error yet."""
-    said = []
+def warnings_of(table: pd.DataFrame) -> list[str]:
+    """What is unusual about a clips table, one line each; nothing here is an error yet."""
+    found = []
     for column in ("label", "fold", "group"):
         empty = table[table[column] == ""]
         if 0 < len(empty) < len(table):
-            said.append(
-                f"{len(empty)} of {len(table)} clips have no {column}; the first is {empty['clip_id'].iloc[0]!r}"
-            )
+            first = empty["clip_id"].iloc[0]
+            found.append(f"{len(empty)} of {len(table)} clips have no {column}; the first is {first!r}")
     if len(fold_order(table["fold"])) < 2:
-        said.append("fewer than two folds: the clips can be drawn and labelled, but not cross-validated")
+        found.append("fewer than two folds: the clips can be drawn and labelled, but not cross-validated")
     if len(class_order(table["label"])) < 2:
-        said.append("fewer than two classes: the clips can be drawn and labelled, but nothing can be learnt from them")
-    return said
+        found.append("fewer than two classes: the clips can be drawn and labelled, but nothing can be learnt from them")
+    return found
 
 
-def _module(name: str) -> ModuleType:
-    if name not in available():
-        raise SettingsError(f"corpus={name!r} is not known; {did_you_mean(name, available())}")
-    return import_module(f"corpora.datasets.{name}")
+def _check_options(corpus: Corpus, options: ScanOptions) -> None:
+    if options.subset and options.subset not in corpus.subsets:
+        has = did_you_mean(options.subset, corpus.subsets) if corpus.subsets else "it has none"
+        raise SettingsError(f"subset={options.subset!r}: not a subset of the corpus {corpus.name!r}; {has}")
+    if options.columns and not corpus.columns:
+        raise SettingsError(
+            f"columns: the corpus {corpus.name!r} has columns of its own; names can be given for the corpus 'csv'"
+        )
 
 
-def _check_options(name: str, told: Card, options: ScanOptions) -> None:
-    if options.subset and options.subset not in told.subsets:
-        has = did_you_mean(options.subset, told.subsets) if told.subsets else "it has none"
-        raise SettingsError(f"subset={options.subset!r}: not a subset of the corpus {name!r}; {has}")
-    if options.columns and not told.columns:
-        raise SettingsError(f"columns: the corpus {name!r} has columns of its own; only 'csv' can be told theirs")
-    for column in options.columns:
-        if column not in CLIPS.columns:
-            raise SettingsError(f"columns: {column!r} is not in a clips table; {did_you_mean(column, CLIPS.columns)}")
-
-
-def _absolute_root(name: str, module: ModuleType, root: str | Path, options: ScanOptions) -> Path:
-    if str(root):
-        return Path(os.path.abspath(Path(root).expanduser()))
-    if hasattr(module, "default_root"):
-        return Path(os.path.abspath(module.default_root(options)))
-    raise SettingsError(f"root is empty: the corpus {name!r} needs to be told where it lies")
+def _absolute_root(corpus: Corpus, root: str | Path, options: ScanOptions) -> Path:
+    if not str(root):
+        if corpus.default_root is None:
+            raise SettingsError(f"root is empty: the corpus {corpus.name!r} needs the folder or file where it lies")
+        root = corpus.default_root(options)
+    return Path(os.path.abspath(Path(root).expanduser()))
 
 
 def _completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:

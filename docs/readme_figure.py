@@ -1,4 +1,4 @@
-"""Make ``docs/pictures.png`` from a run of the demo study: ``python docs/readme_figure.py runs/demo``."""
+"""Make ``docs/encodings.png`` from a run of the demo study: ``python docs/readme_figure.py runs/demo``."""
 
 from __future__ import annotations
 
@@ -41,4 +41,4 @@ def main(run: Path, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(__file__).with_name("pictures.png"))
+    main(Path(sys.argv[1]), Path(__file__).with_name("encodings.png"))

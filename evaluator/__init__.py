@@ -1,17 +1,19 @@
-"""Labels -> what they are worth: figures, tests of differences, tables, pictures, one HTML report.
+"""Labels -> what they are worth: figures, tests of differences, tables, plots, one HTML report.
 
-- `evaluation`: :func:`evaluate`, everything about one run folder
-- `combinations`: what was compared: encoding, module, head; predictions in one order
+- `evaluation`: :func:`evaluate`, everything about one run folder; :func:`compare_runs`, several in one ranking
+- `results`: :class:`Evaluation`, what :func:`evaluate` gives, and its files
+- `predictions`: the predictions of a run, read, checked and sorted once
+- `combinations`: what is compared: encoding, module, head; short names of them
 - `metrics`: figures per fold, mean and deviation over folds, pooled
 - `confusion`: confusion matrices, most confused pairs, classification report
 - `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups
 - `comparisons`: all of these for every pair of combinations, or against a baseline
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
 - `verdict`: the outcome in words
-- `pictures`: the same as PNG
-- `report`: one self-contained HTML file
+- `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
+- `report`: one self-contained HTML file; `report.html.j2` is its template
 """
 
-from evaluator.evaluation import Summary, compare_runs, evaluate
+import lazy_loader as lazy
 
-__all__ = ["Summary", "compare_runs", "evaluate"]
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

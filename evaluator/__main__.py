@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+import evaluator
 from harness.cli import command_app, main, say, warn
+from harness.errors import SettingsError
 
 app = command_app(name="python -m evaluator", help="Turn predictions into figures, tests of differences and a report.")
 
@@ -23,22 +25,18 @@ def report(
     baseline: Annotated[
         str, typer.Option("--baseline", help="An encoding to hold all others against; default: every pair.")
     ] = "",
-    all_pictures: Annotated[
+    all_plots: Annotated[
         bool, typer.Option("--all-pictures", help="Draw every combination, not the best alone.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
 ) -> None:
     """Write metrics, ranking, confusion matrices and report.html of each run; with several runs also a comparison."""
-    from evaluator.evaluation import evaluate, run_names
-
-    names = run_names(runs)
-    for name, run in zip(names, runs, strict=True):
-        target = _target(out, name, several=len(runs) > 1)
-        found = evaluate(run, out=target, baseline=baseline, all_pictures=all_pictures, seed=seed)
+    folders = evaluator.output_folders(runs, out)
+    for run, (name, folder) in zip(runs, folders.items(), strict=True):
+        found = evaluator.evaluate(run, out=folder, baseline=baseline, all_plots=all_plots, seed=seed)
         if len(runs) > 1:
             say(f"{name}:")
-        say(found.text)
-        say("\n" + "\n".join(found.verdict) + f"\n\nreport: {found.report}")
+        say(f"{found}\n\nreport: {found.report}")
         for line in found.warnings:
             warn(line)
     if len(runs) > 1:
@@ -53,8 +51,6 @@ def compare(
     ] = None,
 ) -> None:
     """Rank the combinations of two or more runs in one table."""
-    from harness.errors import SettingsError
-
     if len(runs) < 2:
         raise SettingsError(f"{len(runs)} run given: expected two or more to compare; for one use: report RUN")
     _compare(runs, out)
@@ -65,24 +61,9 @@ def run() -> None:
     main(app)
 
 
-def _target(out: Path | None, name: str, *, several: bool) -> Path | None:
-    from harness.files import safe_name
-
-    return out / safe_name(name) if out is not None and several else out
-
-
 def _compare(runs: list[Path], out: Path | None) -> None:
-    from evaluator.evaluation import compare_runs
-    from evaluator.tables import as_latex, as_markdown, as_text, readable, write_csv
-    from harness.files import write_text
-
-    table = compare_runs(runs)
-    text = readable(table)
-    say(as_text(text))
+    say(evaluator.ranking_text(evaluator.compare_runs(runs, out=out)))
     if out is not None:
-        write_csv(table, out / "compare.csv")
-        write_text(out / "compare.md", as_markdown(text))
-        write_text(out / "compare.tex", as_latex(text))
         say(f"\ntable: {out / 'compare.csv'}")
 
 

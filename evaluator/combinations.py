@@ -1,36 +1,15 @@
-"""What was compared: combinations of encoding, module and head, their predictions in one order, their short names.
-
-Figures are computed per combination and seed. Everything here depends on what a table says, never on the order
-of its rows.
-"""
+"""What is compared: combinations of encoding, module and head, and their short names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from harness.errors import TableError
-from harness.files import natural_key
-from harness.tables import PREDICTIONS, SCORE_PREFIX, check, class_order, fold_order, score_columns
+__all__ = ["COLUMNS", "Combination", "combinations_of", "short_modules", "titles"]
 
-__all__ = [
-    "COLUMNS",
-    "OVERALL",
-    "Combination",
-    "classes_of",
-    "combinations_of",
-    "prepare",
-    "score_matrix",
-    "short_modules",
-    "titles",
-]
-
-COLUMNS = ("encoding", "module", "head")
-OVERALL = ("mean", "std", "pooled")
 _KINDS = ("feature_vector", "feature-vector", "classification")
 
 
@@ -42,92 +21,13 @@ class Combination(NamedTuple):
     head: str
 
 
-def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Check predictions and put them into one order, whatever order they came in.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-        As `harness.tables.PREDICTIONS`. Where no row has a fold, all rows become fold ``all``.
-
-    Returns
-    -------
-    DataFrame
-        Sorted by combination, seed, fold (natural order) and clip.
-
-    Raises
-    ------
-    TableError
-        No rows, an empty label, a fold for some rows only, or a fold that has the name of a summary.
-    """
-    table = check(predictions, PREDICTIONS)
-    if table.empty:
-        raise TableError("predictions: no rows; expected one per clip, combination and seed")
-    unlabelled = table.loc[table["label"] == "", "clip_id"]
-    if len(unlabelled):
-        raise TableError(
-            f"label is empty for {len(unlabelled)} predictions (first: {unlabelled.iloc[0]!r}); "
-            "expected the true class, which a prediction is held against"
-        )
-    without = int((table["fold"] == "").sum())
-    if without == len(table):
-        table = table.assign(fold="all")
-    elif without:
-        raise TableError(f"fold is empty for {without} of {len(table)} predictions; give every clip a fold, or none")
-    taken = sorted(set(table["fold"]) & set(OVERALL))
-    if taken:
-        raise TableError(f"fold={taken[0]!r} is the name of a summary in metrics.csv; give the fold another name")
-    place = {fold: i for i, fold in enumerate(fold_order(table["fold"]))}
-    seeds = {seed: i for i, seed in enumerate(sorted(set(table["seed"]), key=natural_key))}
-    table = table.assign(_fold=table["fold"].map(place), _seed=table["seed"].map(seeds))
-    table = table.sort_values([*COLUMNS, "_seed", "_fold", "clip_id"], kind="stable")
-    return table.drop(columns=["_fold", "_seed"]).reset_index(drop=True)
+COLUMNS = Combination._fields
 
 
 def combinations_of(table: pd.DataFrame) -> list[Combination]:
-    """The combinations in a table that has their three columns, sorted."""
-    rows = table[list(COLUMNS)].drop_duplicates().itertuples(index=False)
-    return sorted(Combination(*(str(v) for v in row)) for row in rows)
-
-
-def classes_of(table: pd.DataFrame) -> list[str]:
-    """All classes of predictions, sorted: those of the labels, of the score columns and of the predictions."""
-    scored = [c[len(SCORE_PREFIX) :] for c in score_columns(table)]
-    return class_order([*table["label"].unique(), *table["predicted"].unique(), *scored])
-
-
-def score_matrix(part: pd.DataFrame, classes: Sequence[str]) -> np.ndarray | None:
-    """Scores of one combination.
-
-    Parameters
-    ----------
-    part : DataFrame
-        Rows of one combination. A class without a score column, or with an empty one, has score 0.
-    classes : sequence of str, length c
-
-    Returns
-    -------
-    ndarray of float64, shape (rows, c), or None
-        None where the rows have no scores at all.
-
-    Raises
-    ------
-    TableError
-        A score that is empty for some clips only, or infinite.
-    """
-    scores = np.zeros((len(part), len(classes)))
-    found = False
-    for i, name in enumerate(classes):
-        column = SCORE_PREFIX + name
-        if column not in part or part[column].isna().all():
-            continue
-        values = part[column].to_numpy(dtype=np.float64)
-        if not np.isfinite(values).all():
-            clip = part["clip_id"].iloc[int(np.flatnonzero(~np.isfinite(values))[0])]
-            raise TableError(f"column {column!r} is not a finite number for clip {clip!r}; expected a score per class")
-        scores[:, i] = values
-        found = True
-    return scores if found else None
+    """The distinct combinations in a table that has their three columns, in its order: of a ranking, best first."""
+    rows = table[list(COLUMNS)].drop_duplicates().itertuples(index=False, name=None)
+    return [Combination(*map(str, row)) for row in rows]
 
 
 def short_modules(handles: Iterable[str]) -> dict[str, str]:

@@ -3,26 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from evaluator.combinations import Combination
 from evaluator.metrics import fold_scores
-from evaluator.statistics import (
-    ROPE,
-    Bootstrap,
-    TTest,
-    corrected_ttest,
-    holm,
-    paired_ttest,
-    practical_equivalence,
-)
+from evaluator.statistics import ROPE, Bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
 from harness.errors import SettingsError, did_you_mean
 
 __all__ = ["Difference", "compare", "differences_table", "pairs_of"]
 
-_Odds = tuple[float | None, float | None, float | None]
+
+@dataclass(frozen=True)
+class Difference:
+    """What is known about the difference in accuracy between two combinations, `a` less `b`.
+
+    Parameters
+    ----------
+    a, b : Combination
+    difference : float
+        Mean over the folds that both have.
+    low, high : float
+        95 % bootstrap interval over groups.
+    folds : int
+        How many folds both have. With fewer than two there is no test: what follows is None.
+    t_corrected, p_corrected, t_naive, p_naive : float or None
+        As :func:`evaluator.statistics.corrected_ttest` and :func:`evaluator.statistics.paired_ttest` give them.
+    p_holm : float or None
+        The corrected p after Holm over the whole family.
+    p_better, p_same, p_worse : float or None
+        Probabilities that `a` is better than `b` by more than the rope, practically equal, worse.
+    """
+
+    a: Combination
+    b: Combination
+    difference: float
+    low: float
+    high: float
+    folds: int
+    t_corrected: float | None = None
+    p_corrected: float | None = None
+    t_naive: float | None = None
+    p_naive: float | None = None
+    p_holm: float | None = None
+    p_better: float | None = None
+    p_same: float | None = None
+    p_worse: float | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected p after Holm is below 0.05."""
+        return self.p_holm is not None and self.p_holm < 0.05
+
+    def swapped(self) -> Difference:
+        """The same difference as `b` less `a`; p values, which are two-sided, stay."""
+        t_corrected, t_naive = (None if t is None else -t for t in (self.t_corrected, self.t_naive))
+        return replace(
+            self, a=self.b, b=self.a, difference=-self.difference, low=-self.high, high=-self.low,
+            t_corrected=t_corrected, t_naive=t_naive, p_better=self.p_worse, p_worse=self.p_better,
+        )  # fmt: skip
 
 
 def pairs_of(ranked: Sequence[Combination], baseline: str) -> list[tuple[Combination, Combination]]:
@@ -66,76 +106,26 @@ def compare(
     rope : float
     """
     scores = fold_scores(metrics)
-    found = [_compare_one(scores.loc[tuple(a)], scores.loc[tuple(b)], rope) for a, b in pairs]
-    adjusted = holm([f[1].p if f[1] else None for f in found])
-    differences = []
-    for (a, b), (mean, corrected, naive, odds, n), p in zip(pairs, found, adjusted, strict=True):
-        low, high = samples.interval(a, b)
-        differences.append(Difference(a, b, mean, low, high, corrected, naive, p, *odds, folds=n))
-    return differences
+    found = [_difference(a, b, scores, samples, rope) for a, b in pairs]
+    adjusted = holm([d.p_corrected for d in found])
+    return [replace(d, p_holm=p) for d, p in zip(found, adjusted, strict=True)]
 
 
 def differences_table(differences: Sequence[Difference]) -> pd.DataFrame:
     """One row per pair, for ``differences.csv``; what could not be tested is empty."""
-    rows = []
-    for d in differences:
-        row: dict[str, object] = {f"a_{k}": v for k, v in d.a._asdict().items()}
-        row |= {f"b_{k}": v for k, v in d.b._asdict().items()}
-        row |= {"difference": d.difference, "low": d.low, "high": d.high, "folds": d.folds}
-        for name, test in (("corrected", d.corrected), ("naive", d.naive)):
-            row |= {f"t_{name}": test.t if test else None, f"p_{name}": test.p if test else None}
-        row |= {"p_holm": d.p_holm, "p_better": d.better, "p_same": d.same, "p_worse": d.worse}
-        rows.append(row)
-    columns = [*(f"{side}_{k}" for side in "ab" for k in Combination._fields), "difference", "low", "high", "folds"]
-    columns += ["t_corrected", "p_corrected", "t_naive", "p_naive", "p_holm", "p_better", "p_same", "p_worse"]
-    return pd.DataFrame(rows, columns=columns)
+    pair = [f"{which}_{name}" for which in "ab" for name in Combination._fields]
+    figures = [name for name in Difference.__dataclass_fields__ if name not in ("a", "b")]
+    rows = [[*d.a, *d.b, *(getattr(d, name) for name in figures)] for d in differences]
+    return pd.DataFrame(rows, columns=[*pair, *figures])
 
 
-def _compare_one(a: pd.Series, b: pd.Series, rope: float) -> tuple[float, TTest | None, TTest | None, _Odds, int]:
-    both = (a.notna() & b.notna()).to_numpy()
-    x, y = a.to_numpy()[both], b.to_numpy()[both]
-    n = int(both.sum())
-    if n < 2:
-        mean = float((x - y).mean()) if n else float(a.mean() - b.mean())
-        return mean, None, None, (None, None, None), n
-    test = corrected_ttest(x, y)
-    return test.difference, test, paired_ttest(x, y), practical_equivalence(x, y, rope=rope), n
-
-
-@dataclass(frozen=True)
-class Difference:
-    """What is known about the difference in accuracy between two combinations, `a` less `b`.
-
-    Parameters
-    ----------
-    a, b : Combination
-    difference : float
-        Mean over the folds that both have.
-    low, high : float
-        95 % bootstrap interval over groups.
-    corrected, naive : TTest or None
-        None with fewer than two folds.
-    p_holm : float or None
-        The corrected p after Holm over the whole family.
-    better, same, worse : float or None
-        Probabilities that `a` is better than `b` by more than the rope, practically equal, worse.
-    folds : int
-    """
-
-    a: Combination
-    b: Combination
-    difference: float
-    low: float
-    high: float
-    corrected: TTest | None
-    naive: TTest | None
-    p_holm: float | None
-    better: float | None
-    same: float | None
-    worse: float | None
-    folds: int
-
-    @property
-    def significant(self) -> bool:
-        """Whether the corrected p after Holm is below 0.05."""
-        return self.p_holm is not None and self.p_holm < 0.05
+def _difference(a: Combination, b: Combination, scores: pd.DataFrame, samples: Bootstrap, rope: float) -> Difference:
+    """What the folds say of one pair alone."""
+    low, high = samples.interval(a, b)
+    x, y = scores.loc[[a, b]].dropna(axis=1).to_numpy()
+    if len(x) < 2:
+        mean = (x - y).mean() if len(x) else scores.loc[a].mean() - scores.loc[b].mean()
+        return Difference(a, b, float(mean), low, high, len(x))
+    corrected, naive = corrected_ttest(x, y), paired_ttest(x, y)
+    tests = (corrected.t, corrected.p, naive.t, naive.p, None)
+    return Difference(a, b, corrected.difference, low, high, len(x), *tests, *practical_equivalence(x, y, rope=rope))

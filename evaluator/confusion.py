@@ -1,20 +1,18 @@
-"""Who is taken for whom: confusion matrices, the most confused pairs, the classification report.
-
-Rows are the true class, columns the predicted one. The pictures of them are drawn by `evaluator.plots`.
-"""
+"""Confusion matrices, the most confused pairs, the classification report. Rows: true class; columns: predicted."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, Combination, classes_of, prepare
+from evaluator.combinations import COLUMNS, Combination
+from evaluator.predictions import classes_of
 from harness.errors import SettingsError
 
-__all__ = ["Confusion", "confusion_matrices", "confusion_matrix", "most_confused", "report_text"]
+__all__ = ["Confusion", "confusion_matrices", "confusion_matrix", "most_confused", "over_seeds", "report_text"]
 
 
 @dataclass(frozen=True)
@@ -74,15 +72,31 @@ def confusion_matrix(
 
 
 def confusion_matrices(predictions: pd.DataFrame) -> dict[tuple[Combination, str], Confusion]:
-    """The matrix of each combination and seed, pooled over folds; all over the same classes."""
-    table = prepare(predictions)
-    classes = classes_of(table)
+    """Count predictions by class for each combination and seed, pooled over folds.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+        As :func:`evaluator.predictions.prepare` gives it.
+
+    Returns
+    -------
+    dict of (Combination, str) to Confusion
+        By combination and seed; all over the same classes.
+    """
+    classes = classes_of(predictions)
     found = {}
-    for (*names, seed), part in table.groupby([*COLUMNS, "seed"], sort=False):
+    for (*names, seed), part in predictions.groupby([*COLUMNS, "seed"], sort=False):
         found[Combination(*names), str(seed)] = confusion_matrix(
             part["label"].tolist(), part["predicted"].tolist(), classes=classes
         )
     return found
+
+
+def over_seeds(matrices: Mapping[tuple[Combination, str], Confusion], combination: Combination) -> Confusion:
+    """The matrix of one combination, its seeds added up."""
+    own = [m for (c, _), m in matrices.items() if c == combination]
+    return Confusion(own[0].classes, np.sum([m.counts for m in own], axis=0))
 
 
 def most_confused(confusion: Confusion, *, n: int = 10) -> pd.DataFrame:
@@ -105,7 +119,7 @@ def most_confused(confusion: Confusion, *, n: int = 10) -> pd.DataFrame:
 
 def report_text(confusion: Confusion) -> str:
     """scikit-learn's classification report of a matrix, as text."""
-    from sklearn.metrics import classification_report
+    from sklearn.metrics import classification_report  # takes a second, which `evaluator compare` is spared
 
     names = np.asarray(confusion.classes, dtype=object)
     i, j = np.indices(confusion.counts.shape)

@@ -1,4 +1,4 @@
-"""Everything about one run folder: read its predictions, write what they are worth.
+"""Everything about one run folder, or several: read the predictions, compute and write what they are worth.
 
 Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``failures.csv`` and ``run.json``. Writes
 ``metrics.csv``, ``ranking.csv`` (also ``.md``, ``.tex``), ``folds.csv``, ``recall.csv``, ``differences.csv``,
@@ -9,43 +9,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError, TableError
-from harness.files import digest_file, write_text
+import pandas as pd
+
+from evaluator.combinations import COLUMNS, combinations_of, titles
+from evaluator.comparisons import compare, differences_table, pairs_of
+from evaluator.confusion import confusion_matrices, over_seeds
+from evaluator.metrics import metrics_table
+from evaluator.predictions import read_groups, read_optional, read_predictions
+from evaluator.report import ReportData, render
+from evaluator.results import Evaluation, write_confusion, write_heat_map, write_tables
+from evaluator.statistics import bootstrap
+from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
+from evaluator.verdict import verdict_sentences
+from harness.errors import SettingsError
+from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
-from harness.tables import CLIPS, FAILURES, PREDICTIONS, frame, read
+from harness.tables import CLIPS, FAILURES, PREDICTIONS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from evaluator.combinations import Combination
-
-__all__ = ["Summary", "compare_runs", "evaluate"]
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What an evaluation says on a terminal.
-
-    Parameters
-    ----------
-    text : str
-        The ranking as an aligned table, best first.
-    verdict : tuple of str
-        The outcome in words, the most important sentence first.
-    report : Path
-        The HTML report.
-    warnings : tuple of str
-        Those handed in, then what was found.
-    """
-
-    text: str
-    verdict: tuple[str, ...]
-    report: Path
-    warnings: tuple[str, ...]
+__all__ = ["compare_runs", "evaluate", "find_warnings", "output_folders"]
 
 
 def evaluate(
@@ -54,9 +37,9 @@ def evaluate(
     out: str | Path | None = None,
     baseline: str = "",
     warnings: Iterable[str] = (),
-    all_pictures: bool = False,
+    all_plots: bool = False,
     seed: int = 0,
-) -> Summary:
+) -> Evaluation:
     """Evaluate the predictions of a run.
 
     Parameters
@@ -69,7 +52,7 @@ def evaluate(
         An encoding that all others are held against; empty for all pairs.
     warnings : iterable of str
         What the report must also say, such as ``groups are shared across folds``.
-    all_pictures : bool
+    all_plots : bool
         Draw the confusion matrix and the recall of every combination, not of the best alone.
     seed : int
         Of the bootstrap.
@@ -83,80 +66,97 @@ def evaluate(
     """
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
-    predictions = _predictions(run)
-    clips = read(run / CLIPS.name, CLIPS) if (run / CLIPS.name).is_file() else None
-    failures = read(run / FAILURES.name, FAILURES) if (run / FAILURES.name).is_file() else frame([], FAILURES)
-
-    from evaluator.comparisons import compare, pairs_of
-    from evaluator.confusion import confusion_matrices
-    from evaluator.metrics import metrics_table
-    from evaluator.outputs import over_seeds, write_confusion, write_heat_map, write_tables
-    from evaluator.report import Material, render
-    from evaluator.statistics import bootstrap
-    from evaluator.tables import as_text, ranking, readable
-    from evaluator.verdict import ranked_combinations, verdict
-
-    metrics = metrics_table(predictions)
-    samples = bootstrap(predictions, _groups(clips), seed=seed)
-    ranked = ranking(metrics, predictions, samples)
-    order = ranked_combinations(ranked)
+    predictions, failures, groups = read_predictions(run), read_optional(run, FAILURES), read_groups(run)
+    metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
+    ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
+    order = combinations_of(ranked)
     differences = compare(metrics, pairs_of(order, baseline), samples)
-    matrices = confusion_matrices(predictions)
-    said = tuple(dict.fromkeys([*warnings, *_oddities(predictions, clips, failures, metrics)]))
-    words = verdict(ranked, differences, predictions, groups=samples.groups)
-    best = over_seeds(matrices, order[0])
-    material = Material(
-        run.resolve().name, words, said, predictions, metrics, ranked, failures, differences, best,
-        read_steps(run), baseline,
-    )  # fmt: skip
-    write_tables(target, metrics, ranked, differences)
-    write_confusion(target, matrices, order if all_pictures else order[:1])
-    write_heat_map(target, ranked)
-    write_text(target / "report.html", render(material))
-    _record(run, target, {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_pictures}, seed, started)
-    return Summary(as_text(readable(ranked)), tuple(words), target / "report.html", said)
+    found = Evaluation(
+        ranking=ranked,
+        folds=fold_table(metrics, ranked),
+        recall=recall_table(metrics, ranked),
+        metrics=metrics,
+        differences=differences_table(differences),
+        predictions=predictions,
+        verdict=tuple(verdict_sentences(ranked, differences, predictions, groups=samples.groups)),
+        warnings=tuple(dict.fromkeys([*warnings, *find_warnings(predictions, groups, failures, metrics)])),
+        confusion=over_seeds(matrices, order[0]),
+        best=order[0],
+        report=target / "report.html",
+    )
+    write_tables(found, target)
+    plots = (
+        write_confusion(matrices, target / "confusion", drawn=order if all_plots else order[:1]),
+        write_heat_map(ranked, target / "heatmap.png"),
+    )
+    data = ReportData(run.resolve().name, found, differences, baseline, failures, read_steps(run), *plots)
+    write_text(found.report, render(data))
+    spec = {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_plots}
+    inputs = {s.name: digest_file(run / s.name) for s in (PREDICTIONS, CLIPS, FAILURES) if (run / s.name).is_file()}
+    record_step(target, "evaluate", spec=spec, inputs=inputs, seed=seed, started=started)
+    return found
 
 
-def compare_runs(run_folders: Sequence[str | Path]) -> pd.DataFrame:
-    """One ranking over several runs, best first, with the run's folder name in the first column, ``run``.
+def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = None) -> pd.DataFrame:
+    """Rank the combinations of several runs in one table.
 
     Parameters
     ----------
     run_folders : sequence of path
-        Each holds ``predictions.csv``. Where two have the same name, their paths stand instead.
+        Each holds ``predictions.csv``.
+    out : path, optional
+        Folder to write ``compare.csv``, ``compare.md`` and ``compare.tex`` to.
+
+    Returns
+    -------
+    DataFrame
+        As :func:`evaluator.tables.ranking` gives it, best first, with the run's folder name in the first column,
+        ``run``; where two have the same name, with their paths.
 
     Raises
     ------
     TableError
         A run without predictions.
+    SettingsError
+        One folder given twice.
     """
-    import pandas as pd
-
-    from evaluator.metrics import metrics_table
-    from evaluator.statistics import bootstrap
-    from evaluator.tables import ranking
-
-    names = run_names(run_folders)
     ranked = []
-    for name, folder in zip(names, run_folders, strict=True):
-        run = Path(folder)
-        predictions = _predictions(run)
-        clips = read(run / CLIPS.name, CLIPS) if (run / CLIPS.name).is_file() else None
-        one = ranking(metrics_table(predictions), predictions, bootstrap(predictions, _groups(clips)))
+    for name, run in zip(_run_names(run_folders), run_folders, strict=True):
+        predictions = read_predictions(run)
+        one = ranking(metrics_table(predictions), predictions, bootstrap(predictions, read_groups(run)))
         one.insert(0, "run", name)
         ranked.append(one)
     table = pd.concat(ranked, ignore_index=True)
-    return table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
+    table = table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
+    if out is not None:
+        write_csv(table, Path(out) / "compare.csv")
+        write_text(Path(out) / "compare.md", as_markdown(readable(table)))
+        write_text(Path(out) / "compare.tex", as_latex(readable(table)))
+    return table
 
 
-def run_names(run_folders: Sequence[str | Path]) -> list[str]:
-    """The folders' names, or their paths where a name occurs twice.
+def output_folders(run_folders: Sequence[str | Path], out: str | Path | None = None) -> dict[str, Path]:
+    """Where the evaluation of each run goes, by the run's name.
+
+    Parameters
+    ----------
+    run_folders : sequence of path
+    out : path, optional
+        The folder for one run; the folder of their folders for several. Default: each run folder itself.
 
     Raises
     ------
     SettingsError
         One folder given twice.
     """
+    names = _run_names(run_folders)
+    if out is None:
+        return dict(zip(names, map(Path, run_folders), strict=True))
+    return {name: Path(out) / safe_name(name) if len(names) > 1 else Path(out) for name in names}
+
+
+def _run_names(run_folders: Sequence[str | Path]) -> list[str]:
+    """The folders' names, or their paths where a name occurs twice."""
     folders = [Path(f).resolve() for f in run_folders]
     twice = [f for f in folders if folders.count(f) > 1]
     if twice:
@@ -165,72 +165,43 @@ def run_names(run_folders: Sequence[str | Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(f) for f in run_folders]
 
 
-def _predictions(run: Path) -> pd.DataFrame:
-    path = run / PREDICTIONS.name
-    if not path.is_file():
-        raise TableError(f"{path}: no predictions there; expected a run folder of study.py, or one with that table")
-    from evaluator.combinations import prepare
-
-    try:
-        return prepare(read(path, PREDICTIONS))
-    except TableError as error:
-        raise TableError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
-
-
-def _groups(clips: pd.DataFrame | None) -> Mapping[str, str]:
-    return {} if clips is None else dict(zip(clips["clip_id"], clips["group"], strict=True))
-
-
-def _oddities(
-    predictions: pd.DataFrame, clips: pd.DataFrame | None, failures: pd.DataFrame, metrics: pd.DataFrame
+def find_warnings(
+    predictions: pd.DataFrame, groups: Mapping[str, str], failures: pd.DataFrame, metrics: pd.DataFrame
 ) -> list[str]:
-    """What a reader must know before believing the figures."""
-    from evaluator.combinations import COLUMNS, titles
+    """What a reader must know before believing the figures.
 
-    said = []
-    if len(failures):
-        n = failures["clip_id"].nunique()
-        said.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
-    groups = _groups(clips)
-    fold_of = predictions.drop_duplicates(["clip_id", "fold"])
-    grouped = fold_of.assign(group=[groups.get(clip, "") for clip in fold_of["clip_id"]])
-    spans = grouped[grouped["group"] != ""].groupby("group")["fold"].nunique()
+    Parameters
+    ----------
+    predictions : DataFrame
+    groups : mapping of str to str
+        From the clip_id of every clip of the run to its group, which may be empty; no keys where that is not known.
+    failures : DataFrame
+        As `harness.tables.FAILURES`.
+    metrics : DataFrame
+        As :func:`evaluator.metrics.metrics_table` gives it.
+    """
+    found = []
+    n = failures["clip_id"].nunique()
+    if n:
+        found.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
+    named = {clip: group for clip, group in groups.items() if group}
+    spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
     shared = sorted(spans[spans > 1].index)
     if shared:
-        said.append(
+        found.append(
             f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
             "that they trained on, so all figures are too high."
         )
-    sets = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
-    if sets.nunique() > 1:
-        said.append(f"Combinations were tested on different numbers of clips ({sets.min()} to {sets.max()}).")
-    if clips is not None:
-        missing = sorted(set(clips["clip_id"]) - set(predictions["clip_id"]) - set(failures["clip_id"]))
-        if missing:
-            said.append(f"Without a prediction: {len(missing)} of {len(clips)} clips, the first {missing[0]!r}.")
-    names = titles(_combinations(predictions))
-    scored = _with_metric(metrics, "log_loss"), _with_metric(metrics, "macro_ap")
-    for combination, name in names.items():
-        if combination not in scored[1]:
-            said.append(f"{name} has no scores: no log loss, calibration error, AP and AUROC.")
-        elif combination not in scored[0]:
-            said.append(f"The scores of {name} are not probabilities: no log loss and calibration error.")
-    return said
-
-
-def _combinations(predictions: pd.DataFrame) -> list[Combination]:
-    from evaluator.combinations import combinations_of
-
-    return combinations_of(predictions)
-
-
-def _with_metric(metrics: pd.DataFrame, metric: str) -> set[Combination]:
-    return set(_combinations(metrics[(metrics["metric"] == metric) & (metrics["fold"] == "pooled")]))
-
-
-def _record(run: Path, target: Path, spec: Mapping[str, object], seed: int, started: float) -> None:
-    inputs = {name: digest_file(run / name) for name in _INPUTS if (run / name).is_file()}
-    record_step(target, "evaluate", spec=spec, inputs=inputs, seed=seed, started=started)
-
-
-_INPUTS = (PREDICTIONS.name, CLIPS.name, FAILURES.name)
+    clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
+    if clips.nunique() > 1:
+        found.append(f"Combinations were tested on different numbers of clips ({clips.min()} to {clips.max()}).")
+    missing = sorted(set(groups) - set(predictions["clip_id"]) - set(failures["clip_id"]))
+    if missing:
+        found.append(f"Without a prediction: {len(missing)} of {len(groups)} clips, the first {missing[0]!r}.")
+    with_metric = {name: set(combinations_of(part)) for name, part in metrics.groupby("metric")}
+    for combination, name in titles(combinations_of(predictions)).items():
+        if combination not in with_metric.get("macro_ap", ()):
+            found.append(f"{name} has no scores: no log loss, calibration error, AP and AUROC.")
+        elif combination not in with_metric.get("log_loss", ()):
+            found.append(f"The scores of {name} are not probabilities: no log loss and calibration error.")
+    return found

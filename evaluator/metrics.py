@@ -22,7 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, classes_of, prepare, score_matrix
+from evaluator.combinations import COLUMNS
+from evaluator.predictions import OVERALL, classes_of, score_matrix
 from harness.tables import METRICS, check, fold_order
 
 __all__ = [
@@ -62,7 +63,7 @@ def metrics_table(predictions: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     predictions : DataFrame
-        As `harness.tables.PREDICTIONS`; the order of its rows does not matter.
+        As :func:`evaluator.predictions.prepare` gives it.
 
     Returns
     -------
@@ -72,12 +73,11 @@ def metrics_table(predictions: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     TableError
-        As :func:`evaluator.combinations.prepare`.
+        A score that is empty for some clips only, or infinite.
     """
-    table = prepare(predictions)
-    classes = classes_of(table)
+    classes = classes_of(predictions)
     rows: list[tuple[object, ...]] = []
-    for key, part in table.groupby([*COLUMNS, "seed"], sort=False):
+    for key, part in predictions.groupby([*COLUMNS, "seed"], sort=False):
         rows += [(*key, *row) for row in _rows(part, classes)]
     return check(pd.DataFrame(rows, columns=list(METRICS.columns)), METRICS)
 
@@ -187,23 +187,20 @@ def average_precision_and_auroc(label: np.ndarray, scores: np.ndarray) -> tuple[
     return ap, auroc
 
 
-def fold_scores(metrics: pd.DataFrame, metric: str = "accuracy") -> pd.DataFrame:
-    """One overall figure per fold, averaged over seeds.
+def fold_scores(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Accuracy on each fold, averaged over seeds.
 
     Parameters
     ----------
     metrics : DataFrame
         As :func:`metrics_table` gives it.
-    metric : str
-        The name of an overall figure.
 
     Returns
     -------
     DataFrame of float64, shape (combinations, folds)
         Indexed by encoding, module, head; folds in natural order; NaN where a combination lacks a fold.
     """
-    chosen = metrics[(metrics["metric"] == metric) & (metrics["class"] == "")]
-    chosen = chosen[~chosen["fold"].isin(["mean", "std", "pooled"])]
+    chosen = metrics[(metrics["metric"] == "accuracy") & ~metrics["fold"].isin(OVERALL)]
     wide = chosen.pivot_table(index=list(COLUMNS), columns="fold", values="value", aggfunc="mean", sort=True)
     return wide[fold_order(chosen["fold"])]
 

@@ -1,6 +1,7 @@
-"""Pictures for people, as PNG: confusion matrix, recall per class, heat map of encodings and modules.
+"""Figures of matplotlib: confusion matrix, recall per class, heat map of encodings and modules.
 
-Nothing here makes pixels to train on. The backend is Agg, so no display is needed.
+Nothing here makes pixels to train on. No display is needed; a notebook shows what the functions return.
+matplotlib is slow to import, so the functions that draw import it.
 """
 
 from __future__ import annotations
@@ -22,29 +23,27 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-__all__ = ["draw_confusion", "draw_heat_map", "draw_recall"]
+__all__ = ["draw_confusion", "draw_heat_map", "draw_recall", "write_png"]
 
 _INK, _FAINT = "#1c2733", "#8a94a0"
 _BLUES = ["#f7f9fb", "#d5e3f0", "#9dc0de", "#5592c4", "#22649e", "#0b3a66"]
 _BAR = "#2f77b4"
 
 
-def draw_confusion(confusion: Confusion, path: str | Path, *, title: str) -> None:
+def draw_confusion(confusion: Confusion, *, title: str) -> Figure:
     """Draw a confusion matrix: colour is the share of the row, numbers are counts.
 
     Parameters
     ----------
     confusion : Confusion
         2 to 50 classes or so.
-    path : path
-        PNG to write.
     title : str
     """
     from matplotlib.colors import PowerNorm
 
     n = len(confusion.classes)
-    side = max(2.0, 0.46 * n if n <= 20 else 0.27 * n)
-    figure, axes = _canvas(side + 2.4, side + 1.9)
+    extent = max(2.0, 0.46 * n if n <= 20 else 0.27 * n)
+    figure, axes = _canvas(extent + 2.4, extent + 1.9)
     small = 9 if n <= 20 else 6.5
     image = axes.imshow(confusion.shares, cmap=_colours(), norm=PowerNorm(0.6, 0, 1))  # so that rare errors show
     for i, j in zip(*np.nonzero(confusion.counts), strict=True):
@@ -59,18 +58,16 @@ def draw_confusion(confusion: Confusion, path: str | Path, *, title: str) -> Non
     bar.ax.set_yticklabels(["0 %", "25 %", "50 %", "75 %", "100 %"], fontsize=8, color=_FAINT)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
-    _finish(figure, axes, path, title)
+    return _finish(figure, axes, title)
 
 
-def draw_recall(recall: Mapping[str, float], path: str | Path, *, title: str) -> None:
+def draw_recall(recall: Mapping[str, float], *, title: str) -> Figure:
     """Draw recall per class as bars, best first.
 
     Parameters
     ----------
     recall : mapping of str to float
         Class to recall in [0, 1].
-    path : path
-        PNG to write.
     title : str
     """
     rows = sorted(recall.items(), key=lambda item: (-item[1], item[0]))
@@ -86,18 +83,16 @@ def draw_recall(recall: Mapping[str, float], path: str | Path, *, title: str) ->
     axes.set_xlabel("recall in %", color=_FAINT)
     axes.grid(axis="x", color="#e4e8ec", linewidth=0.8)
     axes.set_axisbelow(True)
-    _finish(figure, axes, path, title)
+    return _finish(figure, axes, title)
 
 
-def draw_heat_map(ranked: pd.DataFrame, path: str | Path, *, title: str) -> None:
+def draw_heat_map(ranked: pd.DataFrame, *, title: str) -> Figure:
     """Draw mean accuracy by encoding (rows) and module (columns); of several heads the best.
 
     Parameters
     ----------
     ranked : DataFrame
         As :func:`evaluator.tables.ranking` gives it.
-    path : path
-        PNG to write.
     title : str
     """
     short = short_modules(ranked["module"])
@@ -115,7 +110,13 @@ def draw_heat_map(ranked: pd.DataFrame, path: str | Path, *, title: str) -> None
     axes.set_xticks(range(len(names)), names, rotation=20, ha="right", rotation_mode="anchor", fontsize=9)
     axes.set_yticks(range(len(wide)), [str(e) for e in wide.index], fontsize=9)
     _grid(axes, *values.shape)
-    _finish(figure, axes, path, title)
+    return _finish(figure, axes, title)
+
+
+def write_png(figure: Figure, path: str | Path) -> None:
+    """Write a figure as PNG, atomically; the same figure gives the same bytes."""
+    with atomic_path(path) as part:
+        figure.savefig(part, format="png")
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
@@ -139,9 +140,8 @@ def _grid(axes: Axes, rows: int, columns: int) -> None:
     axes.grid(which="minor", color="white", linewidth=1.5)
 
 
-def _finish(figure: Figure, axes: Axes, path: str | Path, title: str) -> None:
+def _finish(figure: Figure, axes: Axes, title: str) -> Figure:
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=_INK, pad=12)
     axes.tick_params(which="both", length=0, labelcolor=_INK)
     axes.spines[:].set_visible(False)
-    with atomic_path(path) as part:
-        figure.savefig(part, format="png")
+    return figure

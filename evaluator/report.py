@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,87 +11,93 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
-from evaluator.combinations import COLUMNS, Combination, short_modules, titles
+from evaluator.combinations import COLUMNS, Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import Difference
-from evaluator.confusion import Confusion, most_confused
-from evaluator.tables import fold_table, percent, spread
-from evaluator.verdict import p_text, ranked_combinations, signed
+from evaluator.confusion import most_confused
+from evaluator.results import Evaluation
+from evaluator.tables import percent, spread
+from evaluator.verdict import p_text, signed
 from harness.record import versions
-from harness.tables import fold_order
 
-__all__ = ["Material", "render"]
+__all__ = ["ReportData", "render"]
 
 _FAILURES_SHOWN = 100
 _PER_CLASS = (("precision", "precision"), ("f1", "F1"), ("ap", "AP"), ("auroc", "AUROC"))
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """What a report is made of.
 
     Parameters
     ----------
     title : str
         Name of the run.
-    verdict, warnings : sequence of str
-        Sentences.
-    predictions, metrics, ranked, failures : DataFrame
+    evaluation : Evaluation
     differences : sequence of Difference
-    confusion : Confusion
-        Of the best combination, over all its seeds.
-    steps : mapping
-        As `harness.record.read_steps` gives them; the step ``evaluate`` is not shown.
+        Of `evaluation`, as records.
     baseline : str
         An encoding, or empty.
+    failures : DataFrame
+        As `harness.tables.FAILURES`.
+    steps : mapping
+        As `harness.record.read_steps` gives them; the step ``evaluate`` is not shown.
+    confusion_plot : path
+        PNG of the best combination's confusion matrix.
+    heat_map : path or None
+        PNG of accuracy by encoding and module.
     """
 
     title: str
-    verdict: Sequence[str]
-    warnings: Sequence[str]
-    predictions: pd.DataFrame
-    metrics: pd.DataFrame
-    ranked: pd.DataFrame
-    failures: pd.DataFrame
+    evaluation: Evaluation
     differences: Sequence[Difference]
-    confusion: Confusion
+    baseline: str
+    failures: pd.DataFrame
     steps: Mapping[str, Any]
-    baseline: str = ""
+    confusion_plot: Path
+    heat_map: Path | None
 
 
-def render(material: Material) -> str:
-    """Fill the template; the same material gives the same text, byte for byte."""
-    from jinja2 import Environment, StrictUndefined
+def render(data: ReportData) -> str:
+    """Fill the template; the same data give the same text, byte for byte."""
+    from jinja2 import Environment, StrictUndefined  # not needed to compare runs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"percent": percent, "signed": signed, "p_text": p_text}
     template = environment.from_string(Path(__file__).with_name("report.html.j2").read_text(encoding="utf-8"))
-    order = ranked_combinations(material.ranked)
-    names = titles(order)
-    short = short_modules(c.module for c in order)
+    found = data.evaluation
+    names = titles(combinations_of(found.ranking))
+    short = short_modules(found.ranking["module"])
+    best = names[found.best]
+    confused = most_confused(found.confusion, n=12)
     return template.render(
-        m=material,
-        best=names[order[0]],
-        ranking=_ranking(material, short),
-        heat=_heat(material.ranked, short),
-        folds=_folds(material, short),
+        title=data.title,
+        verdict=found.verdict,
+        warnings=found.warnings,
+        best=best,
+        ranking=_ranking(found, short),
         modules={s: handle for handle, s in short.items() if s != handle},
-        matrix=_matrix(material.confusion),
-        seeds=int(material.ranked["seeds"].iloc[0]),
-        classes=_classes(material, order[0]),
-        confused=most_confused(material.confusion, n=12).to_dict("records"),
-        main=[d for d in material.differences if material.baseline or order[0] in (d.a, d.b)],
+        heat_map=data.heat_map and _image(data.heat_map, _heat_map_alt(found.ranking, short)),
+        folds=_folds(found.folds, names),
+        confusion=_image(data.confusion_plot, _confusion_alt(found, best, confused)),
+        seeds=int(found.ranking["seeds"].iloc[0]),
+        classes=_classes(found),
+        confused=confused.to_dict("records"),
+        differences=data.differences,
+        main=[d for d in data.differences if data.baseline or found.best in (d.a, d.b)],
         names=names,
-        failures=material.failures.head(_FAILURES_SHOWN).to_dict("records"),
-        **_made(material.steps),
+        failures=data.failures.head(_FAILURES_SHOWN).to_dict("records"),
+        n_failures=len(data.failures),
+        **_made(data.steps),
     )
 
 
-def _ranking(material: Material, short: Mapping[str, str]) -> dict[str, Any]:
+def _ranking(found: Evaluation, short: Mapping[str, str]) -> dict[str, Any]:
     """Rows of the ranking, each with places in percent of the strip for its folds, mean and interval."""
-    ranked = material.ranked
-    folds = fold_table(material.metrics, ranked)
-    names = [c for c in folds.columns if c not in (*COLUMNS, "seed", "mean", "std")]
+    ranked, folds = found.ranking, found.folds
+    names = _fold_names(folds)
     dots = {key: part[names].mean().dropna().tolist() for key, part in folds.groupby(list(COLUMNS))}
     lowest = min(min(min(v) for v in dots.values()), ranked["low"].min())
     start = max(0.0, np.floor(20 * lowest) / 20)
@@ -121,74 +128,66 @@ def _place(share: float, start: float) -> float:
     return round(100 * (share - start) / (1 - start), 2) if start < 1 else 100.0
 
 
-def _heat(ranked: pd.DataFrame, short: Mapping[str, str]) -> dict[str, Any] | None:
-    """Encodings by modules, with a strength in [0, 1] for the colour; None where there is a single row or column."""
-    wide = ranked.groupby(["encoding", "module"], sort=False)["accuracy"].max().unstack("module", sort=False)
-    if min(wide.shape) < 2:
-        return None
-    low, high = float(np.nanmin(wide.to_numpy())), float(np.nanmax(wide.to_numpy()))
-    rows = [
-        (
-            encoding,
-            [None if np.isnan(v) else (percent(v), round((v - low) / (high - low or 1), 3)) for v in line],
-        )
-        for encoding, line in zip(wide.index, wide.to_numpy(), strict=True)
-    ]
-    return {"modules": [short[m] for m in wide.columns], "rows": rows}
+def _image(png: Path, alt: str) -> dict[str, Any]:
+    """An image for the page: its content as a data URI, its width at 96 dots per inch, the alternative text.
+
+    On a narrow screen it shrinks, but one with many classes only as far as its text is legible.
+    """
+    with Image.open(png) as image:
+        width = round(image.width * 96 / image.info["dpi"][0])
+    uri = "data:image/png;base64," + b64encode(png.read_bytes()).decode()
+    return {"uri": uri, "alt": alt, "width": width, "smallest": round(0.75 * width) if width > 1000 else 0}
 
 
-def _folds(material: Material, short: Mapping[str, str]) -> dict[str, Any]:
-    table = fold_table(material.metrics, material.ranked)
-    names = [c for c in table.columns if c not in (*COLUMNS, "seed", "mean", "std")]
+def _heat_map_alt(ranked: pd.DataFrame, short: Mapping[str, str]) -> str:
+    shown = ranked.drop_duplicates(["encoding", "module"])  # of several heads the best
+    best, last = shown.iloc[0], shown.iloc[-1]
+    return (
+        f"Heat map of mean accuracy, {ranked['encoding'].nunique()} encodings by {ranked['module'].nunique()} modules: "
+        f"from {percent(last['accuracy'])} % ({last['encoding']} on {short[last['module']]}) "
+        f"to {percent(best['accuracy'])} % ({best['encoding']} on {short[best['module']]})."
+    )
+
+
+def _confusion_alt(found: Evaluation, best: str, confused: pd.DataFrame) -> str:
+    counts = found.confusion.counts
+    right = f"{np.trace(counts)} of {counts.sum()} predictions are right"
+    text = f"Confusion matrix of {best}, {len(counts)} classes: {right}"
+    if confused.empty:
+        return text + "."
+    most = confused.iloc[0]
+    return f"{text}; most often {most['label']} is taken for {most['predicted']} ({most['count']})."
+
+
+def _folds(table: pd.DataFrame, names: Mapping[Combination, str]) -> dict[str, Any]:
+    folds = _fold_names(table)
     several = table["seed"].nunique() > 1
     rows = []
     for row in table.to_dict("records"):
-        title = titles(ranked_combinations(material.ranked))[Combination(*(row[c] for c in COLUMNS))]
-        values = [row[n] for n in names]
+        values = [row[n] for n in folds]
         known = [v for v in values if not np.isnan(v)]
         cells = [(percent(v), len(known) > 1 and v == min(known) and v < max(known)) for v in values]
-        name = title + (f", seed {row['seed']}" if several else "")
+        name = names[Combination(*(row[c] for c in COLUMNS))] + (f", seed {row['seed']}" if several else "")
         rows.append({"name": name, "cells": cells, "figure": spread(row["mean"], row["std"])})
-    return {"names": fold_order(names), "rows": rows}
+    return {"names": folds, "rows": rows}
 
 
-def _matrix(confusion: Confusion) -> dict[str, Any]:
-    """Geometry of the confusion matrix in SVG units; opacity grows with the root of the share, so that errors show."""
-    n = len(confusion.classes)
-    cell = 34 if n <= 20 else 20
-    left = 14 + round(6.6 * max(len(c) for c in confusion.classes))
-    cells = [
-        {
-            "x": left + cell * j,
-            "y": cell * i,
-            "count": int(confusion.counts[i, j]),
-            "strength": round(float(confusion.shares[i, j]) ** 0.6, 3),
-            "right": i == j,
-            "title": f"{a} taken for {b}: {confusion.counts[i, j]} ({percent(confusion.shares[i, j])} %)",
-        }
-        for i, a in enumerate(confusion.classes)
-        for j, b in enumerate(confusion.classes)
-        if confusion.counts[i, j]
-    ]
-    bottom = 20 + round(0.72 * (left - 14))
-    return {
-        "n": n, "cell": cell, "left": left, "cells": cells, "classes": list(confusion.classes),
-        "width": left + cell * n + 20, "height": cell * n + bottom,
-    }  # fmt: skip
+def _fold_names(table: pd.DataFrame) -> list[str]:
+    return [c for c in table.columns if c not in (*COLUMNS, "seed", "mean", "std")]
 
 
-def _classes(material: Material, best: Combination) -> dict[str, Any]:
+def _classes(found: Evaluation) -> dict[str, Any]:
     """Pooled figures per class of the best combination, averaged over seeds, weakest recall first."""
-    metrics = material.metrics
-    own = (metrics[list(COLUMNS)] == list(best)).all(axis=1)
+    metrics, confusion = found.metrics, found.confusion
+    own = (metrics[list(COLUMNS)] == list(found.best)).all(axis=1)
     own &= (metrics["fold"] == "pooled") & (metrics["class"] != "")
     wide = metrics[own].groupby(["class", "metric"])["value"].mean().unstack("metric")
-    support = dict(zip(material.confusion.classes, material.confusion.counts.sum(axis=1), strict=True))
+    support = dict(zip(confusion.classes, confusion.counts.sum(axis=1), strict=True))
     columns = [(key, title) for key, title in _PER_CLASS if key in wide]
     rows = [
         {
             "name": name,
-            "clips": int(support[name]) // int(material.ranked["seeds"].iloc[0]),
+            "clips": int(support[name]) // int(found.ranking["seeds"].iloc[0]),
             "recall": float(row["recall"]),
             "rest": [percent(row[key]) for key, _ in columns],
         }

@@ -3,7 +3,7 @@
 The folds of a cross-validation share most of their training clips, so their scores are not independent and the
 ordinary paired t-test says "significant" far too often. Nadeau and Bengio (2003, "Inference for the generalization
 error", Machine Learning 52) widen its variance from 1/k to 1/k + n_test/n_train, which for k folds is 1/k + 1/(k - 1).
-The naive t stands beside it only to show how much the correction matters. Scores here are shares in [0, 1].
+The naive t is given only to show how much the correction matters. Scores here are shares in [0, 1].
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from baycomp import two_on_single
+from scipy.special import stdtr
 
-from evaluator.combinations import COLUMNS, Combination, combinations_of, prepare
+from evaluator.combinations import COLUMNS, Combination, combinations_of
 from harness.errors import SettingsError
 from harness.tables import fold_order
 
@@ -32,6 +34,7 @@ __all__ = [
 
 ROPE = 0.01
 SAMPLES = 2000
+_LEVEL = 0.95
 _FLAT = 1e-12  # a deviation below this is rounding, not spread
 
 
@@ -71,10 +74,10 @@ class Bootstrap:
     samples: dict[Combination, np.ndarray]
     groups: int
 
-    def interval(self, a: Combination, b: Combination | None = None, *, level: float = 0.95) -> tuple[float, float]:
-        """Percentile interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`."""
+    def interval(self, a: Combination, b: Combination | None = None) -> tuple[float, float]:
+        """95 % percentile interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`."""
         values = self.samples[a] if b is None else self.samples[a] - self.samples[b]
-        low, high = np.nanpercentile(values, [50 * (1 - level), 50 * (1 + level)])
+        low, high = np.nanpercentile(values, [50 * (1 - _LEVEL), 50 * (1 + _LEVEL)])
         return float(low), float(high)
 
 
@@ -159,7 +162,6 @@ def practical_equivalence(a: Sequence[float], b: Sequence[float], *, rope: float
         mean = float(difference.mean())
         better, worse = float(mean > rope + _FLAT), float(mean < -rope - _FLAT)
         return better, 1 - better - worse, worse
-    from baycomp import two_on_single
 
     worse, same, better = two_on_single(np.asarray(b, dtype=float), np.asarray(a, dtype=float), rope=rope, runs=1)
     return float(better), float(same), float(worse)
@@ -173,9 +175,9 @@ def bootstrap(
     Parameters
     ----------
     predictions : DataFrame
-        As `harness.tables.PREDICTIONS`. Several seeds of a combination are averaged per clip.
+        As :func:`evaluator.predictions.prepare` gives it. Several seeds of a combination are averaged per clip.
     groups : mapping of str to str, optional
-        From clip_id to group; a clip without one stands for itself.
+        From clip_id to group; a clip without one is a group of its own.
     n_samples : int
     seed : int
 
@@ -184,23 +186,19 @@ def bootstrap(
     Bootstrap
         A fold that no drawn group falls into is left out of that sample's mean.
     """
-    table = prepare(predictions)
-    told = groups or {}
-    clips = sorted(set(table["clip_id"]))
-    of_clip = {clip: told.get(clip) or f"\0{clip}" for clip in clips}
-    number = {group: i for i, group in enumerate(sorted(set(of_clip.values())))}
-    group = np.array([number[of_clip[clip]] for clip in table["clip_id"]], dtype=np.intp)
-    names = combinations_of(table)
-    column = {name: i for i, name in enumerate(names)}
-    combination = np.array([column[Combination(*k)] for k in zip(*(table[c] for c in COLUMNS), strict=True)])
-    folds = fold_order(table["fold"])
-    cell = combination * len(folds) + table["fold"].map({f: i for i, f in enumerate(folds)}).to_numpy()
-    shape = (len(number), len(names) * len(folds))
+    known = groups or {}
+    of_clip = [known.get(clip) or f"\0{clip}" for clip in predictions["clip_id"]]
+    group, distinct = pd.factorize(pd.Series(of_clip, dtype=object), sort=True)
+    names = combinations_of(predictions)
+    combination = predictions.groupby(list(COLUMNS)).ngroup().to_numpy()
+    folds = fold_order(predictions["fold"])
+    cell = combination * len(folds) + predictions["fold"].map({f: i for i, f in enumerate(folds)}).to_numpy()
+    shape = (len(distinct), len(names) * len(folds))
     n, hits = np.zeros(shape), np.zeros(shape)
     np.add.at(n, (group, cell), 1)
-    np.add.at(hits, (group, cell), (table["label"] == table["predicted"]).to_numpy(dtype=float))
+    np.add.at(hits, (group, cell), (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float))
     means = _resample(hits, n, folds=len(folds), n_samples=n_samples, rng=np.random.default_rng(seed))
-    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(number))
+    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(distinct))
 
 
 def _folds(a: Sequence[float], b: Sequence[float]) -> int:
@@ -210,8 +208,6 @@ def _folds(a: Sequence[float], b: Sequence[float]) -> int:
 
 
 def _ttest(a: Sequence[float], b: Sequence[float], factor: float) -> TTest:
-    from scipy.special import stdtr
-
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     mean, std, df = float(difference.mean()), float(difference.std(ddof=1)), len(difference) - 1
     if std < _FLAT:

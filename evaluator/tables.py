@@ -1,7 +1,8 @@
 """Tables for people: ranking, folds, recall per class; as text, CSV, Markdown and LaTeX.
 
 Figures are computed per seed first. The deviation over folds is the mean of the seeds' own deviations; the deviation
-over seeds, of their means over folds, stands apart. CSV holds shares in full precision, the others percentages.
+over seeds, of their means over folds, is a figure of its own. CSV holds shares in full precision, the
+others percentages.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, OVERALL, Combination, short_modules
+from evaluator.combinations import COLUMNS, Combination, short_modules
+from evaluator.predictions import OVERALL
 from evaluator.statistics import Bootstrap
 from harness.files import atomic_path
 from harness.tables import fold_order
@@ -25,6 +27,7 @@ __all__ = [
     "fold_table",
     "percent",
     "ranking",
+    "ranking_text",
     "readable",
     "recall_table",
     "spread",
@@ -80,15 +83,15 @@ def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap
 
 def fold_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
     """Accuracy of each combination and seed on each fold, then mean and std, in the order of `ranked`."""
-    chosen = metrics[(metrics["metric"] == "accuracy") & (metrics["class"] == "") & (metrics["fold"] != "pooled")]
+    chosen = metrics[(metrics["metric"] == "accuracy") & (metrics["fold"] != "pooled")]
     folds = [*fold_order(set(chosen["fold"]) - set(OVERALL)), "mean", "std"]
     wide = chosen.pivot(index=[*COLUMNS, "seed"], columns="fold", values="value").reindex(columns=folds)
     return _in_order(wide.reset_index(), ranked)
 
 
-def recall_table(metrics: pd.DataFrame, ranked: pd.DataFrame, *, metric: str = "recall") -> pd.DataFrame:
-    """A pooled figure per class (columns) of each combination, averaged over seeds, in the order of `ranked`."""
-    chosen = metrics[(metrics["metric"] == metric) & (metrics["class"] != "") & (metrics["fold"] == "pooled")]
+def recall_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    """Pooled recall per class (columns) of each combination, averaged over seeds, in the order of `ranked`."""
+    chosen = metrics[(metrics["metric"] == "recall") & (metrics["fold"] == "pooled")]
     wide = chosen.groupby([*COLUMNS, "class"])["value"].mean().unstack("class")
     return _in_order(wide.reset_index(), ranked)
 
@@ -136,18 +139,19 @@ def percent(share: float) -> str:
     return f"{'-' if share < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
 
 
+def ranking_text(ranked: pd.DataFrame) -> str:
+    """The ranking of one run or several as people read it on a terminal, without a line end after the last row."""
+    return as_text(readable(ranked))
+
+
 def as_text(table: pd.DataFrame) -> str:
     """Columns of a table of text, aligned with two spaces between them; figures to the right."""
-    right = {c: _is_figure(table[c]) for c in table}
-    width = {c: max([len(str(c)), *(len(v) for v in table[c])]) for c in table}
-    lines = [list(table.columns), *table.to_numpy().tolist()]
-    aligned = [
-        "  ".join(
-            str(v).rjust(width[c]) if right[c] else str(v).ljust(width[c]) for c, v in zip(table, line, strict=True)
-        )
-        for line in lines
-    ]
-    return "\n".join(line.rstrip() for line in aligned)
+    columns = []
+    for name in table:
+        cells = [str(name), *table[name]]
+        adjust = str.rjust if _is_figure(table[name]) else str.ljust
+        columns.append([adjust(cell, max(map(len, cells))) for cell in cells])
+    return "\n".join("  ".join(line).rstrip() for line in zip(*columns, strict=True))
 
 
 def as_markdown(table: pd.DataFrame) -> str:
@@ -159,21 +163,9 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def as_latex(table: pd.DataFrame) -> str:
     """A table of text as a LaTeX ``tabular`` with rules of the package booktabs."""
+    style = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
     columns = "".join("r" if _is_figure(table[c]) else "l" for c in table)
-    lines = [" & ".join(_latex(str(v)) for v in line) + r" \\" for line in table.to_numpy().tolist()]
-    head = " & ".join(_latex(str(c)) for c in table) + r" \\"
-    return "\n".join(
-        [
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            head,
-            r"\midrule",
-            *lines,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    return str(style.to_latex(hrules=True, column_format=columns)).replace("±", r"$\pm$")
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
@@ -196,12 +188,3 @@ def _in_order(table: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
 
 def _is_figure(column: Sequence[str] | pd.Series) -> bool:
     return all(not v or v[0].isdigit() or v[0] in "±+−-" for v in map(str, column))
-
-
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$"} | {
-    c: "\\" + c for c in "_%&#${}"
-}
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in text)

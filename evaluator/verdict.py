@@ -1,4 +1,4 @@
-"""The outcome in words: what is best, by how much, whether that is real, and what to hold against it."""
+"""The outcome in words: what is best, by how much, and whether that is real."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, Combination, titles
+from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE
 from evaluator.tables import percent, spread
 
-__all__ = ["p_text", "ranked_combinations", "signed", "verdict"]
+__all__ = ["p_text", "signed", "verdict_sentences"]
 
 
-def verdict(
+def verdict_sentences(
     ranked: pd.DataFrame, differences: Sequence[Difference], predictions: pd.DataFrame, *, groups: int
 ) -> list[str]:
     """Say what the figures mean, most important sentence first.
@@ -26,10 +26,11 @@ def verdict(
     differences : sequence of Difference
         All pairs, or each combination against a baseline.
     predictions : DataFrame
+        As :func:`evaluator.predictions.prepare` gives it.
     groups : int
         How many groups the intervals were drawn from.
     """
-    order = ranked_combinations(ranked)
+    order = combinations_of(ranked)
     names = titles(order)
     sentences = _headline(ranked, names[order[0]], groups)
     if len(order) > 1:
@@ -40,11 +41,6 @@ def verdict(
     share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
     sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
     return sentences
-
-
-def ranked_combinations(ranked: pd.DataFrame) -> list[Combination]:
-    """The combinations of a ranking, best first."""
-    return [Combination(*map(str, row)) for row in ranked[list(COLUMNS)].itertuples(index=False, name=None)]
 
 
 def signed(share: float) -> str:
@@ -86,23 +82,24 @@ def _headline(ranked: pd.DataFrame, name: str, groups: int) -> list[str]:
 def _lead(order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference]) -> list[str]:
     """Sentences on the best against the second, or the baseline, and against all."""
     best = order[0]
-    own = [d if d.a == best else _turned(d) for d in differences if best in (d.a, d.b)]
+    own = [d if d.a == best else d.swapped() for d in differences if best in (d.a, d.b)]
     if not own:
         return []
     rank = {name: i for i, name in enumerate(order)}
     nearest = min(own, key=lambda d: rank[d.b])
     where = "the second" if nearest.b == order[1] else "the baseline"
     outcome = "is significant" if nearest.significant else "is not significant"
-    if nearest.corrected is None:
+    if nearest.folds < 2:
         reason = "cannot be tested: that takes at least two folds"
-    elif nearest.corrected.p is None:
+    elif nearest.p_corrected is None:
         reason = "cannot be tested: it is the same in every fold"
     else:
         family = f", Holm over {len(differences)} pairs" if len(differences) > 1 else ""
         reason = f"{outcome} (corrected t{family}: p {_relation(nearest.p_holm)})"
     same = ""
-    if nearest.same is not None:
-        same = f"; with probability {100 * nearest.same:.0f} % the two are within {100 * ROPE:.0f} point of each other"
+    if nearest.p_same is not None:
+        chance, rope = 100 * nearest.p_same, 100 * ROPE
+        same = f"; with probability {chance:.0f} % the two are within {rope:.0f} point of each other"
     lead = f"The difference to {where}, {names[nearest.b]} ({signed(nearest.difference)} points), {reason}{same}."
     if len(own) < 2:
         return [lead]
@@ -111,13 +108,6 @@ def _lead(order: Sequence[Combination], names: dict[Combination, str], differenc
         return [lead, f"It is not significantly better than any of the {len(own)} others that it was held against."]
     number = f"all {len(own)}" if clear == len(own) else f"{clear} of the {len(own)}"
     return [lead, f"It is significantly better than {number} others that it was held against."]
-
-
-def _turned(d: Difference) -> Difference:
-    """The same difference seen from `b`; the tests keep their p, which is two-sided."""
-    from dataclasses import replace
-
-    return replace(d, a=d.b, b=d.a, difference=-d.difference, low=-d.high, high=-d.low, better=d.worse, worse=d.better)
 
 
 def _relation(p: float | None) -> str:

@@ -1,17 +1,22 @@
-"""What all of soundfold stands on; imports none of the other packages.
+"""What all of soundfold uses; imports none of the other packages.
 
 - `errors`: the exception tree, did-you-mean
+- `settings`: the base of everything that a person sets, its checks and messages
+- `registry`, `extension`: encodings, corpora, merge methods and module kinds by name, also from outside
+- `code_version`: versions of code for cache keys, from what it imports
 - `files`: atomic writes, digests, links
-- `tables`: the schemas of every table that stages hand each other
-- `pictures`: the folder of pictures that ``images.csv`` describes
-- `record`: ``run.json``
+- `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
+- `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
+- `recipes`: how images were drawn; `record`: ``run.json``
 - `store`: the content-addressed store
 - `protocol`: the folds: train, validation, test, and the group check
-- `audio`, `image`: reading and writing sounds and pictures
-- `handles`: module handles, what they mean and where their files lie
-- `hub`: modules of every kind; `saved_models`, `keras_models` and `scattering` are the kinds, `module` what they give
+- `audio`, `image`: reading and writing sounds and images
+- `hub`: modules of every kind
 - `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
-- `tf`: TensorFlow, late and quiet
 """
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

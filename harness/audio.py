@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+import soxr
 
 from harness.errors import AudioError
-from harness.files import digest_file, digest_json
-
-if TYPE_CHECKING:
-    import numpy as np
+from harness.files import atomic_path, digest_file, digest_json
 
 __all__ = ["SUFFIXES", "digest", "duration", "lengthen", "load", "read", "resample", "write_wav"]
 
@@ -58,8 +58,6 @@ def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan
     sr : int
         In Hz.
     """
-    import numpy as np
-
     path = Path(path)
     if not path.is_file():
         raise AudioError(f"{path}: no such file")
@@ -81,23 +79,17 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
     """Resample with soxr's high quality; the same rate gives the same array."""
     if sr_from == sr_to:
         return y
-    import soxr
-
     out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
     return out if out.size else y[:1]
 
 
 def lengthen(y: np.ndarray, samples: int) -> np.ndarray:
     """Append silence up to `samples`; waveform modules need a second at least."""
-    import numpy as np
-
     return np.pad(y, (0, samples - len(y))) if len(y) < samples else y
 
 
 def duration(path: str | Path) -> float:
     """Length of a sound in seconds, from its header where that has it."""
-    import soundfile
-
     try:
         return float(soundfile.info(str(path)).duration)
     except (soundfile.LibsndfileError, RuntimeError):
@@ -119,10 +111,6 @@ def digest(path: str | Path, *, start_s: float = math.nan, end_s: float = math.n
 
 def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
     """Write mono samples in [-1, 1] as 16-bit PCM, atomically."""
-    import soundfile
-
-    from harness.files import atomic_path
-
     with atomic_path(path) as part:
         soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
 
@@ -133,14 +121,12 @@ def _part_text(start_s: float, end_s: float) -> str:
 
 
 def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
-    import soundfile
-
     try:
         with soundfile.SoundFile(str(path)) as file:
             sr = int(file.samplerate)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
-            if file.format == "MP3":  # seeking lands beside the frame that was meant
+            if file.format == "MP3":  # seeking misses the frame that was meant
                 return file.read(stop, dtype="float32")[start:], sr
             if start:
                 file.seek(start)
@@ -154,8 +140,7 @@ def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int
 
 def _read_av(path: Path, reason: str) -> tuple[np.ndarray, int]:
     """Decode the first audio stream with FFmpeg; `reason` is what libsndfile said."""
-    import av
-    import numpy as np
+    import av  # tens of milliseconds, and rarely needed
 
     try:
         with av.open(str(path)) as container:

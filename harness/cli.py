@@ -1,4 +1,4 @@
-"""What every command line of soundfold shares: one clear line on failure, exit codes, common options.
+"""What every command line of soundfold shares: one clear line on failure, exit codes, options that several have.
 
 Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with named failures;
 2 a misspelt option; 130 interrupted.
@@ -8,16 +8,30 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
 
 from harness.errors import SoundfoldError
+from harness.installation import check_packages
+from harness.registry import Registry, load_plugins
 
-if TYPE_CHECKING:
-    import typer
-
-__all__ = ["OneLineParser", "command_app", "guard", "main", "note", "say", "warn"]
+__all__ = [
+    "OneLineParser",
+    "PluginFiles",
+    "command_app",
+    "count",
+    "guard",
+    "list_of",
+    "main",
+    "note",
+    "say",
+    "warn",
+    "warn_of_failures",
+]
 
 _INTERRUPTED = 130
 
@@ -32,8 +46,6 @@ def command_app(*, name: str, help: str) -> typer.Typer:
     help : str
         One sentence, shown first by ``--help``.
     """
-    import typer
-
     return typer.Typer(
         name=name,
         help=help,
@@ -44,15 +56,54 @@ def command_app(*, name: str, help: str) -> typer.Typer:
     )
 
 
+def _load(files: list[Path] | None) -> list[Path] | None:
+    """Load the files as soon as they are read, so that other options may name what is in them."""
+    load_plugins(files or ())
+    return files
+
+
+PluginFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", callback=_load, is_eager=True, help="A Python file with extensions; repeat for more."),
+]
+"""The option of every command that takes encodings, corpora, merge methods or modules."""
+
+
+def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:
+    """Make the callback of a flag ``--list``: it prints the names of a registry and leaves.
+
+    Parameters
+    ----------
+    registry : callable
+        Gives the registry; called only where the flag is given.
+    """
+
+    def callback(wanted: bool) -> None:
+        if wanted:
+            known = registry()
+            for name in known.names():
+                try:
+                    text = known.description(name)
+                except SoundfoldError as error:  # an installed package that is broken
+                    text = f"not available: {error}"
+                say(f"{name:10}  {text}")
+            raise typer.Exit
+
+    return callback
+
+
 def main(app: Callable[[], Any]) -> NoReturn:
     """Run a command line and leave with its exit code."""
-    sys.exit(guard(lambda: _one_line(app)))
+
+    def checked() -> Any:
+        check_packages()
+        return _one_line(app)
+
+    sys.exit(guard(checked))
 
 
 def _one_line(app: Callable[..., Any]) -> Any:
     """Run a Typer application; what it says of a misspelt word becomes one line as well."""
-    import typer
-
     if not isinstance(app, typer.Typer):
         return app()
     try:
@@ -71,7 +122,7 @@ def _one_line(app: Callable[..., Any]) -> Any:
 
 
 def guard(command: Callable[[], Any]) -> int:
-    """Call `command`; turn what a person can mend into one line on stderr and an exit code."""
+    """Call `command`; turn what a person can fix into one line on stderr and an exit code."""
     try:
         return int(command() or 0)
     except SoundfoldError as error:
@@ -111,6 +162,38 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Print one line about something odd to stderr."""
     print(f"warning: {text}", file=sys.stderr, flush=True)
+
+
+def count(n: int, what: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> count(1, "fold"), count(2, "class")
+    ('1 fold', '2 classes')
+    """
+    return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith('s') else 's'}"
+
+
+def warn_of_failures(failures: Any, folder: Path, *, what: str) -> None:
+    """Name the first failures, say how many there are, and leave with exit code 1; nothing where there are none.
+
+    Parameters
+    ----------
+    failures : DataFrame
+        As `harness.tables.FAILURES`.
+    folder : Path
+        Where ``failures.csv`` lies.
+    what : str
+        What could not be done with the clips: ``drawn``.
+    """
+    if not len(failures):
+        return
+    rows: Iterable[tuple[str, str]] = failures[["clip_id", "reason"]].head(5).itertuples(index=False)
+    for clip_id, reason in rows:
+        warn(f"{clip_id}: {reason}")
+    warn(f"{count(len(failures), 'clip')} could not be {what}; see {folder / 'failures.csv'}")
+    raise typer.Exit(1)
 
 
 class OneLineParser(argparse.ArgumentParser):

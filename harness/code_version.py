@@ -3,7 +3,7 @@
 The version of a module is a digest over its syntax tree and those of all modules of this project (or of the same
 package or plugin) that it imports, directly or through others. Comments, docstrings, annotations' spelling and line
 breaks do not count; everything else does. What is chosen by name while the program runs (an encoding, a kind of
-module) is not imported by the code that chooses, so its own module is given beside it.
+module) is not imported by the code that chooses, so its own module is given as well.
 """
 
 from __future__ import annotations

@@ -2,18 +2,19 @@
 
 ::
 
-    SoundfoldError            every error that a person can mend; printed as one line, exit code 1
+    SoundfoldError            every error that a person can fix; printed as one line, exit code 1
     ├── AudioError            a sound that cannot be read or has nothing to draw
-    ├── ImageError            a picture that cannot be read or has another size than its partners
-    ├── TableError            a table with a missing column, a doubled clip, a value out of range
-    ├── SplitError            a split that would put one group on both sides, or an empty side
-    ├── ModuleError           a hub module that cannot be had, or takes what we do not have
+    ├── ImageError            an image that cannot be read or has another size than its partners
+    ├── TableError            a table with a missing column, a clip given twice, a value out of range
+    ├── SplitError            a split that would put one group into both parts, or an empty part
+    ├── ModuleError           a hub module that is not available, or takes what we do not have
     └── SettingsError         a flag, a study key or a name that is not known
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 __all__ = [
     "AudioError",
@@ -28,7 +29,7 @@ __all__ = [
 
 
 class SoundfoldError(Exception):
-    """Something that a person can mend: one clear line, no traceback."""
+    """Something that a person can fix: one clear line, no traceback."""
 
 
 class AudioError(SoundfoldError):
@@ -36,7 +37,7 @@ class AudioError(SoundfoldError):
 
 
 class ImageError(SoundfoldError):
-    """A picture that cannot be read, or that does not fit its partners."""
+    """An image that cannot be read, or that does not fit its partners."""
 
 
 class TableError(SoundfoldError):
@@ -44,7 +45,7 @@ class TableError(SoundfoldError):
 
 
 class SplitError(SoundfoldError):
-    """A split that would leak, or that leaves a side empty."""
+    """A split that would leak, or that leaves a part empty."""
 
 
 class ModuleError(SoundfoldError):
@@ -63,8 +64,6 @@ def did_you_mean(name: str, available: Iterable[str]) -> str:
     >>> did_you_mean("logmell", ["gray", "logmel"])
     "did you mean 'logmel'? available: gray, logmel"
     """
-    from difflib import get_close_matches
-
     names = sorted(available)
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""

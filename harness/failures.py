@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,12 @@ import pandas as pd
 from harness import tables
 from harness.tables import FAILURES
 
-__all__ = ["update_failures", "write_failures"]
+__all__ = ["join_failures", "update_failures", "write_failures"]
+
+
+def join_failures(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The failures of several steps, each clip and step once."""
+    return pd.concat(list(parts), ignore_index=True).drop_duplicates(["clip_id", "step"])
 
 
 def write_failures(folder: str | Path, failures: pd.DataFrame) -> None:

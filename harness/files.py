@@ -34,7 +34,7 @@ __all__ = [
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path beside `path` to write to; it takes the name only if the block succeeds."""
+    """Give a temporary path in the folder of `path` to write to; it takes the name only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
@@ -48,7 +48,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
-    """Give a temporary folder beside `path` to fill; it replaces `path` only if the block succeeds."""
+    """Give a temporary folder in the folder of `path` to fill; it replaces `path` only if the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
@@ -71,7 +71,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _part(path: Path) -> Path:
-    """A name beside `path` that nobody else has; made there without `tempfile`, whose files ignore the umask."""
+    """A name in the folder of `path` that nobody else has; not by `tempfile`, whose files ignore the umask."""
     return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
 
 

@@ -1,7 +1,7 @@
-"""Pictures as arrays: uint8 (H, W, 3), row 0 at the top.
+"""Images as arrays: uint8 (H, W, 3), row 0 at the top.
 
 PNGs with up to 256 colours are written with a palette, several times faster than as RGB, and read back the
-same. Any gray, palette, RGBA or 16-bit picture reads as RGB; transparency is laid over black.
+same. Any gray, palette, RGBA or 16-bit image reads as RGB; transparency is laid over black.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import io
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
 
 from harness.errors import ImageError
-
-if TYPE_CHECKING:
-    import numpy as np
-    from PIL import Image
 
 __all__ = ["SUFFIXES", "decode", "encode_png", "read", "resize"]
 
@@ -24,7 +22,7 @@ _MAX_COLOURS = 256
 
 
 def read(path: str | Path) -> np.ndarray:
-    """Read a picture.
+    """Read an image.
 
     Returns
     -------
@@ -33,7 +31,7 @@ def read(path: str | Path) -> np.ndarray:
     Raises
     ------
     ImageError
-        No such file, or not a picture.
+        No such file, or not an image.
     """
     path = Path(path)
     try:
@@ -43,28 +41,22 @@ def read(path: str | Path) -> np.ndarray:
     return decode(data, name=str(path))
 
 
-def decode(data: bytes, *, name: str = "picture") -> np.ndarray:
-    """Decode a picture file's bytes; `name` is what an error calls it.
+def decode(data: bytes, *, name: str = "image") -> np.ndarray:
+    """Decode an image file's bytes; `name` is what an error calls it.
 
     Returns
     -------
     ndarray of uint8, shape (H, W, 3)
     """
-    import numpy as np
-    from PIL import Image
-
     try:
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
             return np.asarray(_as_rgb(opened))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name}: not a picture that can be read ({error})") from error
+        raise ImageError(f"{name}: not an image that can be read ({error})") from error
 
 
 def _as_rgb(opened: Image.Image) -> Image.Image:
-    import numpy as np
-    from PIL import Image
-
     if opened.mode.startswith(("I", "F")):  # 16-bit gray, which Pillow's convert would clip to white
         wide = np.asarray(opened, dtype=np.float64)
         if opened.mode.startswith("I;16") or opened.format == "PNG" or wide.max(initial=0) > 255:
@@ -78,14 +70,12 @@ def _as_rgb(opened: Image.Image) -> Image.Image:
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
-    """PNG bytes of a picture; the same pixels give the same bytes.
+    """PNG bytes of an image; the same pixels give the same bytes.
 
     Parameters
     ----------
     pixels : ndarray of uint8, shape (H, W, 3) or (H, W, 4)
     """
-    import numpy as np
-
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
         raise ImageError(f"pixels {pixels.dtype} {pixels.shape}: expected uint8 (H, W, 3) or (H, W, 4)")
     buffer = io.BytesIO()
@@ -94,9 +84,6 @@ def encode_png(pixels: np.ndarray) -> bytes:
 
 
 def _palette_image(pixels: np.ndarray) -> Image.Image:
-    import numpy as np
-    from PIL import Image
-
     if pixels.shape[2] == 4:
         return Image.fromarray(pixels)
     red, green, blue = (pixels[..., c] for c in range(3))
@@ -118,7 +105,7 @@ def _palette_image(pixels: np.ndarray) -> Image.Image:
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize a picture with Pillow's bilinear filter (which averages when it shrinks).
+    """Resize an image with Pillow's bilinear filter (which averages when it shrinks).
 
     Parameters
     ----------
@@ -133,7 +120,4 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """
     if pixels.shape[:2] == (height, width):
         return pixels
-    import numpy as np
-    from PIL import Image
-
     return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR))

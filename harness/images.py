@@ -1,46 +1,70 @@
-"""The folder of pictures that ``images.csv`` describes: names, delivery from the store, tidying up.
+"""The folder of images that ``images.csv`` describes, which the converter and the merger both fill.
 
-The converter and the merger both write here, each its own encodings: ``<encoding>/<label>/<clip_id>.png``, the
-rows of ``images.csv``, their rows of ``failures.csv``. A picture that already has the right bytes is left alone.
+Each has its own encodings there: ``<encoding>/<label>/<clip_id>.png``, the rows of ``images.csv``, their rows of
+``failures.csv``, their step of ``run.json``.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from harness import tables
 from harness.errors import TableError
-from harness.files import safe_name, write_bytes
+from harness.failures import update_failures
+from harness.files import safe_name
+from harness.image_tasks import ImageTask, make_images, without_stored
+from harness.parallel import in_parallel
+from harness.recipes import Recipes, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 
-if TYPE_CHECKING:
-    import pandas as pd
+__all__ = ["NO_LABEL", "ImageRun", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
 
-    from harness.store import Store
-
-__all__ = [
-    "KIND",
-    "NO_LABEL",
-    "check_paths",
-    "deliver",
-    "intact",
-    "keep",
-    "publish",
-    "relative_path",
-    "report_failures",
-    "stored",
-]
-
-KIND = "pictures"
 NO_LABEL = "_"
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class ImageRun:
+    """What the converter or the merger made.
+
+    Parameters
+    ----------
+    images : DataFrame
+        The new rows of ``images.csv``.
+    failures : DataFrame
+        Clips without an image, as `harness.tables.FAILURES`.
+    recipes : Recipes
+        How the images were drawn.
+    """
+
+    images: pd.DataFrame
+    failures: pd.DataFrame
+    recipes: Recipes
+
+    @classmethod
+    def empty(cls) -> ImageRun:
+        """Nothing made."""
+        return cls(tables.frame([], IMAGES), tables.frame([], FAILURES), Recipes())
+
+    def __add__(self, other: ImageRun) -> ImageRun:
+        """What two steps made together."""
+        return ImageRun(
+            pd.concat([self.images, other.images], ignore_index=True),
+            pd.concat([self.failures, other.failures], ignore_index=True),
+            self.recipes | other.recipes,
+        )
+
+    def with_absolute_paths(self, folder: str | Path) -> pd.DataFrame:
+        """The rows with paths that can be opened from anywhere; they are relative to `folder`."""
+        root = Path(folder).resolve()
+        return self.images.assign(path=[str(root / path) for path in self.images["path"]])
 
 
 def relative_path(encoding: str, label: str, clip_id: str) -> str:
-    """Where a clip's picture lies below the folder, with forward slashes; ``_`` stands for no label.
+    """Where a clip's image lies below the folder, with forward slashes; ``_`` stands for no label.
 
     Examples
     --------
@@ -49,58 +73,80 @@ def relative_path(encoding: str, label: str, clip_id: str) -> str:
     """
     folder = safe_name(label) if label else NO_LABEL
     folder = f"_{folder}" if folder.startswith(".") else folder
-    return f"{encoding}/{folder}/{tables.picture_name(clip_id)}"
+    return f"{encoding}/{folder}/{safe_name(clip_id)}.png"
 
 
-def stored(store: Store, key: str) -> bytes | None:
-    """The PNG under `key` in the store; None where there is none or its checksums do not match."""
-    data = store.get(KIND, key, ".png")
-    return data if data is not None and intact(data) else None
+def check_paths(tasks: Iterable[ImageTask]) -> None:
+    """Refuse two clips whose images would have one and the same path."""
+    first: dict[object, object] = {}
+    for row in (planned.row for task in tasks for planned in task.images):
+        clip, path = row["clip_id"], row["path"]
+        if first.setdefault(path, clip) != clip:
+            raise TableError(f"clip_id={first[path]!r} and clip_id={clip!r} would both be drawn to {path}; rename one")
 
 
-def keep(store: Store, key: str, data: bytes) -> None:
-    """Put a PNG under `key` into the store."""
-    store.put(KIND, key, data, ".png")
+def failed_tasks(tasks: Sequence[ImageTask], *, jobs: int, what: str) -> Iterator[tuple[ImageTask, str]]:
+    """Make every image that the store does not have, write all of them, and give the tasks that fail.
+
+    Parameters
+    ----------
+    tasks : sequence of ImageTask
+    jobs : int
+        Processes; 1 stays in this one, -1 takes as many as there are cores.
+    what : str
+        A word shown before the progress bar.
+
+    Yields
+    ------
+    (ImageTask, str)
+        A task that failed, and why.
+    """
+    missing = [task for task in map(without_stored, tasks) if task.images]
+    for task, reason in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
+        if reason:
+            yield task, reason
 
 
-def intact(data: bytes) -> bool:
-    """Whether a PNG's chunks are all there, up to its end, with the right checksums."""
-    if not data.startswith(_SIGNATURE):
-        return False
-    at = len(_SIGNATURE)
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        body, end = data[at + 4 : at + 8 + length], at + 12 + length
-        if end > len(data) or zlib.crc32(body) != int.from_bytes(data[end - 4 : end], "big"):
-            return False
-        if body[:4] == b"IEND":
-            return end == len(data)
-        at = end
-    return False
+def finish(
+    out: Path,
+    step: str,
+    *,
+    rows: Iterable[dict[str, object]],
+    failures: Iterable[dict[str, object]],
+    recipes: Recipes,
+    inputs: Mapping[str, str],
+    started: float,
+) -> ImageRun:
+    """Write ``images.csv``, ``failures.csv`` and ``run.json`` when the images of one step are there.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of images.
+    step : str
+        ``convert`` or ``merge``.
+    rows, failures : iterable of dict
+        Rows of ``images.csv`` and ``failures.csv``; the failures without their step.
+    recipes : Recipes
+        How the step's images were drawn.
+    inputs, started
+        For :func:`harness.record.record_step`.
+    """
+    images = update_index(out, rows, encodings={*recipes.encodings, *recipes.merges})
+    failed = tables.frame([{**row, "step": step} for row in failures], FAILURES)
+    update_failures(out, failed, step=step)
+    there = set(tables.read(out / IMAGES.name, IMAGES)["encoding"])
+    record_recipes(out, step, read_recipes(out).only(there) | recipes, inputs=inputs, started=started)
+    return ImageRun(images, failed, recipes)
 
 
-def deliver(data: bytes, path: Path) -> bool:
-    """Write `data` to `path` unless it holds just that; return whether it was written."""
-    if _held(path) == data:
-        return False
-    write_bytes(path, data)
-    return True
-
-
-def _held(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except OSError:  # not there, or not readable: to be written anew
-        return None
-
-
-def publish(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Collection[str]) -> pd.DataFrame:
-    """Put the rows of some encodings into ``images.csv`` and remove the pictures that they no longer name.
+def update_index(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Collection[str]) -> pd.DataFrame:
+    """Put the rows of some encodings into ``images.csv`` and remove the images that they no longer name.
 
     Parameters
     ----------
     out : path
-        The folder of pictures.
+        The folder of images.
     rows : iterable of dict
         The new rows of `encodings`, in the order of the clips.
     encodings : collection of str
@@ -110,17 +156,9 @@ def publish(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Co
     -------
     DataFrame
         The new rows, checked.
-
-    Raises
-    ------
-    TableError
-        Two clips would share one file.
     """
-    import pandas as pd
-
     out = Path(out)
     new = tables.frame(rows, IMAGES)
-    check_paths(new)
     table = out / IMAGES.name
     old = tables.read(table, IMAGES) if table.is_file() else new.iloc[:0]
     mine = old["encoding"].isin(set(encodings))
@@ -133,32 +171,8 @@ def publish(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Co
     return new
 
 
-def check_paths(images: pd.DataFrame) -> None:
-    """Refuse two clips whose pictures would have one and the same path."""
-    doubled = images.duplicated("path", keep=False)
-    if doubled.any():
-        first = images.loc[doubled.idxmax()]
-        both = images.loc[images["path"] == first["path"], "clip_id"].tolist()
-        path = first["path"]
-        raise TableError(f"clip_id={both[0]!r} and clip_id={both[1]!r} would both be drawn to {path}; rename one")
-
-
-def report_failures(out: str | Path, failures: pd.DataFrame, *, step: str) -> None:
-    """Replace the rows of `step` (of ``train`` also "train: gray") in ``failures.csv``; an empty table is removed."""
-    import pandas as pd
-
-    path = Path(out) / FAILURES.name
-    old = tables.read(path, FAILURES) if path.is_file() else failures.iloc[:0]
-    others = old["step"].map(lambda name: name.partition(":")[0] != step).astype(bool)
-    parts = [part for part in (old[others], failures) if len(part)]
-    if parts:
-        tables.write(pd.concat(parts, ignore_index=True), path, FAILURES)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _remove(out: Path, relative: str) -> None:
-    """Remove a picture and the folders that it leaves empty; never anything outside `out`."""
+    """Remove an image and the folders that it leaves empty; never anything outside `out`."""
     path = (out / relative).resolve()
     if out.resolve() not in path.parents:
         return

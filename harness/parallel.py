@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from joblib import Parallel, cpu_count, delayed
+
 from harness.errors import SettingsError
 from harness.progress import track
 
@@ -38,8 +40,6 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: 
     if jobs <= 1:
         yield from track(map(work, items), total=len(items), what=what)
         return
-    from joblib import Parallel, delayed
-
     parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
     yield from track(parallel(delayed(work)(item) for item in items), total=len(items), what=what)
 
@@ -53,8 +53,6 @@ def check_jobs(jobs: int) -> int:
         0, or less than -1.
     """
     if jobs == -1:
-        from joblib import cpu_count
-
         return int(cpu_count())
     if jobs < 1:
         raise SettingsError(f"jobs={jobs}: must be 1 or more, or -1 for as many as there are cores")

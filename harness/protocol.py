@@ -1,29 +1,28 @@
 """The cross-validation protocol: which clips train, which choose, which test.
 
-Nothing is chosen on the test fold, and no group stands on two sides of a split. Hyper-parameters are chosen
+Nothing is chosen on the test fold, and no group is in two parts of a split. Hyper-parameters are chosen
 on the next fold in natural order (the first after the last); with fewer than three folds, on a seeded,
-stratified fifth of the training side, by group.
+stratified fifth of the training clips, by group.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from harness.errors import SplitError
 from harness.tables import fold_order
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["Split", "assign_folds", "check_groups", "splits", "validation_side"]
+__all__ = ["Split", "assign_folds", "check_groups", "splits", "validation_rows"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One turn of the cross-validation; row numbers into the table, disjoint.
+    """One split of the cross-validation; row numbers into the table, disjoint.
 
     Parameters
     ----------
@@ -46,24 +45,22 @@ class Split:
 def splits(
     folds: Sequence[str], groups: Sequence[str], labels: Sequence[str], *, seed: int = 0, allow_shared: bool = False
 ) -> Iterator[Split]:
-    """Give the turns of a cross-validation, in natural order of the folds.
+    """Give the splits of a cross-validation, in natural order of the folds.
 
     Parameters
     ----------
     folds, groups, labels : sequence of str, length n
         Of each clip. An empty group stands for itself.
     seed : int
-        For the validation side where there are fewer than three folds.
+        For the validation rows where there are fewer than three folds.
     allow_shared : bool
         Go on although a group spans folds (a leak; the caller must say so in the report).
 
     Raises
     ------
     SplitError
-        Fewer than two folds, a clip without a fold, or a group on both sides.
+        Fewer than two folds, a clip without a fold, or a group in two folds.
     """
-    import numpy as np
-
     names = fold_order(folds)
     if len(names) < 2:
         raise SplitError(
@@ -80,14 +77,14 @@ def splits(
         if len(names) >= 3:
             validation = np.flatnonzero(fold == names[(k + 1) % len(names)])
         else:
-            validation = validation_side(np.flatnonzero(fold != name), groups, labels, seed=seed)
+            validation = validation_rows(np.flatnonzero(fold != name), groups, labels, seed=seed)
         inside = np.zeros(len(fold), dtype=bool)
         inside[test] = inside[validation] = True
         yield Split(name, np.flatnonzero(~inside), validation, test)
 
 
 def check_groups(folds: Sequence[str], groups: Sequence[str]) -> None:
-    """Refuse a split in which one group stands on two sides.
+    """Refuse folds that share a group.
 
     Raises
     ------
@@ -98,26 +95,25 @@ def check_groups(folds: Sequence[str], groups: Sequence[str]) -> None:
     for fold, group in zip(folds, groups, strict=True):
         if group and first.setdefault(group, fold) != fold:
             raise SplitError(
-                f"group {group!r} stands in fold {first[group]!r} and in fold {fold!r}: a model would be tested on "
-                "recordings that it trained on; mend the folds, or override with allow_shared_groups"
+                f"group {group!r} is in fold {first[group]!r} and in fold {fold!r}: a model would be tested on "
+                "recordings that it trained on; fix the folds, or override with allow_shared_groups"
             )
 
 
-def validation_side(rows: np.ndarray, groups: Sequence[str], labels: Sequence[str], *, seed: int) -> np.ndarray:
+def validation_rows(rows: np.ndarray, groups: Sequence[str], labels: Sequence[str], *, seed: int) -> np.ndarray:
     """A stratified fifth of `rows` by whole groups, seeded (scikit-learn's StratifiedGroupKFold)."""
-    import numpy as np
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold  # half a second
 
     group = _filled(groups)[rows]
     label = np.asarray(labels, dtype=object)[rows]
     n = min(5, len(set(group)), _most_common(label))
     if n < 2:
         raise SplitError(
-            "the training side holds a single group, or a single clip of each class; nothing is left to choose "
+            "the training clips are of a single group, or a single clip of each class; nothing is left to choose "
             "hyper-parameters on"
         )
     folder = StratifiedGroupKFold(n_splits=n, shuffle=True, random_state=seed)
-    return rows[next(side for _, side in _quiet_split(folder, label, group) if len(side))]
+    return rows[next(held for _, held in _quiet_split(folder, label, group) if len(held))]
 
 
 def assign_folds(groups: Sequence[str], labels: Sequence[str], *, n_folds: int, seed: int = 0) -> list[str]:
@@ -128,8 +124,7 @@ def assign_folds(groups: Sequence[str], labels: Sequence[str], *, n_folds: int, 
     SplitError
         Fewer groups than folds, fewer clips in every class, or groups so uneven that a fold stays empty.
     """
-    import numpy as np
-    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold  # half a second
 
     group = _filled(groups)
     if n_folds < 2 or len(set(group)) < n_folds:
@@ -152,16 +147,10 @@ def _most_common(labels: Iterable[str]) -> int:
 
 
 def _filled(groups: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
     return np.asarray([g or f"\0row {i}" for i, g in enumerate(groups)], dtype=object)
 
 
 def _quiet_split(folder: object, label: np.ndarray, group: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    import warnings
-
-    import numpy as np
-
     with warnings.catch_warnings():  # small classes are said elsewhere, by name
         warnings.simplefilter("ignore", UserWarning)
         yield from folder.split(np.zeros(len(label)), label, group)  # type: ignore[attr-defined]

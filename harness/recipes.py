@@ -6,15 +6,15 @@ recipe}}``. Its JSON form stands in every model's card.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import TableError
-from harness.record import read_steps
+from harness.record import read_steps, record_step
 
-__all__ = ["CONVERT", "MERGE", "Recipes", "read_recipes"]
+__all__ = ["CONVERT", "MERGE", "Recipes", "read_recipes", "record_recipes"]
 
 CONVERT, MERGE = "convert", "merge"
 
@@ -36,6 +36,17 @@ class Recipes:
     encodings: Mapping[str, Any] = field(default_factory=dict)
     merges: Mapping[str, Any] = field(default_factory=dict)
     partners: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def __or__(self, other: Recipes) -> Recipes:
+        """Both together; where a name is in both, that of `other`."""
+        return Recipes(
+            {**self.encodings, **other.encodings}, {**self.merges, **other.merges}, {**self.partners, **other.partners}
+        )
+
+    def only(self, names: Collection[str]) -> Recipes:
+        """Those of some names."""
+        parts = (self.encodings, self.merges, self.partners)
+        return Recipes(*({name: part[name] for name in part if name in names} for part in parts))
 
     def recipe(self, name: str) -> dict[str, Any] | None:
         """The recipe of an encoding or a merge; None where it is not known.
@@ -63,3 +74,27 @@ def read_recipes(images_folder: str | Path) -> Recipes:
     encodings = steps.get(CONVERT, {}).get("spec", {}).get("encodings", {})
     merged = steps.get(MERGE, {}).get("spec", {})
     return Recipes(encodings, merged.get("merges", {}), merged.get("partners", {}))
+
+
+def record_recipes(
+    folder: str | Path, step: str, recipes: Recipes, *, inputs: Mapping[str, str], started: float
+) -> None:
+    """Write how images were drawn into the folder's ``run.json``, as step ``convert`` or ``merge``.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of images.
+    step : str
+        :data:`CONVERT` or :data:`MERGE`.
+    recipes : Recipes
+        Of all images of this step that the folder has, also from earlier runs.
+    inputs, started
+        For :func:`harness.record.record_step`.
+    """
+    spec = (
+        {"encodings": recipes.encodings}
+        if step == CONVERT
+        else {"merges": recipes.merges, "partners": {name: list(of) for name, of in recipes.partners.items()}}
+    )
+    record_step(folder, step, spec=spec, inputs=inputs, started=started)

@@ -1,4 +1,4 @@
-"""``run.json``: what every step that wrote into a folder was told, and with which versions it ran."""
+"""``run.json``: what every step that wrote into a folder was given, and with which versions it ran."""
 
 from __future__ import annotations
 

@@ -33,9 +33,12 @@ _PREFIX = "soundfold_plugin_"
 
 
 class Extension:
-    """Marks what a :class:`Registry` finds: a subclass with a `name`, or an object of such a class with one."""
+    """Marks what a :class:`Registry` finds: a subclass with a `name`, or an object of such a class with one.
 
-    name: ClassVar[str] = ""
+    An object has a property `source`, a function of its own that is written in the module that defines the object.
+    """
+
+    name: ClassVar[str]
 
 
 T = TypeVar("T")
@@ -112,13 +115,15 @@ class Registry(Generic[T]):
         found: dict[str, Any] = {}
         for module in modules:
             for each in _extensions_in(module):
-                if isinstance(each, self._base) or (isinstance(each, type) and issubclass(each, self._base)):
-                    if found.setdefault(each.name, each) is not each:
-                        raise SettingsError(
-                            f"{self.what}={each.name!r} is given twice: in {defining_module(found[each.name])} and in "
-                            f"{module.__name__}; rename one of them"
-                        )
+                if self._fits(each) and found.setdefault(each.name, each) is not each:
+                    first, second = (plugin_file(one) or defining_module(one) for one in (found[each.name], each))
+                    raise SettingsError(
+                        f"{self.what}={each.name!r} is given twice: in {first} and in {second}; rename one of them"
+                    )
         return found
+
+    def _fits(self, found: Any) -> bool:
+        return isinstance(found, self._base) or (isinstance(found, type) and issubclass(found, self._base))
 
     def _places(self, name: str) -> str:
         plugin = self._plugins().get(name)
@@ -134,8 +139,7 @@ class Registry(Generic[T]):
             raise SettingsError(
                 f"{self.what}={point.name!r}: {point.value} cannot be loaded ({reason}); fix or uninstall that package"
             ) from error
-        fits = isinstance(found, self._base) or (isinstance(found, type) and issubclass(found, self._base))
-        if not fits or getattr(found, "name", "") != point.name:
+        if not self._fits(found) or getattr(found, "name", "") != point.name:
             raise SettingsError(
                 f"{self.what}={point.name!r}: {point.value} must be derived from {self._base.__module__}."
                 f"{self._base.__name__} and have name={point.name!r}"
@@ -201,7 +205,7 @@ def defining_module(extension: Any) -> str:
 
 def _extensions_in(module: ModuleType) -> list[Any]:
     """Extensions that a module itself defines: classes with a name, and named objects."""
-    found = []
+    found: list[Any] = []
     for each in vars(module).values():
         if isinstance(each, type):
             if issubclass(each, Extension) and each.__module__ == module.__name__ and each.__dict__.get("name"):

@@ -2,7 +2,7 @@
 
 Encodings, merge methods, module handles, heads, flags and the sections of a study are all classes on
 :class:`Settings`. A message names what the user wrote: ``fmax`` in Python, ``[convert] fmax`` in a study,
-``--set fmax`` or ``--learning_rate`` on a command line; :meth:`Settings.read` is told which.
+``--set fmax`` or ``--learning_rate`` on a command line; :meth:`Settings.read` takes a function that says which.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
@@ -162,11 +163,19 @@ class Settings(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """All settings as JSON values."""
-        return self.model_dump(mode="json")
+        return {name: _as_json(value) for name, value in self}
 
     def digest(self) -> str:
         """sha256 over all settings, 64 hex digits."""
         return _digest(self)
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, Settings):
+        return value.to_json()
+    if isinstance(value, (tuple, list)):
+        return [_as_json(each) for each in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 @lru_cache(maxsize=256)
@@ -178,7 +187,7 @@ def describe_error(error: ErrorDetails, cls: type[Settings], name_of: Namer) -> 
     """One line about one of pydantic's errors: the setting as it was written, its value, what was expected."""
     context = error.get("ctx", {})
     where = [part for part in error["loc"] if isinstance(part, str) and not _is_union_member(part)]
-    name = str(context.get("name") or (where[-1] if where else ""))
+    name = str(context.get("name") or ".".join(where))
     if error["type"] == "extra_forbidden":
         subject = f"{cls.title} has no such setting" if cls.title else "no such setting"
         return f"{name_of(name)}: {subject}; {did_you_mean(name, cls.model_fields)}"

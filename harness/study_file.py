@@ -1,79 +1,85 @@
 """A study as a TOML file: its sections, its defaults, and one clear line for what is misspelt.
 
-``[convert]`` and ``[merge]`` are checked by the converter and the merger, who know what can be told.
+``[convert]`` and ``[merge]`` are read by the converter and the merger, who know the settings of each encoding.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from harness.errors import SettingsError, did_you_mean
-from harness.hub.handles import ModuleSpec, parse
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import parse
+from harness.registry import load_plugins
+from harness.settings import Namer, Settings
 from harness.toml import apply_settings, read_toml
 
-__all__ = ["Corpus", "Evaluate", "Study", "Train", "read_study"]
+__all__ = ["CorpusSection", "EvaluateSection", "PluginsSection", "Study", "TrainSection", "read_study"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Corpus(_Section):
+class CorpusSection(Settings):
     """``[corpus]``: which sounds."""
 
     name: str = "demo"
     root: str = ""
-    classes: list[str] = []
+    classes: list[str] = Field(default_factory=list)
     pattern: str = ""
     subset: str = ""
-    columns: dict[str, str] = {}
+    columns: dict[str, str] = Field(default_factory=dict)
     folds: int = Field(default=0, ge=0)
     seed: int = 0
     allow_shared_groups: bool = False
 
 
-class Train(_Section):
+class TrainSection(Settings):
     """``[train]``: which modules, which head, which seeds."""
 
-    modules: list[str | dict[str, Any]] = ["builtin:scattering"]
+    modules: list[str | dict[str, Any]] = Field(default_factory=lambda: ["builtin:scattering"])
     head: str = "lbfgs"
     seeds: list[int] = Field(default=[0], min_length=1)
-    strengths: list[float] = []
+    strengths: list[float] = Field(default_factory=list)
     steps: int = Field(default=4000, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
     train_batch_size: int = Field(default=100, ge=1)
 
 
-class Evaluate(_Section):
-    """``[evaluate]``: what is held against what."""
+class EvaluateSection(Settings):
+    """``[evaluate]``: what all others are compared with."""
 
     baseline: str = ""
 
 
-class Study(_Section):
+class PluginsSection(Settings):
+    """``[plugins]``: Python files with encodings, corpora, merge methods or module kinds of one's own."""
+
+    files: list[str] = Field(default_factory=list)
+
+
+class Study(Settings):
     """One ablation.
 
     Parameters
     ----------
-    corpus, train, evaluate : sections
+    corpus, train, evaluate, plugins : sections
     convert, merge : dict
         As the file has them.
     """
 
-    corpus: Corpus = Corpus()
-    convert: dict[str, Any] = {}
-    merge: dict[str, Any] = {}
-    train: Train = Train()
-    evaluate: Evaluate = Evaluate()
+    corpus: CorpusSection = CorpusSection()
+    convert: dict[str, Any] = Field(default_factory=dict)
+    merge: dict[str, Any] = Field(default_factory=dict)
+    train: TrainSection = TrainSection()
+    evaluate: EvaluateSection = EvaluateSection()
+    plugins: PluginsSection = PluginsSection()
 
 
 def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, list[ModuleSpec]]:
-    """Read a study and lay ``--set`` settings over it.
+    """Read a study and lay ``--set`` settings over it; the plugin files that it names are loaded.
 
     Parameters
     ----------
@@ -85,44 +91,48 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     Returns
     -------
     study : Study
-        ``corpus.root`` is absolute, or empty.
+        ``corpus.root`` and ``plugins.files`` are absolute, or empty.
     modules : list of ModuleSpec
         Each with the folder that its path is relative to.
 
     Raises
     ------
     SettingsError
-        An unknown key (with what it may have meant) or a value of the wrong kind.
+        An unknown key (with what it may have meant) or a value of the wrong kind; a plugin that cannot be loaded.
     """
     path = Path(path)
-    in_file = read_toml(path)
-    study = _checked(apply_settings(in_file, list(settings)), path)
-    told = {setting.partition("=")[0].replace(" ", "") for setting in settings}
+    table = apply_settings(read_toml(path), list(settings))
+    overridden = {setting.partition("=")[0].replace(" ", "") for setting in settings}
+    study = _checked(table, path, overridden)
     home, here = path.resolve().parent, Path.cwd()
-    if study.corpus.root:
-        base = here if told & {"corpus", "corpus.root"} else home
-        root = os.path.abspath(base / Path(study.corpus.root).expanduser())
-        study = study.model_copy(update={"corpus": study.corpus.model_copy(update={"root": root})})
-    base = here if told & {"train", "train.modules"} else home
-    return study, [parse(module, base=base) for module in study.train.modules]
+
+    def base(name: str) -> Path:
+        return here if overridden & {name, name.partition(".")[0]} else home
+
+    files = [os.path.abspath(base("plugins.files") / Path(file).expanduser()) for file in study.plugins.files]
+    load_plugins(files)
+    root = study.corpus.root and os.path.abspath(base("corpus.root") / Path(study.corpus.root).expanduser())
+    study = study.replace(corpus=study.corpus.replace(root=root), plugins=PluginsSection(files=files))
+    return study, [parse(module, base=base("train.modules")) for module in study.train.modules]
 
 
-def _checked(table: Mapping[str, Any], path: Path) -> Study:
-    try:
-        return Study.model_validate(table)
-    except ValidationError as error:
-        raise SettingsError(f"{path}: {_first_line(error)}") from None
+def _checked(table: Mapping[str, Any], path: Path, overridden: set[str]) -> Study:
+    """Read section by section, so that a message says where the mistake is."""
 
+    def name_in(section: str) -> Namer:
+        return lambda name: (
+            f"--set {section}.{name}"
+            if overridden & {section, f"{section}.{name.partition('.')[0]}"}
+            else f"{path}: [{section}] {name}"
+        )
 
-def _first_line(error: ValidationError) -> str:
-    """The first mistake, as a person would say it."""
-    first = error.errors()[0]
-    where = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        sections = {name: field.annotation for name, field in Study.model_fields.items()}
-        section = sections.get(where[0]) if len(where) > 1 else Study
-        known = section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else sections
-        place = f"[{where[0]}]" if len(where) > 1 else "section"
-        return f"{place} {where[-1]!r} is not known; {did_you_mean(where[-1], known)}"
-    name = ".".join(part for part in where if part != "str" and not part.startswith("dict["))
-    return f"{name}={first['input']!r}: {first['msg'][0].lower()}{first['msg'][1:]}"
+    sections: dict[str, Any] = {}
+    for name, value in table.items():
+        field = Study.model_fields.get(name)
+        if field is None:
+            raise SettingsError(f"{path}: section {name!r} is not known; {did_you_mean(name, Study.model_fields)}")
+        if not isinstance(value, Mapping):
+            raise SettingsError(f"{path}: {name}={value!r}: must be a table, [{name}]")
+        read: Callable[..., Any] | None = getattr(field.annotation, "read", None)
+        sections[name] = read(value, name_of=name_in(name)) if read else dict(value)
+    return Study(**sections)

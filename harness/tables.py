@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from harness.errors import TableError
-from harness.files import atomic_path, natural_key, safe_name
-
-if TYPE_CHECKING:
-    import pandas as pd
+from harness.files import atomic_path, natural_key
 
 __all__ = [
     "CLIPS",
@@ -28,9 +26,7 @@ __all__ = [
     "class_order",
     "fold_order",
     "frame",
-    "picture_name",
     "read",
-    "replace_rows",
     "score_columns",
     "write",
 ]
@@ -101,8 +97,6 @@ FAILURES = Schema("failures.csv", text=("clip_id", "path", "step", "reason"), fi
 
 def frame(rows: Iterable[dict[str, object]], schema: Schema) -> pd.DataFrame:
     """Make a checked table from rows; columns that a row leaves out are empty."""
-    import pandas as pd
-
     table = pd.DataFrame(list(rows), dtype=object)  # else a 3 beside a gap becomes 3.0
     for column in schema.columns:
         if column not in table:
@@ -116,10 +110,8 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
     Raises
     ------
     TableError
-        No such file, not a CSV, a column missing, a row doubled, a cell that should be filled empty.
+        No such file, not a CSV, a column missing, a row given twice, a cell that should be filled empty.
     """
-    import pandas as pd
-
     path = Path(path)
     if not path.is_file():
         raise TableError(f"{path}: no such table; expected a {schema.name} with columns {_listed(schema)}")
@@ -136,7 +128,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
-    """Check a table and write it atomically; numbers keep their full precision."""
+    """Check a table and write it atomically; numbers have their full precision."""
     checked = check(_typed(table, schema), schema)
     with atomic_path(path) as part:
         checked.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
@@ -163,17 +155,9 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         if doubled.any():
             row = table.loc[doubled.idxmax()]
             named = ", ".join(f"{c}={row[c]!r}" for c in schema.key)
-            raise TableError(f"two rows have {named}; each may stand once")
+            raise TableError(f"two rows have {named}; each may be there once")
     scores = score_columns(table) if schema.scores else []
     return table[[*schema.columns, *scores]]
-
-
-def replace_rows(old: pd.DataFrame, new: pd.DataFrame, *, by: str) -> pd.DataFrame:
-    """`old` without the rows whose `by` value occurs in `new`, then `new`."""
-    import pandas as pd
-
-    kept = old[~old[by].isin(set(new[by]))]
-    return pd.concat([kept, new], ignore_index=True) if len(kept) else new.reset_index(drop=True)
 
 
 def score_columns(table: pd.DataFrame) -> list[str]:
@@ -203,20 +187,7 @@ def class_order(labels: Iterable[str]) -> list[str]:
     return sorted({label for label in labels if label})
 
 
-def picture_name(clip_id: str) -> str:
-    """File name of a clip's picture: separators replaced, ``.png`` appended.
-
-    Examples
-    --------
-    >>> picture_name("site/a.wav")
-    'site_a.wav.png'
-    """
-    return safe_name(clip_id) + ".png"
-
-
 def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    import pandas as pd
-
     table = table.reset_index(drop=True)
     for column in schema.text:
         if column in table:

@@ -1,11 +1,13 @@
-"""Pictures -> picture: several encodings of a clip in one, joined on clip_id.
+"""Images -> image: several encodings of a clip in one, joined on clip_id.
 
-- `catalogue`: which merges there are; specs by name, from JSON, from a study
-- `methods`: ``channels``, ``stack``, ``blend``; a new one is a new file
-- `merge`: many clips, several processes, nothing merged twice
-- `options`: the command line's words as a spec
-- `pixels`: constants, fractions, luminance, sizes
-- `spec`: what the spec of every merge has
+- `methods`: ``channels``, ``stack``, ``blend``, a module each
+- `spec`: the base of every merge method
+- `registry`: which methods there are, ours and others'; those that a study or a command line asks for
+- `merging`: one clip's images merged, from their files
+- `pipeline`: many clips, several processes, nothing merged twice
+- `pixels`: names, constants, fractions, luminance, sizes
 """
 
-__all__ = ["catalogue", "merge", "methods", "options", "pixels", "spec"]
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

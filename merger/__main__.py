@@ -1,4 +1,4 @@
-"""``python -m merger``: merge the pictures of a table."""
+"""``python -m merger``: merge the images of a table."""
 
 from __future__ import annotations
 
@@ -7,56 +7,42 @@ from typing import Annotated
 
 import typer
 
-from harness.cli import command_app, main, say, warn
+import harness
+import merger
+from harness.cli import PluginFiles, command_app, list_of, main, say, warn_of_failures
 
-app = command_app(name="merger", help="Merge several pictures of each clip into one.")
-
-
-def _list(wanted: bool) -> None:
-    if wanted:
-        from merger.registry import describe, methods
-
-        for how in methods():
-            say(f"{how:10}  {describe(how)}")
-        raise typer.Exit
+app = command_app(name="merger", help="Merge several images of each clip into one.")
 
 
 @app.command()
 def merge(
     images: Annotated[Path, typer.Option(help="The images table that has the partners.")],
-    name: Annotated[str, typer.Option(help="Name that the merged pictures go under.")],
+    name: Annotated[str, typer.Option(help="Name that the merged images go under.")],
     how: Annotated[str, typer.Option(help="channels, stack or blend.")],
     of: Annotated[
         list[str],
         typer.Option(help="An encoding, a constant, or a TOML table; several times, in order."),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures and images.csv.")],
+    out: Annotated[Path, typer.Option(help="Folder for the images and images.csv.")],
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. direction=horizontal.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1: as many as there are cores.")] = 1,
     store: Annotated[Path | None, typer.Option(help="Folder of the store. Default: the user's cache.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be merged.")] = False,
+    plugin: PluginFiles = None,
     list_: Annotated[
-        bool, typer.Option("--list", help="List the merges, and leave.", callback=_list, is_eager=True)
+        bool,
+        typer.Option(
+            "--list", help="List the methods, and leave.", callback=list_of(lambda: merger.METHODS), is_eager=True
+        ),
     ] = False,
 ) -> None:
-    """Merge every clip's pictures; what is merged already is not merged again."""
-    from harness import tables
-    from harness.store import Store
-    from merger.options import spec_from_options
-    from merger.pipeline import merge_all
-
-    table = tables.read(images, tables.IMAGES)
-    merges = {name: spec_from_options(how, of, pairs=set_ or [])}
-    merged, failures = merge_all(table, images.parent, merges, out, store=Store(store), jobs=jobs, strict=strict)
-    say(f"{len(merged)} pictures of {name} in {out}")
-    if len(failures):
-        for clip_id, reason in failures[["clip_id", "reason"]].head(5).itertuples(index=False):
-            warn(f"{clip_id}: {reason}")
-        what = "1 clip" if len(failures) == 1 else f"{len(failures)} clips"
-        warn(f"{what} could not be merged; see {out / 'failures.csv'}")
-        raise typer.Exit(1)
+    """Merge every clip's images; what is merged already is not merged again."""
+    methods = {name: merger.method_from_options(how, of, pairs=set_ or [])}
+    merged = merger.merge_table(images, methods, out, store=harness.Store(store), jobs=jobs, strict=strict)
+    say(f"{len(merged.images)} images of {name} in {out}")
+    warn_of_failures(merged.failures, out, what="merged")
 
 
 def run() -> None:

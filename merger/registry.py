@@ -1,89 +1,80 @@
-"""Which merges there are, and specs by name: from JSON, from a study's tables."""
+"""Which merge methods there are, and those that a study's ``[merge.<name>]`` tables or a command line ask for."""
 
 from __future__ import annotations
 
-import pkgutil
 import re
-from collections.abc import Collection, Mapping
-from functools import lru_cache
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+from harness.code_version import code_version
 from harness.errors import SettingsError, did_you_mean
-from harness.files import digest_bytes
-from merger.spec import MergeSpec
+from harness.registry import Registry, defining_module
+from harness.settings import Namer, in_section, plain
+from harness.toml import apply_settings, toml_value
+from merger import merging
+from merger.spec import MergeMethod
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = ["METHODS", "method_code", "method_from_json", "method_from_options", "methods_from_study"]
 
-__all__ = [
-    "code_version",
-    "describe",
-    "flatten",
-    "make_spec",
-    "methods",
-    "spec_from_json",
-    "specs_from_study",
-]
-
-_HERE = Path(__file__).parent
+METHODS: Registry[type[MergeMethod]] = Registry(
+    "merge method", MergeMethod, package="merger.methods", group="soundfold.merges"
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
-@lru_cache(maxsize=1)
-def methods() -> tuple[str, ...]:
-    """The merges that there are: the modules in ``merger/methods``, sorted."""
-    found = pkgutil.iter_modules([str(_HERE / "methods")])
-    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
-
-
-def describe(how: str) -> str:
-    """First line of a merge's description."""
-    return (_module(how).__doc__ or "").strip().partition("\n")[0]
-
-
-def make_spec(how: str, settings: Mapping[str, Any], *, where: str = "") -> MergeSpec:
-    """Make the spec of a merge.
+def method_from_json(value: Mapping[str, Any], *, name_of: Namer = plain) -> MergeMethod:
+    """Read back what ``MergeMethod.to_json`` gave, or a study's ``[merge.<name>]`` table.
 
     Raises
     ------
     SettingsError
-        No such merge, no such setting, a value out of range; `where` is said before it.
+        No method named, one that is not known, or settings that it does not have.
 
     Examples
     --------
-    >>> make_spec("stack", {"of": ["logmel", "waveform"]}).partners
+    >>> method_from_json({"how": "stack", "of": ["logmel", "waveform"]}).partners
     ('logmel', 'waveform')
     """
-    try:
-        spec: MergeSpec = _module(how).Spec.from_settings(settings)
-    except SettingsError as error:
-        raise SettingsError(f"{where}{error}") from None
-    return spec
+    settings = dict(value)
+    if "how" not in settings:
+        raise SettingsError(f"{name_of('how')} is missing; available: {', '.join(METHODS.names())}")
+    how = settings.pop("how")
+    if how not in METHODS:
+        raise SettingsError(
+            f"{name_of('how')}={how!r}: no such merge method; {did_you_mean(str(how), METHODS.names())}"
+        )
+    return METHODS[how].read(settings, name_of=name_of)
 
 
-def spec_from_json(value: Mapping[str, Any]) -> MergeSpec:
-    """Read back what ``spec.to_json()`` gave, or a study's ``[merge.<name>]`` table."""
-    return _from_table(value, where="")
+def method_from_options(how: str, of: Sequence[str], *, pairs: Sequence[str] = ()) -> MergeMethod:
+    """Make a merge method from ``--how``, ``--of`` and ``--set``.
+
+    Examples
+    --------
+    >>> method_from_options("stack", ["logmel", "waveform"], pairs=["direction=horizontal"]).direction
+    'horizontal'
+    """
+    settings = apply_settings({"of": [toml_value(each) for each in of]}, list(pairs))
+    options = {"how": "--how", "of": "--of"}
+    return method_from_json({**settings, "how": how}, name_of=lambda name: options.get(name, f"--set {name}"))
 
 
-def specs_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> dict[str, MergeSpec]:
-    """Make the specs that a study's ``[merge.<name>]`` tables ask for.
+def methods_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> dict[str, MergeMethod]:
+    """Make the merge methods that a study's ``[merge.<name>]`` tables ask for.
 
     Parameters
     ----------
     table : mapping
-        By the name that the merged pictures go under.
+        By the name that the merged images go under.
     encodings : collection of str
         The encodings that are drawn.
 
     Raises
     ------
     SettingsError
-        A name that is taken, a partner that is not drawn, and what :func:`make_spec` refuses.
+        A name that is taken, a partner that is not drawn, and what :func:`method_from_json` refuses.
     """
-    specs = {}
+    methods = {}
     for name, settings in table.items():
         where = f"[merge.{name}] "
         if not isinstance(settings, Mapping):
@@ -92,44 +83,15 @@ def specs_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> di
             raise SettingsError(f"{where}a name has letters, digits, '_', '-' and '.' only")
         if name in encodings:
             raise SettingsError(f"{where}an encoding has that name already; give the merge another")
-        specs[name] = _from_table(settings, where=where)
-        for partner in specs[name].partners:
+        methods[name] = method_from_json(settings, name_of=in_section(f"merge.{name}"))
+        for partner in methods[name].partners:
             if partner not in encodings:
                 raise SettingsError(
                     f"{where}{partner!r} is not among the encodings; {did_you_mean(partner, encodings)}"
                 )
-    return specs
+    return methods
 
 
-def flatten(pixels: np.ndarray) -> np.ndarray:
-    """A merged picture as it reads from its file: without alpha, laid over black.
-
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
-    """
-    from harness import image
-
-    return pixels if pixels.shape[2] == 3 else image.decode(image.encode_png(pixels))
-
-
-@lru_cache(maxsize=64)
-def code_version(how: str) -> str:
-    """sha256 over the source of everything that decides about a merge's pixels, 64 hex digits."""
-    import harness
-
-    files = [_HERE / "methods" / f"{how}.py", _HERE / "pixels.py", Path(str(harness.__file__)).parent / "image.py"]
-    return digest_bytes(b"\0".join(file.read_bytes().replace(b"\r\n", b"\n") for file in files))
-
-
-def _from_table(table: Mapping[str, Any], *, where: str) -> MergeSpec:
-    settings = dict(table)
-    if "how" not in settings:
-        raise SettingsError(f"{where}how is missing; available: {', '.join(methods())}")
-    return make_spec(settings.pop("how"), settings, where=where)
-
-
-def _module(how: str) -> Any:
-    if how not in methods():
-        raise SettingsError(f"how={how!r}: no such merge; {did_you_mean(str(how), methods())}")
-    return import_module(f"merger.methods.{how}")
+def method_code(method: MergeMethod) -> str:
+    """Version of all code that decides about the pixels of a merge, 64 hex digits."""
+    return code_version(defining_module(type(method)), merging.__name__)

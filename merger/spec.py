@@ -1,65 +1,55 @@
-"""What the spec of every merge has."""
+"""The base of every merge method: its settings, and what it must be able to do."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
-from harness.files import digest_json
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from harness.extension import SettingsExtension
 
-__all__ = ["MergeSpec"]
+__all__ = ["MergeMethod"]
 
 
-class MergeSpec:
-    """Base of the specs in :mod:`merger.methods`; each is a frozen dataclass on it."""
+class MergeMethod(SettingsExtension):
+    """A way to merge several images of a clip into one; see ``docs/extending.md``.
+
+    A method has a setting `of`, the images that it merges, or overrides `partners`.
+    """
+
+    name: ClassVar[str] = ""
+    """The method's name in studies: ``how = "stack"``."""
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> MergeSpec:
-        """Check settings as a study gives them, without `how`, and make the spec."""
-        raise TypeError(f"{cls.__name__}: each merge reads its own settings")
-
-    @property
-    def how(self) -> str:
-        """Name of the merge: that of the module which defines the spec."""
-        return type(self).__module__.rpartition(".")[2]
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Say in messages which method it is."""
+        cls.title = f"merge method {cls.name!r}" if cls.name else ""
 
     @property
     def partners(self) -> tuple[str, ...]:
         """The encodings that it needs, each once."""
         return tuple(dict.fromkeys(getattr(self, "of", ())))
 
-    def settings(self) -> dict[str, Any]:
-        """All settings as JSON values, without `how`."""
-        raise TypeError(f"{type(self).__name__}: each merge gives its own settings")
-
-    def to_json(self) -> dict[str, Any]:
-        """All settings as JSON values, with `how`; ``spec_from_json`` reads it back."""
-        return {"how": self.how, **self.settings()}
-
-    def digest(self) -> str:
-        """sha256 over all settings, 64 hex digits."""
-        return digest_json(self.to_json())
-
-    def merge(self, pictures: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Merge the pictures of one clip.
+    def merge(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Merge the images of one clip; each method has its own.
 
         Parameters
         ----------
-        pictures : mapping of str to ndarray of uint8, shape (H, W, 3)
+        images : mapping of str to ndarray of uint8, shape (H, W, 3)
             By encoding.
 
         Returns
         -------
-        ndarray of uint8, shape (H, W, 3), or (H, W, 4) where the merge has an alpha channel
+        ndarray of uint8, shape (H, W, 3), or (H, W, 4) with an alpha channel
 
         Raises
         ------
         ImageError
-            A picture is missing, or they do not fit.
+            An image is missing, or they do not fit.
         """
-        merged: np.ndarray = import_module(type(self).__module__).merge(pictures, self)
-        return merged
+        raise TypeError(f"{type(self).__name__} is no merge method of its own: it has no method merge")
+
+    def to_json(self) -> dict[str, Any]:
+        """All settings as JSON values, with the method's name as ``how``."""
+        return {"how": self.name, **super().to_json()}

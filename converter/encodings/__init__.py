@@ -1,6 +1,11 @@
-"""The encodings, one module each, found by file name.
+"""The encodings, one module each; what they share is in :mod:`converter.spectrogram` and :mod:`converter.spec`.
 
-A module defines ``Spec``, a frozen dataclass on :class:`converter.spec.Spec`, and
-``encode(y, *, sr, spec) -> uint8 (H, W, 3)``. `y` is a clip's samples, or the :class:`converter.sound.Sound` that
-several encodings of the clip share; ``as_sound`` takes either. Its docstring's first line is its description.
+- `gray`: log-mel spectrogram in gray
+- `linear`: linear-frequency spectrogram in dB, in colour
+- `logmel`: log-mel spectrogram, in colour
+- `mel_power`: mel spectrogram without the logarithm, in colour
+- `waveform`: the clip's envelope
+
+A module defines a class on :class:`converter.spec.Encoding` with a `name`; its docstring's first line is its
+description.
 """

@@ -1,26 +1,24 @@
-"""Waveform: the clip's envelope, peak-normalised and filled."""
+"""The encoding ``waveform``."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from converter.raster import quantise
-from converter.sound import Sound, as_sound
-from converter.spec import Spec as BaseSpec
-from converter.spec import colour, one_of, setting
+from converter.sound import Sound
+from converter.spec import Colour, Encoding
 
-__all__ = ["Spec", "encode"]
+__all__ = ["Waveform"]
 
 _MARGIN = 1.1  # waveplot: matplotlib leaves a twentieth of the range free above and below
 _FINE = 4  # waveplot: parts of a pixel that a column is computed in
 _STROKE = 0.69  # waveplot: half the width in pixels of the line that matplotlib draws around what it fills
 
 
-@dataclass(frozen=True)
-class Spec(BaseSpec):
-    """Settings of the waveform, beside those of every `converter.spec.Spec`.
+class Waveform(Encoding):
+    """Waveform: the clip's envelope, peak-normalised and filled.
 
     Parameters
     ----------
@@ -32,41 +30,38 @@ class Spec(BaseSpec):
         ``seed``.
     """
 
-    foreground: str = setting("#ffffff", colour)
-    background: str = setting("#000000", colour)
-    style: str = setting("envelope", one_of("envelope", "waveplot"))
+    name = "waveform"
 
+    foreground: Colour = "#ffffff"
+    background: Colour = "#000000"
+    style: Literal["envelope", "waveplot"] = "envelope"
 
-def encode(y: np.ndarray | Sound, *, sr: int, spec: Spec) -> np.ndarray:
-    """Draw the waveform of a clip; silence is a line in the middle.
+    def encode(self, sound: Sound) -> np.ndarray:
+        """Draw the waveform; silence is a line in the middle.
 
-    Parameters
-    ----------
-    y : ndarray of float, shape (samples,), or Sound
-    sr : int
-        Rate of `y` in Hz.
-    spec : Spec
+        Examples
+        --------
+        >>> Waveform(size=(5, 3)).draw(np.zeros(100), sr=22050)[:, 0, 0].tolist()
+        [0, 0, 255, 0, 0]
+        """
+        shades = _envelope if self.style == "envelope" else _waveplot
+        return self._coloured(shades(sound.y, *self.size))
 
-    Returns
-    -------
-    ndarray of uint8, shape (H, W, 3)
+    def silence(self) -> np.ndarray:
+        """The image of silence: a line in the middle."""
+        height, width = self.size
+        if self.style == "envelope":
+            column = (np.arange(height) == round((height - 1) / 2)).astype(float)
+        else:
+            row = np.arange(height)
+            covered = np.minimum(row + 1, height / 2 + _STROKE) - np.maximum(row, height / 2 - _STROKE)
+            column = np.clip(covered, 0, 1)
+        return self._coloured(np.repeat(quantise(column)[:, None], width, axis=1))
 
-    Raises
-    ------
-    AudioError
-        No samples, not mono, or NaN.
-
-    Examples
-    --------
-    >>> encode(np.zeros(100), sr=22050, spec=Spec(size=(5, 3)))[:, 0, 0].tolist()
-    [0, 0, 255, 0, 0]
-    """
-    sound = as_sound(y, sr=sr, spec=spec)
-    draw = _envelope if spec.style == "envelope" else _waveplot
-    shades = draw(sound.y, *spec.size)
-    low, high = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (spec.background, spec.foreground))
-    mixed = np.rint(low + (high - low) * (np.arange(256) / 255)[:, None]).astype(np.uint8)
-    return mixed.take(shades, axis=0)
+    def _coloured(self, shades: np.ndarray) -> np.ndarray:
+        low, high = (np.array([int(c[i : i + 2], 16) for i in (1, 3, 5)]) for c in (self.background, self.foreground))
+        mixed = np.rint(low + (high - low) * (np.arange(256) / 255)[:, None]).astype(np.uint8)
+        return mixed.take(shades, axis=0)
 
 
 def _envelope(y: np.ndarray, height: int, width: int) -> np.ndarray:

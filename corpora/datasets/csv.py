@@ -13,24 +13,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from corpora.base import Card, Row, ScanOptions, read_metadata
+from corpora.base import Corpus, Row, ScanOptions, read_metadata
 from harness.errors import SettingsError, TableError
 from harness.tables import CLIPS
 
-__all__ = ["CARD", "scan"]
-
-CARD = Card(
-    title="Any CSV that names sounds",
-    citation="none: your own recordings",
-    licence="that of the recordings",
-    url="",
-    folds="a column",
-    group="a column; else the file that clips are cut from",
-    columns=True,
-)
+__all__ = ["CSV"]
 
 
-def scan(root: Path, options: ScanOptions) -> list[Row]:
+def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per line of the CSV file `root`."""
     if root.is_dir():
         raise SettingsError(f"root={root}: is a folder; the corpus 'csv' takes the CSV file itself")
@@ -51,3 +41,16 @@ def _resolved(written: str, base: Path) -> Path:
     if "\\" in written and not path.exists():
         path = base / written.replace("\\", "/")
     return Path(os.path.normpath(path))
+
+
+CSV = Corpus(
+    name="csv",
+    title="Any CSV that names sounds",
+    citation="none: your own recordings",
+    licence="that of the recordings",
+    url="",
+    folds="a column",
+    group="a column; else the file that clips are cut from",
+    scan=_scan,
+    columns=True,
+)

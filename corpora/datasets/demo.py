@@ -1,7 +1,7 @@
 """The demo corpus: ten kinds of sound that the program makes itself, from formulas and a seed.
 
 300 clips of about 1.5 s: 10 classes, 5 folds; per class and fold three sources of two takes each. Takes of a source
-share its pitch, rate, room, background and microphone, so a source is a group and stands in one fold.
+share its pitch, rate, place, background and microphone, so a source is a group and stands in one fold.
 
 Layout::
 
@@ -17,21 +17,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from corpora.base import Card, Row, ScanOptions, find_sounds, match_name
+from corpora.base import Corpus, Row, ScanOptions, find_sounds, match_name
+from corpora.demo_render import render
+from corpora.demo_sounds import RATE, SOUNDS
+from harness.audio import write_wav
 from harness.errors import SettingsError
 from harness.files import atomic_folder, read_json, write_json
 from harness.progress import track
+from harness.store import default_root as store_root
 
-__all__ = ["CARD", "VERSION", "default_root", "make", "scan"]
-
-CARD = Card(
-    title="Demo: ten sounds made by the program",
-    citation="none: made by soundfold",
-    licence="CC0",
-    url="",
-    folds="5 official",
-    group="the source that takes were made of",
-)
+__all__ = ["DEMO", "VERSION", "make"]
 
 VERSION = 1
 FOLDS, SOURCES_PER_FOLD, TAKES = 5, 3, 2
@@ -40,7 +35,7 @@ MARKER = "demo.json"
 _NAME = re.compile(r"(?P<fold>\d+)-(?P<source>[a-z_]+\d+)-(?P<take>[A-Z])\.wav")
 
 
-def scan(root: Path, options: ScanOptions) -> list[Row]:
+def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per clip; the demo is made first where it is not there."""
     make(root, seed=options.seed)
     rows = []
@@ -50,10 +45,8 @@ def scan(root: Path, options: ScanOptions) -> list[Row]:
     return rows
 
 
-def default_root(options: ScanOptions) -> Path:
-    """Where the demo of a seed lies unless told: in the store."""
-    from harness.store import default_root as store_root
-
+def _default_root(options: ScanOptions) -> Path:
+    """Where the demo of a seed lies if no root is given: in the store."""
     return store_root() / "corpora" / f"demo-v{VERSION}-seed{options.seed}"
 
 
@@ -86,8 +79,6 @@ def make(folder: str | Path, *, seed: int = 0) -> None:
 
 
 def _marker(seed: int) -> dict[str, Any]:
-    from corpora.demo_sounds import SOUNDS
-
     clips = len(SOUNDS) * FOLDS * SOURCES_PER_FOLD * TAKES
     return {"corpus": "demo", "version": VERSION, "seed": seed, "clips": clips}
 
@@ -101,13 +92,22 @@ def _is_made(folder: Path, wanted: dict[str, Any]) -> bool:
 
 
 def _fill(folder: Path, seed: int) -> None:
-    from corpora.demo_render import render
-    from corpora.demo_sounds import RATE, SOUNDS
-    from harness.audio import write_wav
-
     sources = FOLDS * SOURCES_PER_FOLD
     clips = [(label, source, take) for label in SOUNDS for source in range(sources) for take in range(TAKES)]
     for label, source, take in track(clips, total=len(clips), what="making the demo"):
         fold = 1 + source % FOLDS
         name = f"{fold}-{label}{source + 1:02d}-{'ABCDEFGH'[take]}.wav"
         write_wav(folder / label / name, render(label, source=source, take=take, seed=seed), RATE)
+
+
+DEMO = Corpus(
+    name="demo",
+    title="Demo: ten sounds made by the program",
+    citation="none: made by soundfold",
+    licence="CC0",
+    url="",
+    folds="5 official",
+    group="the source that takes were made of",
+    scan=_scan,
+    default_root=_default_root,
+)

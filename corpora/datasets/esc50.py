@@ -18,21 +18,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from corpora.base import Card, Row, ScanOptions, find_sounds, match_name, need_folder, read_metadata
+from corpora.base import Corpus, Row, ScanOptions, find_sounds, match_name, need_folder, read_metadata
 from harness.errors import SettingsError
 
-__all__ = ["CARD", "ESC10", "class_name", "scan"]
-
-CARD = Card(
-    title="ESC-50 and ESC-10",
-    citation="Piczak: ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015",
-    licence="CC BY-NC 3.0 (ESC-10: CC BY 3.0)",
-    url="https://github.com/karolpiczak/ESC-50",
-    folds="5 official",
-    group="the Freesound recording",
-    subsets=("esc10",),
-    metadata=("meta/esc50.csv",),
-)
+__all__ = ["ESC10", "ESC50", "class_name"]
 
 ESC10 = frozenset(
     "chainsaw clock_tick crackling_fire crying_baby dog helicopter rain rooster sea_waves sneezing".split()
@@ -43,7 +32,7 @@ _FOLDER = re.compile(r"(?P<number>\d{3}) - (?P<name>.+)")
 _COLUMNS = {"file": "filename", "fold": "fold", "label": "category", "group": "src_file"}
 
 
-def scan(root: Path, options: ScanOptions) -> list[Row]:
+def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per line of the CSV, or per sound in the older release's class folders."""
     need_folder(root, what="meta/esc50.csv and audio/, or with folders like '001 - Dog bark'")
     if (root / "meta" / "esc50.csv").is_file():
@@ -80,7 +69,7 @@ def _from_folders(root: Path, *, only_esc10: bool) -> list[Row]:
         folder = _FOLDER.fullmatch(path.parent.name)
         if folder is None:
             raise SettingsError(
-                f"{path}: neither beside a meta/esc50.csv in {root} nor in a folder like '001 - Dog bark'; "
+                f"{path}: neither next to a meta/esc50.csv in {root} nor in a folder like '001 - Dog bark'; "
                 "is the root the corpus's own folder?"
             )
         label = class_name(path.parent.name)
@@ -89,3 +78,17 @@ def _from_folders(root: Path, *, only_esc10: bool) -> list[Row]:
         parts = match_name(path, _NAME, expected="[fold]-[freesoundid]-[take].ogg")
         rows.append({"path": path, "label": label, "fold": parts["fold"], "group": parts["source"]})
     return rows
+
+
+ESC50 = Corpus(
+    name="esc50",
+    title="ESC-50 and ESC-10",
+    citation="Piczak: ESC: Dataset for Environmental Sound Classification, ACM Multimedia 2015",
+    licence="CC BY-NC 3.0 (ESC-10: CC BY 3.0)",
+    url="https://github.com/karolpiczak/ESC-50",
+    folds="5 official",
+    group="the Freesound recording",
+    scan=_scan,
+    subsets=("esc10",),
+    metadata=("meta/esc50.csv",),
+)

@@ -1,4 +1,4 @@
-"""A folder per class, as people keep their own recordings.
+"""A folder per class, as people have their own recordings.
 
 Layouts::
 
@@ -7,7 +7,7 @@ Layouts::
     ROOT/*.wav                                 one class, named after the folder
 
 Labels are the folders' names as they are. A regular expression on the path (`pattern`) gives fold, group and label
-where folders do not; without groups each sound stands for itself. Sounds that lie beside class folders have no label.
+where folders do not; without groups each sound stands for itself. Sounds next to class folders have no label.
 
 Licence and citation are those of the recordings.
 """
@@ -16,23 +16,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from corpora.base import Card, Row, ScanOptions, find_sounds, need_folder
+from corpora.base import Corpus, Row, ScanOptions, find_sounds, need_folder
 
-__all__ = ["CARD", "SPLIT_FOLDERS", "scan"]
-
-CARD = Card(
-    title="Class folders of your own",
-    citation="none: your own recordings",
-    licence="that of the recordings",
-    url="",
-    folds="train/test/validation folders, or by --pattern",
-    group="each sound, or by --pattern",
-)
+__all__ = ["FOLDERS", "SPLIT_FOLDERS"]
 
 SPLIT_FOLDERS = frozenset("train training test testing validation valid val dev eval evaluation".split())
 
 
-def scan(root: Path, options: ScanOptions) -> list[Row]:
+def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per sound below `root`."""
     need_folder(root, what="class folders of sounds, or with sounds")
     paths = find_sounds(root)
@@ -49,3 +40,15 @@ def scan(root: Path, options: ScanOptions) -> list[Row]:
             label = below[0] if len(below) > 1 else ""
         rows.append({"path": path, "label": label, "fold": below[0] if split else ""})
     return rows
+
+
+FOLDERS = Corpus(
+    name="folders",
+    title="Class folders of your own",
+    citation="none: your own recordings",
+    licence="that of the recordings",
+    url="",
+    folds="train/test/validation folders, or by --pattern",
+    group="each sound, or by --pattern",
+    scan=_scan,
+)

@@ -19,34 +19,25 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from corpora.base import Card, Row, ScanOptions, find_sounds, match_name, need_folder, read_metadata
+from corpora.base import Corpus, Row, ScanOptions, find_sounds, match_name, need_folder, read_metadata
 
-__all__ = ["CARD", "CLASSES", "scan"]
-
-CARD = Card(
-    title="UrbanSound8K",
-    citation="Salamon, Jacoby, Bello: A Dataset and Taxonomy for Urban Sound Research, ACM Multimedia 2014",
-    licence="CC BY-NC 3.0",
-    url="https://urbansounddataset.weebly.com/urbansound8k.html",
-    folds="10 official",
-    group="the Freesound recording (fsID)",
-    metadata=("metadata/UrbanSound8K.csv", "UrbanSound8K.csv"),
-)
+__all__ = ["CLASSES", "URBANSOUND8K"]
 
 CLASSES = (
     "air_conditioner", "car_horn", "children_playing", "dog_bark", "drilling",
     "engine_idling", "gun_shot", "jackhammer", "siren", "street_music",
 )  # fmt: skip
 
+_METADATA = ("metadata/UrbanSound8K.csv", "UrbanSound8K.csv")
 _NAME = re.compile(r"(?P<fs_id>\d+)-(?P<class_id>\d)-(?P<occurrence>\d+)-(?P<slice>\d+)\.\w+")
 _FOLD = re.compile(r"fold(\d+)", re.IGNORECASE)
 _COLUMNS = {"file": "slice_file_name", "group": "fsID", "fold": "fold", "label": "class"}
 
 
-def scan(root: Path, options: ScanOptions) -> list[Row]:
+def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per line of the CSV, or per sound below `root` where there is no CSV."""
     need_folder(root, what="metadata/UrbanSound8K.csv and audio/fold1 ... fold10, or with its wavs")
-    for name in CARD.metadata:
+    for name in _METADATA:
         if (root / name).is_file():
             return _from_csv(root, root / name)
     return [_from_name(path, root) for path in find_sounds(root)]
@@ -71,3 +62,16 @@ def _from_name(path: Path, root: Path) -> Row:
         "fold": folds[-1] if folds else "",
         "group": parts["fs_id"],
     }
+
+
+URBANSOUND8K = Corpus(
+    name="urbansound8k",
+    title="UrbanSound8K",
+    citation="Salamon, Jacoby, Bello: A Dataset and Taxonomy for Urban Sound Research, ACM Multimedia 2014",
+    licence="CC BY-NC 3.0",
+    url="https://urbansounddataset.weebly.com/urbansound8k.html",
+    folds="10 official",
+    group="the Freesound recording (fsID)",
+    scan=_scan,
+    metadata=_METADATA,
+)

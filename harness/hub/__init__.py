@@ -1,6 +1,18 @@
-"""Modules: fixed functions from images, or from waveforms, to feature vectors."""
+"""Modules: fixed functions from images, or from waveforms, to feature vectors.
 
-from harness.hub.base import HubModule, ModuleInfo
-from harness.hub.kinds import describe, load
+- `handles`: a module as a person gives it
+- `base`: a loaded module, what is known of it, and what a kind of modules must be able to do
+- `kinds`: read a handle, describe its module, load it
+- `preprocess`: what happens to an image or a sound before a module sees it
+- `builtin`: the kind ``builtin:``; `scattering` is its one module
+- `keras`: the kind ``keras:``
+- `saved_model`: SavedModels: folders, https://tfhub.dev and other addresses, and the kind ``kaggle:``; `fetching`
+  finds their folders and knows their publishers
+- `tensorflow`: TensorFlow, late and quiet
 
-__all__ = ["HubModule", "ModuleInfo", "describe", "load"]
+Another kind of modules is one more file here, or anywhere: see `harness.registry`.
+"""
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

@@ -1,18 +1,23 @@
-"""A loaded module, and what is known of it before it is run."""
+"""A loaded module, what is known of it before it is run, and what a kind of modules must be able to do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
 
 from harness.errors import ModuleError
+from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
+from harness.registry import Extension
 
-if TYPE_CHECKING:
-    import numpy as np
+__all__ = ["HubModule", "ModuleInfo", "ModuleKind", "UnavailableError", "run_batch"]
 
-__all__ = ["HubModule", "ModuleInfo", "run_batch"]
+
+class UnavailableError(ModuleError):
+    """A module that is not there or cannot be fetched; the message goes on with what is available offline."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,7 @@ class ModuleInfo:
     takes : str
         ``image`` or ``waveform``.
     height, width : int
-        Pixels of the pictures that it takes; 0 for a waveform module.
+        Pixels of the images that it takes; 0 for a waveform module.
     value_range : tuple of float
         What black and white are to it.
     sample_rate : int
@@ -46,16 +51,11 @@ class ModuleInfo:
     sample_rate: int
     features: int
 
-    def preprocessing(self) -> dict[str, Any]:
-        """Everything between a picture or sound and the module, as JSON values: part of every feature's key."""
-        if self.takes == "waveform":
-            return {"sample_rate": self.sample_rate, "at_least_s": 1.0, "resampler": "soxr HQ"}
-        return {
-            "height": self.height,
-            "width": self.width,
-            "value_range": list(self.value_range),
-            "resize": "pillow bilinear",
-        }
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ModuleInfo:
+        """What :func:`dataclasses.asdict` gave; other keys, as a model folder has them, are passed over."""
+        read = {field.name: values[field.name] for field in fields(cls)}
+        return cls(**{**read, "value_range": tuple(read["value_range"])})
 
 
 class HubModule:
@@ -65,13 +65,13 @@ class HubModule:
     ----------
     info : ModuleInfo
     function : callable
-        Tensor to tensor, float32: pictures (N, H, W, 3) in [0, 1], or waveforms (N, samples) in [-1, 1],
+        Tensor to tensor, float32: images (N, H, W, 3) in [0, 1], or waveforms (N, samples) in [-1, 1],
         to features (N, features). Can be traced into a graph.
     parts : object
-        What holds the module's variables; an exported model must keep it.
+        What holds the module's variables; an exported model needs a reference to it.
     """
 
-    def __init__(self, info: ModuleInfo, function: Callable[[Any], Any], parts: Any) -> None:
+    def __init__(self, info: ModuleInfo, function: Callable[[Any], Any], parts: Any = None) -> None:
         self.info = info
         self.function = function
         self.parts = parts
@@ -88,9 +88,12 @@ class HubModule:
         Returns
         -------
         ndarray of float32, shape (N, features)
-        """
-        import numpy as np
 
+        Raises
+        ------
+        ModuleError
+            A value is not finite.
+        """
         tf = import_tensorflow()
         if self._compiled is None:
             shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
@@ -101,23 +104,56 @@ class HubModule:
         return out
 
 
+@dataclass(frozen=True)
+class ModuleKind(Extension):
+    """One kind of modules: those whose handles begin with its name and a colon.
+
+    Parameters
+    ----------
+    name : str
+        The scheme of its handles: ``keras`` for ``keras:MobileNetV2``.
+    title : str
+        One line that says what they are.
+    load : callable
+        A function of the same module. Loads the module that a ModuleSpec names. Raises ModuleError, as
+        UnavailableError where the module is not there or cannot be fetched.
+    digest : callable, optional
+        sha256 of the module's content, found without TensorFlow: what the store knows of a module need not be loaded
+        again. None where only loading tells.
+    check : callable, optional
+        Raises SettingsError where the handle is misspelt, or what is given by hand does not apply.
+    offline : str
+        What of this kind is available without a network, for messages: ``a local SavedModel folder``.
+    """
+
+    name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
+    title: str
+    load: Callable[[ModuleSpec], HubModule]
+    digest: Callable[[ModuleSpec], str] | None = None
+    check: Callable[[ModuleSpec], None] | None = None
+    offline: str = ""
+
+    @property
+    def source(self) -> Callable[[ModuleSpec], HubModule]:
+        """What stands in the module that defines the kind."""
+        return self.load
+
+
 def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
-    """Put a batch through a TensorFlow function, so that an item's result does not depend on what else is in it.
+    """Put a batch through a TensorFlow function; what else is in it changes an item's result by rounding at most.
 
     Parameters
     ----------
     function : callable
         Tensor to tensor.
     batch : ndarray
-        uint8 pictures, which become float32 in [0, 1], or float32 samples, which stay.
+        uint8 images, which become float32 in [0, 1], or float32 samples, which stay.
 
     Returns
     -------
     ndarray of float32
     """
-    import numpy as np
-
-    if len(batch) == 1:  # alone it would take another path through the kernels, and differ in the last bits
+    if len(batch) == 1:  # alone it would take another path through the kernels, and differ by more
         return run_batch(function, np.concatenate([batch, batch]))[:1]
     values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
     result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()

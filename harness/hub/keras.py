@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
-from harness.errors import ModuleError, did_you_mean
+from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import digest_bytes, digest_json
-from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["load_keras"]
+__all__ = ["KERAS"]
 
 _SIZES = {
     "Xception": 299, "InceptionV3": 299, "InceptionResNetV2": 299, "NASNetLarge": 331,
@@ -25,27 +21,43 @@ _SIZES = {
 }  # fmt: skip
 
 
-def load_keras(spec: ModuleSpec) -> HubModule:
+def _load(spec: ModuleSpec) -> HubModule:
     tf = import_tensorflow()
     names = [n for n in dir(tf.keras.applications) if n[0].isupper()]
     if spec.name not in names:
         raise ModuleError(f"module {spec.handle!r} is not known; {did_you_mean(spec.name, names)}")
     build = getattr(tf.keras.applications, spec.name)
-    side = _SIZES.get(spec.name, 224)
-    height, width = spec.image_size or (side, side)
+    height, width = spec.image_size or (_SIZES.get(spec.name, 224),) * 2
     try:
         model = build(include_top=False, pooling="avg", weights="imagenet", input_shape=(height, width, 3))
     except Exception as error:  # Keras raises a bare Exception where its weights cannot be fetched
         reason = " ".join(str(error).split())[:160]
-        raise ModuleError(
-            f"module {spec.handle!r} cannot be had ({reason}); without a network there are "
-            "builtin:scattering and local SavedModel folders"
-        ) from error
+        raise UnavailableError(f"module {spec.handle!r} is not available ({reason})") from error
     preprocess = sys.modules[build.__module__].preprocess_input
-    digest = digest_json([spec.name, height, width, [_array_digest(w) for w in model.get_weights()]])
-    info = ModuleInfo(spec.handle, digest, "image", height, width, (0.0, 1.0), 0, int(model.output_shape[-1]))
+    weights = [digest_bytes(array.tobytes()) for array in model.get_weights()]
+    info = ModuleInfo(
+        handle=spec.handle,
+        digest=digest_json([spec.name, height, width, weights]),
+        takes="image",
+        height=height,
+        width=width,
+        value_range=(0.0, 1.0),
+        sample_rate=0,
+        features=int(model.output_shape[-1]),
+    )
     return HubModule(info, lambda pixels: model(preprocess(pixels * 255.0), training=False), model)
 
 
-def _array_digest(array: np.ndarray) -> str:
-    return digest_bytes(array.tobytes())
+def _check(spec: ModuleSpec) -> None:
+    if spec.value_range or spec.sample_rate:
+        raise SettingsError(
+            f"module {spec.handle!r} knows its value_range and takes pictures; only image_size can be given"
+        )
+
+
+KERAS = ModuleKind(
+    name="keras",
+    title="keras:MobileNetV2 and other Keras applications with ImageNet weights",
+    load=_load,
+    check=_check,
+)

@@ -1,24 +1,62 @@
-"""Modules: fixed functions from pictures, or from waveforms, to feature vectors.
+"""One way in for modules of every kind: read a handle, say what its module takes and gives, load it.
 
-One way in for all of them: ``builtin:scattering``, local SavedModel folders, tfhub.dev and Kaggle handles, Keras
-applications, and modules that take the sound itself. TensorFlow is imported when a module is first loaded, and
-what a module says of itself is kept in the store, so that a run whose features are all there never imports it.
+TensorFlow is imported when a module is first loaded. What a module says of itself is in the store from then on, so
+that a run whose features are all there never imports it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TypeVar
 
-from harness.hub.base import HubModule, ModuleInfo
-from harness.hub.handles import ModuleSpec, folder_digest, locate
-from harness.hub.keras import load_keras
-from harness.hub.saved_model import load_saved_model
+from harness.code_version import code_version
+from harness.errors import ModuleError
+from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
+from harness.hub.handles import GivenModule, ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
+from harness.registry import Registry, defining_module
+from harness.settings import Namer, plain
 from harness.store import Store, key_of
 
-__all__ = ["HubModule", "ModuleInfo", "describe", "load"]
+__all__ = ["KINDS", "describe", "feature_code", "kind_of", "load", "parse"]
 
-_READER = 1  # raised when what is read from a module changes
+KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harness.hub", group="soundfold.modules")
+_WITHOUT_SCHEME = "folder"
+_FETCHED = "and handles fetched before (TFHUB_CACHE_DIR, ~/.cache/kagglehub, ~/.keras)"
+R = TypeVar("R")
+
+
+def parse(given: str | Mapping[str, Any], *, base: Path = Path(), name_of: Namer = plain) -> ModuleSpec:
+    """Read a module from a handle, or from a table with ``handle`` and what is given by hand.
+
+    Parameters
+    ----------
+    given : str or mapping
+        ``"builtin:scattering"``, or ``{handle = ..., image_size = [224, 224], value_range = [-1, 1],
+        sample_rate = 16000}``.
+    base : path
+        Folder that relative paths are relative to.
+    name_of : callable
+        Gives a setting's name as the person wrote it, for messages.
+
+    Raises
+    ------
+    SettingsError
+        An unknown key, builtin or value.
+    """
+    table = {"handle": given} if isinstance(given, str) else given
+    spec = ModuleSpec(**dict(GivenModule.read(table, name_of=name_of)), base=base)
+    kind = kind_of(spec)
+    if kind.check:
+        kind.check(spec)
+    return spec
+
+
+def kind_of(spec: ModuleSpec) -> ModuleKind:
+    """The kind that a handle's scheme names; a folder, or an address to fetch one from, where it names none."""
+    return KINDS[spec.scheme if spec.scheme in KINDS else _WITHOUT_SCHEME]
 
 
 def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
@@ -27,51 +65,44 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     Raises
     ------
     ModuleError
-        It cannot be had.
+        It is not available.
     """
-    if spec.kind == "keras":
-        return load(spec, store=store).info
-    digest = _digest(spec)
-    store = store or Store()
-    key = key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=_READER)
-    known = store.get_json("modules", key)
-    if known is None:
-        return load(spec, store=store).info
-    return ModuleInfo(**{**known, "value_range": tuple(known["value_range"])})
+    store, kind = store or Store(), kind_of(spec)
+    digest = _call(kind.digest, spec) if kind.digest else ""
+    known = store.get_json("modules", _key(spec, digest)) if digest else None
+    return load(spec, store=store).info if known is None else ModuleInfo.from_json(known)
 
 
 def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
-    """Load a module, and keep in the store what it says of itself.
+    """Load a module, and put what it says of itself into the store.
 
     Raises
     ------
     ModuleError
-        It cannot be had, or takes neither pictures nor a waveform.
+        It is not available, or takes neither images nor a waveform.
     """
     import_tensorflow()
-    module = {"builtin": _load_scattering, "keras": load_keras}.get(spec.kind, load_saved_model)(spec)
-    store = store or Store()
-    key = key_of(module=module.info.digest, overrides=spec.overrides(), handle=spec.handle, reader=_READER)
+    module = _call(kind_of(spec).load, spec)
+    store, key = store or Store(), _key(spec, module.info.digest)
     if store.get_json("modules", key) is None:
         store.put_json("modules", key, asdict(module.info))
     return module
 
 
-def _digest(spec: ModuleSpec) -> str:
-    if spec.kind == "builtin":
-        from harness.hub import scattering
-
-        return scattering.digest()
-    return folder_digest(locate(spec))
+def feature_code(spec: ModuleSpec) -> str:
+    """Version of all code that makes a feature vector from an image or a sound, for keys; 64 hex digits."""
+    kind = defining_module(kind_of(spec))
+    return code_version(kind, "harness.hub.base", "harness.hub.preprocess")
 
 
-def _load_scattering(spec: ModuleSpec) -> HubModule:
-    from harness.hub import scattering
+def _key(spec: ModuleSpec, digest: str) -> str:
+    reader = code_version(defining_module(kind_of(spec)))
+    return key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=reader)
 
-    settings = scattering.DEFAULT
-    module = scattering.build(settings)
-    info = ModuleInfo(
-        spec.handle, scattering.digest(settings), "image", settings.height, settings.width, (0.0, 1.0), 0,
-        scattering.feature_count(settings),
-    )  # fmt: skip
-    return HubModule(info, module, module)
+
+def _call(function: Callable[[ModuleSpec], R], spec: ModuleSpec) -> R:
+    try:
+        return function(spec)
+    except UnavailableError as error:
+        offline = [text for text in (KINDS[name].offline for name in KINDS) if text]
+        raise ModuleError(f"{error}; without a network there are {', '.join([*offline, _FETCHED])}") from error

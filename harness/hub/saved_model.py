@@ -1,6 +1,6 @@
 """SavedModels as modules: TF2 reusable ones, signatures alone, and the TF1 hub format.
 
-What a module takes is read from its call or signature: rank 4 is pictures (N, H, W, 3), rank 1 or 2 a waveform.
+What a module takes is read from its call or signature: rank 4 is images (N, H, W, 3), rank 1 or 2 a waveform.
 A module that takes a fixed number of samples gets a sound window by window.
 """
 
@@ -11,14 +11,15 @@ from dataclasses import replace
 from typing import Any
 
 from harness.errors import ModuleError
-from harness.hub.base import HubModule, ModuleInfo
-from harness.hub.handles import ModuleSpec, folder_digest, known_publisher, locate
+from harness.hub.base import HubModule, ModuleInfo, ModuleKind
+from harness.hub.fetching import folder_digest, known_publisher, locate
+from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 
-__all__ = ["load_saved_model"]
+__all__ = ["FOLDER", "KAGGLE"]
 
 
-def load_saved_model(spec: ModuleSpec) -> HubModule:
+def _load(spec: ModuleSpec) -> HubModule:
     tf = import_tensorflow()
     folder = locate(spec)
     tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
@@ -38,7 +39,7 @@ def load_saved_model(spec: ModuleSpec) -> HubModule:
 
 
 def _feature_count(function: Callable[[Any], Any], info: ModuleInfo) -> int:
-    """Length of the feature vector, from two black pictures or two seconds of silence."""
+    """Length of the feature vector, from two black images or two seconds of silence."""
     tf = import_tensorflow()
     probe = (2, info.height, info.width, 3) if info.takes == "image" else (2, info.sample_rate)
     try:
@@ -154,3 +155,22 @@ def _pooled(features: Any) -> Any:
     tf = import_tensorflow()
     rank = features.shape.rank
     return features if rank == 2 else tf.reduce_mean(features, axis=list(range(1, rank - 1)))
+
+
+def _digest(spec: ModuleSpec) -> str:
+    return folder_digest(locate(spec))
+
+
+FOLDER = ModuleKind(
+    name="folder",
+    title="a SavedModel: a folder, or an address (https://tfhub.dev/..., gs://...) to fetch it from",
+    load=_load,
+    digest=_digest,
+    offline="a local SavedModel folder",
+)
+KAGGLE = ModuleKind(
+    name="kaggle",
+    title="kaggle:google/yamnet/tensorFlow2/yamnet and other SavedModels of Kaggle",
+    load=_load,
+    digest=_digest,
+)

@@ -1,26 +1,26 @@
-"""The module ``builtin:scattering``: a fixed 2-D wavelet scattering of a picture, without learned weights.
+"""The module ``builtin:scattering``: a fixed 2-D wavelet scattering of an image, without learned weights.
 
-A picture's rows are frequency and its columns time. One channel x of it, its values first raised to a power a little
+An image's rows are frequency and its columns time. One channel x of it, its values first raised to a power a little
 above 1, so that loud parts count for more than the background, is analysed so:
 
 - order 0: x itself;
-- order 1: ``U1[j, t] = |x_j * psi_t|``, with x_j the picture after j binomial halvings (a Gaussian pyramid, so one
+- order 1: ``U1[j, t] = |x_j * psi_t|``, with x_j the image after j binomial halvings (a Gaussian pyramid, so one
   small kernel serves every octave) and psi_t a Gabor wavelet of zero mean at angle t;
 - order 2: ``U2[j, t, k, u] = |(U1[j, t])_k * psi_u|`` for the coarser octaves k > j only, since the modulus of a
   wavelet transform holds next to nothing at finer ones.
 
 Each map is pooled over time, frequency band by frequency band: mean and deviation. Last comes
-``gain * log(1 + value / offset)`` for orders 1 and 2; order 0 stays as it is, since a picture's levels are decibels as
-a rule. Silence is all zero, and the gain keeps the vectors as short as plain gradient descent at rate 0.01 can bear.
-So a sound may move in time and keep its features, but not in pitch. Taking the logarithm before pooling, or quantiles
-over time, did clearly worse on ESC-10's validation folds, presumably because the share of silence in a clip sways
-both.
+``gain * log(1 + value / offset)`` for orders 1 and 2; order 0 stays as it is, since an image's levels are decibels as
+a rule. Silence is all zero, and the gain makes the vectors as short as plain gradient descent at rate 0.01 can bear.
+So a sound may move in time and have the same features, but not in pitch. Taking the logarithm before pooling, or
+quantiles over time, did clearly worse on ESC-10's validation folds, presumably because the share of silence in a clip
+sways both.
 
-Colour. Every channel is analysed on its own and the three vectors stand side by side (red, green, blue), because
-merged pictures carry a different picture in each channel, and a luminance would mix them. The channels of a gray
-picture are equal: they are analysed once and their vector stands there three times, which to a head with L2
+Colour. Every channel is analysed on its own and the three vectors follow each other (red, green, blue), because
+merged images carry a different image in each channel, and a luminance would mix them. The channels of a gray
+image are equal: they are analysed once and their vector stands there three times, which to a head with L2
 regularisation is the single vector, a third as strongly regularised. On ESC-10's validation folds this did better than
-the mean of the three vectors, and than one vector beside two differences.
+the mean of the three vectors, and than one vector and two differences.
 
 References
 ----------
@@ -31,35 +31,46 @@ P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 3
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
+from pydantic import PlainValidator, model_validator
+from typing_extensions import Self
 
-from harness.errors import SettingsError
-from harness.files import digest_bytes, digest_json
+from harness.hub.tensorflow import import_tensorflow
+from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_error, is_number
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # tensorflow is imported when a module is built
     import tensorflow as tf
 
-__all__ = ["DEFAULT", "ScatteringSpec", "build", "digest", "feature_count"]
+__all__ = ["DEFAULT", "ScatteringSpec", "band_weights", "build", "feature_count", "wavelets"]
 
 
-@dataclass(frozen=True)
-class ScatteringSpec:
-    """What is measured in a picture.
+def _frequency(value: Any) -> float:
+    if not is_number(value) or not 0 < value < np.pi:
+        raise ValueError("must lie inside (0, pi) radians per pixel")
+    return float(value)
+
+
+def _kernel_size(value: Any) -> int:
+    if not is_number(value) or value < 5 or value % 2 != 1:
+        raise ValueError("must be odd and at least 5")
+    return int(value)
+
+
+class ScatteringSpec(Settings):
+    """What is measured in an image.
 
     Parameters
     ----------
     height, width : int
-        Size of the pictures, in pixels.
+        Size of the images, in pixels.
     octaves : int
-        Scales of the bank, each twice as coarse as the one before; half a kernel must fit into the coarsest picture.
+        Scales of the bank, each twice as coarse as the one before; half a kernel must fit into the coarsest image.
     orientations : int
-        Angles of the bank, evenly spread over half a turn.
+        Angles of the bank, evenly spread over 180 degrees.
     kernel : int
-        Side of the square kernel, odd, in pixels of its octave.
+        Height and width of the kernel, odd, in pixels of its octave.
     frequency : float
         Of the wavelet, in radians per pixel of its octave, inside (0, pi).
     sigma : float
@@ -67,68 +78,49 @@ class ScatteringSpec:
     slant : float
         Deviation along the wave over deviation across it; below 1 the window is longer along the ridges.
     bands, first_bands, second_bands : int
-        Frequency bands kept of orders 0, 1 and 2. `second_bands=0` leaves out order 2.
+        Frequency bands of orders 0, 1 and 2. `second_bands=0` leaves out order 2.
     contrast : float
-        Power that the picture is raised to first, above 0.
+        Power that the image is raised to first, above 0.
     offset : float
         What the logarithm counts from, above 0, in units of full white.
     gain : float
         Of the logarithm, above 0.
     """
 
-    height: int = 224
-    width: int = 224
-    octaves: int = 5
-    orientations: int = 6
-    kernel: int = 11
-    frequency: float = 1.7
-    sigma: float = 1.6
-    slant: float = 0.5
-    bands: int = 16
-    first_bands: int = 14
-    second_bands: int = 2
-    contrast: float = 1.25
-    offset: float = 3e-4
-    gain: float = 0.2
+    title: ClassVar[str] = "scattering"
 
-    def __post_init__(self) -> None:
-        for name in ("height", "width", "octaves", "orientations", "bands", "first_bands"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"{name}={getattr(self, name)} must be a positive integer")
-        for name in ("sigma", "slant", "contrast", "offset", "gain"):
-            if not getattr(self, name) > 0:
-                raise SettingsError(f"{name}={getattr(self, name)} must be above 0")
-        if self.second_bands < 0:
-            raise SettingsError(f"second_bands={self.second_bands} must not be negative")
-        if not 0 < self.frequency < np.pi:
-            raise SettingsError(f"frequency={self.frequency} must lie inside (0, pi) radians per pixel")
-        if self.kernel < 5 or self.kernel % 2 == 0:
-            raise SettingsError(f"kernel={self.kernel} must be odd and at least 5")
+    height: PositiveInt = 224
+    width: PositiveInt = 224
+    octaves: PositiveInt = 5
+    orientations: PositiveInt = 6
+    kernel: Annotated[int, PlainValidator(_kernel_size)] = 11
+    frequency: Annotated[float, PlainValidator(_frequency)] = 1.7
+    sigma: PositiveFloat = 1.6
+    slant: PositiveFloat = 0.5
+    bands: PositiveInt = 16
+    first_bands: PositiveInt = 14
+    second_bands: Count = 2
+    contrast: PositiveFloat = 1.25
+    offset: PositiveFloat = 3e-4
+    gain: PositiveFloat = 0.2
+
+    @model_validator(mode="after")
+    def _check_octaves(self) -> Self:
         coarsest = -(-min(self.height, self.width) // 2 ** (self.octaves - 1))
         if coarsest <= self.kernel // 2:
-            raise SettingsError(
-                f"octaves={self.octaves}: a picture of {self.height} x {self.width} shrinks to {coarsest} pixels, "
-                f"too few for kernel={self.kernel}; take fewer octaves or a larger picture"
+            raise field_error(
+                "octaves",
+                f"an image of {self.height} x {self.width} shrinks to {coarsest} pixels, "
+                f"too few for kernel={self.kernel}; take fewer octaves or a larger image",
             )
+        return self
 
 
 DEFAULT = ScatteringSpec()
 
 
-def digest(spec: ScatteringSpec = DEFAULT) -> str:
-    """sha256 over the settings and the source of this file, as 64 hex digits; without TensorFlow.
-
-    Examples
-    --------
-    >>> digest() == digest(ScatteringSpec(offset=3e-4)) != digest(ScatteringSpec(offset=1e-2))
-    True
-    """
-    code = digest_bytes(Path(__file__).read_bytes().replace(b"\r\n", b"\n"))
-    return digest_json({"module": "builtin:scattering", "code": code, "spec": asdict(spec)})
-
-
 def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
-    """Width of a picture's feature vector: three blocks (red, green, blue) of equal width.
+    """Length of an image's feature vector: three blocks (red, green, blue) of equal width.
 
     Examples
     --------
@@ -148,7 +140,7 @@ def wavelets(spec: ScatteringSpec) -> np.ndarray:
     -------
     np.ndarray, shape (kernel, kernel, orientations), complex128
         Rows are frequency, columns time; angle 0 waves along time. The window sums to 1, so that a response is
-        a part of the picture's range.
+        a part of the image's range.
     """
     half = spec.kernel // 2
     y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(float)
@@ -189,10 +181,11 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
     Returns
     -------
     tf.Module
-        Called with float32 pictures (N, height, width, 3) in [0, 1] it gives float32 features
-        (N, ``feature_count(spec)``), finite for any picture, whatever else is in the batch. It has no variables, and
+        Called with float32 images (N, height, width, 3) in [0, 1] it gives float32 features
+        (N, ``feature_count(spec)``), finite for any image, whatever else is in the batch. It has no variables, and
         ``tf.saved_model.save(module, folder)`` writes it with its ``serving_default`` signature.
     """
+    import_tensorflow()  # quietly
     import tensorflow as tf
 
     class Scattering(tf.Module):
@@ -216,15 +209,15 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
 
 
 def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Channels (M, height, width, 1), equal ones of one picture once, and where (N, 3) each picture's are."""
+    """Channels (M, height, width, 1), equal ones of one image once, and where (N, 3) each image's are."""
     channels = tf.transpose(images, (0, 3, 1, 2))
     red, green, blue = tf.unstack(channels, axis=1)
     same = [tf.reduce_all(tf.equal(a, b), axis=(1, 2)) for a, b in ((red, green), (red, blue), (green, blue))]
     zero = tf.zeros_like(same[0], tf.int32)
     twin = tf.stack([zero, tf.where(same[0], zero, 1), tf.where(same[1], zero, tf.where(same[2], zero + 1, 2))], axis=1)
-    kept = tf.equal(twin, tf.range(3))
-    order = tf.reshape(tf.cumsum(tf.cast(tf.reshape(kept, [-1]), tf.int32)) - 1, (-1, 3))
-    return tf.boolean_mask(channels, kept)[..., None], tf.gather(order, twin, batch_dims=1)
+    first = tf.equal(twin, tf.range(3))
+    order = tf.reshape(tf.cumsum(tf.cast(tf.reshape(first, [-1]), tf.int32)) - 1, (-1, 3))
+    return tf.boolean_mask(channels, first)[..., None], tf.gather(order, twin, batch_dims=1)
 
 
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
@@ -245,7 +238,7 @@ def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
 def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
     """Pooled second-order maps of first-order maps `v`, at this octave and the coarser ones; two tensors for each."""
     maps, parts = v.shape[3], []
-    # Each map is analysed as a picture of its own.
+    # Each map is analysed as an image of its own.
     v = tf.reshape(tf.transpose(v, (0, 3, 1, 2)), (-1, v.shape[1], v.shape[2], 1))
     for k in range(octaves):
         w, _ = _modulus(tf, v, bank, spec.second_bands)
@@ -266,7 +259,7 @@ def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, bands: int) -> tuple[tf.Ten
     """``|x * psi|`` (M, h, w, orientations) of maps (M, h, w, 1), and whether every second pixel was left out.
 
     The modulus is smoother than the wave, so half the rows and columns suffice, as long as every band
-    keeps two rows.
+    has two rows left.
     """
     strided = x.shape[1] >= 4 * bands
     margin = bank.shape[0] // 2
@@ -276,7 +269,7 @@ def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, bands: int) -> tuple[tf.Ten
 
 
 def _halve(tf: Any, x: tf.Tensor) -> tf.Tensor:
-    """Smooth maps (M, h, w, c) by a binomial of order 4 and keep every second pixel (Burt & Adelson 1983)."""
+    """Smooth maps (M, h, w, c) by a binomial of order 4 and take every second pixel (Burt & Adelson 1983)."""
     binomial = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = np.repeat(np.outer(binomial, binomial)[:, :, None, None], x.shape[3], axis=2)
     x = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "REFLECT")

@@ -1,5 +1,9 @@
-"""The ways to merge, one module each, found by file name.
+"""The merge methods, one module each.
 
-A module defines ``Spec``, a frozen dataclass with ``partners``, ``from_settings`` and ``to_json``, and
-``merge(pictures, spec) -> uint8 (H, W, 3 or 4)``, pure. Its docstring's first line is its description.
+- `blend`: weighted mean of images
+- `channels`: each of red, green, blue (and alpha) is an image or a constant
+- `stack`: images one after the other
+
+A module defines a class on :class:`merger.spec.MergeMethod` with a `name`; its docstring's first line is its
+description.
 """

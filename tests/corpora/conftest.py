@@ -1,14 +1,16 @@
-"""Tiny corpora, built in a temporary folder: one builder per corpus of the catalogue."""
+"""Tiny corpora, built in a temporary folder: one builder per corpus; the demo, made once."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from corpora.datasets import demo
 from harness.audio import write_wav
 
 Builder = Callable[[Path], Path]
@@ -82,17 +84,43 @@ def build_csv(root: Path) -> Path:
     return write_csv(root / "sounds.csv", rows)
 
 
-def build_demo(root: Path) -> Path:
-    """Nothing: the demo makes itself where it is not."""
+def build_whales(root: Path) -> Path:
+    """Two species at two sites, as the corpus of `PLUGIN` has them."""
+    for name in ("orca_north_1.wav", "orca_south_1.wav", "minke_north_1.wav", "minke_south_1.wav"):
+        write_tone(root / name)
     return root
+
+
+PLUGIN = '''
+"""Whales: a corpus from outside.
+
+Layout::
+
+    ROOT/<species>_<site>_<number>.wav
+
+Citation: none. Licence: CC0.
+"""
+
+from corpora import Corpus
+from corpora.base import find_sounds, need_folder
+
+
+def scan(root, options):
+    need_folder(root, what="sounds named <species>_<site>_<number>.wav")
+    parts = [(path, *path.stem.split("_")) for path in find_sounds(root)]
+    return [{"path": path, "label": species, "group": f"{species}_{site}"} for path, species, site, _ in parts]
+
+
+WHALES = Corpus("whales", "Whales of two bays", "none", "CC0", "", folds="none", group="species and site", scan=scan)
+'''
 
 
 BUILDERS: dict[str, Builder] = {
     "csv": build_csv,
-    "demo": build_demo,
     "esc50": build_esc50,
     "folders": build_folders,
     "urbansound8k": build_urbansound8k,
+    "whales": build_whales,
 }
 
 
@@ -109,17 +137,39 @@ def sheet() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def demo_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo corpus of seed 0, where it lies if no root is given; only to be read."""
+    root = tmp_path_factory.getbasetemp() / "store" / "corpora" / f"demo-v{demo.VERSION}-seed0"
+    demo.make(root)
+    return root
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[str], Path]:
     """Root of a tiny corpus by name, built once; a corpus without a builder fails."""
     built: dict[str, Path] = {}
 
     def root_of(name: str) -> Path:
-        assert name in BUILDERS, f"corpus {name!r} has no tiny fixture: add a builder to tests/corpora/conftest.py"
+        if name == "demo":
+            return Path(request.getfixturevalue("demo_root"))
+        assert name in BUILDERS, f"corpus {name!r}: add a builder of a tiny one to tests/corpora/conftest.py"
         if name not in built:
             built[name] = BUILDERS[name](tmp_path_factory.mktemp(f"tiny_{name}") / name)
         return built[name]
 
     return root_of
+
+
+@pytest.fixture
+def whales(tmp_path: Path) -> Iterator[Path]:
+    """A plugin file with a corpus called whales; what was loaded of it is forgotten after the test."""
+    file = tmp_path / "whales.py"
+    file.write_text(PLUGIN, encoding="utf-8")
+    before = set(sys.modules)
+    yield file
+    for name in set(sys.modules) - before:
+        if name.startswith("soundfold_plugin_"):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,8 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from corpora.__main__ import app
+from corpora.loading import CORPORA
 from harness.audio import read as read_sound
 from harness.cli import guard
+from harness.files import digest_file
 from harness.record import read_steps
 from harness.tables import CLIPS, FAILURES, read
 
@@ -37,8 +41,7 @@ def test_as_a_program_error_and_exit_code(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.strip().splitlines() == [
-        "error: corpus='foldrs' is not known; did you mean 'folders'? "
-        "available: csv, demo, esc50, folders, urbansound8k"
+        f"error: corpus='foldrs': no such corpus; did you mean 'folders'? available: {', '.join(CORPORA)}"
     ]
 
 
@@ -59,7 +62,7 @@ def test_one_folder_with_one_wav(tmp_path: Path, tone: Tone, capsys: pytest.Capt
         (("folders", "nowhere"), "error: root=.*nowhere: no such folder"),
         (("folders", "."), "error: root=.*: no sounds in it or below it"),
         (("csv", "nowhere.csv"), r"error: .*nowhere\.csv: no such file"),
-        (("folders",), "error: root is empty: the corpus 'folders' needs to be told where it lies"),
+        (("folders",), "error: root is empty: the corpus 'folders' needs the folder or file where it lies"),
         (("csv", "x.csv", "--column", "path"), "error: --column 'path': expected OURS=THEIRS, as path=file"),
     ],
 )
@@ -70,8 +73,6 @@ def test_one_clear_line(
     args: tuple[str, ...],
     says: str,
 ) -> None:
-    import re
-
     monkeypatch.chdir(tmp_path)
     code, said, warned = run("scan", *args, "--out", "clips.csv", capsys=capsys)
     assert (code, said) == (1, "")
@@ -153,24 +154,39 @@ def test_shared_groups_are_refused_and_allowed_aloud(
     assert "figures will be too good: group 'g'" in warned
 
 
-def test_list_names_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
-    from corpora import available
-
+def test_list_names_every_corpus_and_those_of_plugins(whales: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, said, _ = run("list", capsys=capsys)
     lines = said.splitlines()
     assert code == 0
     assert lines[0].split() == ["name", "title", "licence", "folds", "group"]
-    assert [line.split()[0] for line in lines[1:]] == available()
+    assert [line.split()[0] for line in lines[1:]] == list(CORPORA)
+    assert lines[0].index("title") == lines[1].index(CORPORA["csv"].title)
+    assert "whales" not in said
+    assert "\nwhales        Whales of two bays " in run("list", "--plugin", whales, capsys=capsys)[1]
 
 
-def test_make_demo_and_scan_without_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, _ = run("make-demo", "--out", tmp_path / "demo", "--seed", 2, capsys=capsys)
+def test_a_corpus_of_a_plugin(
+    tmp_path: Path, whales: Path, tiny: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("scan", "whales", tiny("whales"), "--out", tmp_path / "out" / "clips.csv")
+    code, _, warned = run(*args, capsys=capsys)
+    assert code == 1
+    assert "corpus='whales': no such corpus; available: " in warned
+    code, said, _ = run(*args, "--plugin", whales, capsys=capsys)
+    assert code == 0
+    assert "4 clips, 2 classes, 0 folds, 4 groups" in said
+    assert read_steps(tmp_path / "out")["corpus"]["inputs"] == {"whales.py": digest_file(whales)}
+
+
+def test_make_demo_and_scan_without_root(tmp_path: Path, demo_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(demo_root, tmp_path / "demo")
+    code, said, _ = run("make-demo", "--out", tmp_path / "demo", capsys=capsys)
     assert code == 0
     assert "300 clips, 10 classes, 5 folds, 150 groups" in said
-    assert read_steps(tmp_path / "demo")["make-demo"]["seed"] == 2
+    assert read_steps(tmp_path / "demo")["make-demo"]["seed"] == 0
     code, said, _ = run("scan", "demo", "--out", tmp_path / "clips.csv", capsys=capsys)
     assert code == 0
-    assert len(read(tmp_path / "clips.csv", CLIPS)) == 300
+    assert read(tmp_path / "clips.csv", CLIPS)["path"].str.startswith(str(demo_root)).all()
 
 
 def test_arrange_lays_out_class_folders_once(

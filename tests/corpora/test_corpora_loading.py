@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpora import load, missing_files, remarks
+from corpora.loading import load, missing_files, warnings_of
 from harness.errors import SettingsError, SplitError, TableError
 
 Tone = Callable[..., Path]
@@ -22,7 +22,9 @@ def _many(root: Path, tone: Tone, *, per_class: int) -> Path:
 
 
 def test_unknown_corpus_says_what_was_meant(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"corpus='folder' is not known; did you mean 'folders'\? available: csv, "):
+    with pytest.raises(
+        SettingsError, match=r"corpus='folder': no such corpus; did you mean 'folders'\? available: csv, "
+    ):
         load("folder", tmp_path)
 
 
@@ -111,7 +113,9 @@ def test_options_that_a_corpus_does_not_take(tmp_path: Path, tiny: Callable[[str
         load("folders", tiny("folders"), subset="esc10")
     with pytest.raises(SettingsError, match="'folders' has columns of its own"):
         load("folders", tiny("folders"), columns={"path": "file"})
-    with pytest.raises(SettingsError, match=r"columns: 'pth' is not in a clips table; did you mean 'path'"):
+    with pytest.raises(
+        SettingsError, match=r"columns=\{'pth': 'file'\}: 'pth' is not in a clips table; did you mean 'path'"
+    ):
         load("csv", tiny("csv"), columns={"pth": "file"})
 
 
@@ -140,24 +144,22 @@ def test_pattern_gives_fold_group_and_label(tmp_path: Path, tone: Tone) -> None:
         ["1", "bat", "y"],
         ["2", "owl", "z"],
     ]
-    assert remarks(table) == []
+    assert warnings_of(table) == []
 
 
-def test_clips_that_a_pattern_does_not_match_are_kept_and_said(tmp_path: Path, tone: Tone) -> None:
+def test_clips_that_a_pattern_does_not_match_stay_and_are_named(tmp_path: Path, tone: Tone) -> None:
     for name in ("bat/f1_a.wav", "owl/f2_b.wav", "owl/stray.wav"):
         tone(tmp_path / name)
     table = load("folders", tmp_path, pattern=r"f(?P<fold>\d)_")
     assert table["fold"].tolist() == ["1", "2", ""]
-    assert remarks(table) == ["1 of 3 clips have no fold; the first is 'stray.wav'"]
+    assert warnings_of(table) == ["1 of 3 clips have no fold; the first is 'stray.wav'"]
 
 
 def test_files_that_are_named_but_not_there(tmp_path: Path, tone: Tone, sheet: Sheet) -> None:
     tone(tmp_path / "a.wav")
     file = sheet(tmp_path / "c.csv", [{"path": "a.wav"}, {"path": "gone.wav"}])
     failures = missing_files(load("csv", file))
-    assert [(row["clip_id"], row["step"], row["reason"]) for row in failures] == [
-        ("gone.wav", "corpus", "no such file")
-    ]
+    assert failures[["clip_id", "step", "reason"]].to_numpy().tolist() == [["gone.wav", "corpus", "no such file"]]
     (tmp_path / "a.wav").unlink()
     with pytest.raises(SettingsError, match=r"none of its 2 sounds is there; the first is .*a\.wav"):
         load("csv", file)

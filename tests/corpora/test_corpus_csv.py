@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpora import load
+from corpora.loading import load
 from harness.errors import SettingsError, TableError
 
 Tone = Callable[..., Path]

@@ -9,29 +9,31 @@ import numpy as np
 import pytest
 import soundfile
 
-from corpora import load
 from corpora.datasets import demo
 from corpora.demo_render import render
 from corpora.demo_sounds import SOUNDS
+from corpora.loading import load
 from harness import audio
 from harness.errors import SettingsError
 from harness.files import digest_file
 from harness.store import default_root
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demo") / "demo"
-    demo.make(folder)
-    return folder
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> int:
+    """A demo of fewer clips; gives their number."""
+    monkeypatch.setattr(demo, "FOLDS", 2)
+    monkeypatch.setattr(demo, "SOURCES_PER_FOLD", 1)
+    monkeypatch.setattr(demo, "TAKES", 1)
+    return 2 * len(SOUNDS)
 
 
 def _digests(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): digest_file(path) for path in sorted(folder.rglob("*.wav"))}
 
 
-def test_300_clips_in_5_folds_of_3_sources_with_2_takes(made: Path) -> None:
-    table = load("demo", made)
+def test_300_clips_in_5_folds_of_3_sources_with_2_takes(demo_root: Path) -> None:
+    table = load("demo", demo_root)
     assert len(table) == 300
     assert sorted(set(table["label"])) == list(SOUNDS) == sorted(SOUNDS)
     per_cell = table.groupby(["label", "fold"])
@@ -42,9 +44,9 @@ def test_300_clips_in_5_folds_of_3_sources_with_2_takes(made: Path) -> None:
     assert (table.groupby("group")["label"].nunique() == 1).all()
 
 
-def test_format_length_and_level(made: Path) -> None:
+def test_format_length_and_level(demo_root: Path) -> None:
     lengths = set()
-    for path in load("demo", made)["path"][::7]:
+    for path in load("demo", demo_root)["path"][::7]:
         info = soundfile.info(path)
         assert (info.samplerate, info.channels, info.subtype, info.format) == (22050, 1, "PCM_16", "WAV")
         assert 1.19 <= info.duration <= 1.81
@@ -54,14 +56,17 @@ def test_format_length_and_level(made: Path) -> None:
     assert len(lengths) > 20, "clips are not all as long"
 
 
-def test_same_seed_same_bytes_other_seed_other_bytes(made: Path, tmp_path: Path) -> None:
-    demo.make(tmp_path / "again", seed=0)
-    demo.make(tmp_path / "other", seed=1)
-    first, again, other = _digests(made), _digests(tmp_path / "again"), _digests(tmp_path / "other")
+def test_same_seed_same_bytes_other_seed_other_bytes(demo_root: Path, tmp_path: Path, small: int) -> None:
+    for name, seed in (("first", 0), ("again", 0), ("other", 1)):
+        demo.make(tmp_path / name, seed=seed)
+    first, again, other = (_digests(tmp_path / name) for name in ("first", "again", "other"))
+    assert len(set(first.values())) == small
     assert first == again
     assert first.keys() == other.keys()
     assert not set(first.values()) & set(other.values())
-    assert len(set(first.values())) == 300
+    whole = _digests(demo_root)
+    assert len(set(whole.values())) == 300
+    assert set(first.items()) <= set(whole.items())
 
 
 @pytest.mark.parametrize("label", sorted(SOUNDS))
@@ -78,9 +83,10 @@ def _spectrum(y: np.ndarray) -> np.ndarray:
     return np.log(power + 1e-9)
 
 
-def test_a_finished_demo_is_not_made_again(tmp_path: Path) -> None:
+def test_a_finished_demo_is_not_made_again(tmp_path: Path, small: int) -> None:
     demo.make(tmp_path / "demo")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.wav")}
+    assert len(before) == small
     demo.make(tmp_path / "demo")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "demo").rglob("*.wav")} == before
     next(iter(before)).unlink()
@@ -88,30 +94,32 @@ def test_a_finished_demo_is_not_made_again(tmp_path: Path) -> None:
     assert set((tmp_path / "demo").rglob("*.wav")) == set(before)
 
 
-def test_a_run_that_is_stopped_leaves_nothing_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_stopped_leaves_nothing_half_made(
+    tmp_path: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written: list[Path] = []
-    true_write = audio.write_wav
 
     def stopping(path: Path, y: np.ndarray, sr: int) -> None:
-        if len(written) == 20:
+        if len(written) == 5:
             raise KeyboardInterrupt
         written.append(path)
-        true_write(path, y, sr)
+        audio.write_wav(path, y, sr)
 
-    monkeypatch.setattr(audio, "write_wav", stopping)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(demo, "write_wav", stopping)
         demo.make(tmp_path / "demo")
     assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(audio, "write_wav", true_write)
     demo.make(tmp_path / "demo")
-    assert len(_digests(tmp_path / "demo")) == 300
+    assert len(_digests(tmp_path / "demo")) == small
 
 
-def test_another_seed_replaces_an_older_demo_but_nothing_else(tmp_path: Path, tone: Callable[..., Path]) -> None:
+def test_another_seed_replaces_an_older_demo_but_nothing_else(
+    tmp_path: Path, small: int, tone: Callable[..., Path]
+) -> None:
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "demo.json").write_text('{"corpus": "demo", "version": 0}', encoding="utf-8")
     tone(tmp_path / "demo" / "bell" / "old.wav")
-    assert len(load("demo", tmp_path / "demo")) == 300
+    assert len(load("demo", tmp_path / "demo")) == small
     assert not (tmp_path / "demo" / "bell" / "old.wav").exists()
     mine = tone(tmp_path / "mine" / "a.wav")
     with pytest.raises(SettingsError, match="mine: holds something that is not a demo corpus"):
@@ -121,18 +129,18 @@ def test_another_seed_replaces_an_older_demo_but_nothing_else(tmp_path: Path, to
         load("demo", tmp_path / "third", seed=-1)
 
 
-def test_without_a_root_it_lies_in_the_store() -> None:
+def test_without_a_root_it_lies_in_the_store(demo_root: Path) -> None:
     table = load("demo")
-    assert Path(table["path"].iloc[0]).parents[1] == default_root() / "corpora" / f"demo-v{demo.VERSION}-seed0"
+    assert Path(table["path"].iloc[0]).parents[1] == default_root() / "corpora" / demo_root.name
 
 
-def test_pictures_of_pitch_and_time_tell_the_classes_apart(made: Path) -> None:
-    """A floor, far above one in ten: a plain classifier on mean and deviation of a log spectrum, folds by group."""
+def test_spectra_and_their_changes_in_time_separate_the_classes(demo_root: Path) -> None:
+    """Far above one in ten: a plain classifier on mean and deviation of a log spectrum, folds by group."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    table = load("demo", made)
+    table = load("demo", demo_root)
     x = np.array([_pooled(audio.load(path, sr=22050)) for path in table["path"]])
     right = []
     for fold in sorted(set(table["fold"])):

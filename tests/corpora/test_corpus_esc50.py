@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from corpora import load, remarks
 from corpora.datasets.esc50 import ESC10, class_name
+from corpora.loading import load, warnings_of
 from harness.errors import SettingsError
 
 Tone = Callable[..., Path]
@@ -69,7 +69,7 @@ def test_real_esc10_golden_facts(esc10: Path) -> None:
     assert table["group"].nunique() == 304
     rooster = table.set_index("clip_id").loc["5-234879-B.ogg"]
     assert (rooster["label"], rooster["fold"], rooster["group"]) == ("rooster", "5", "234879")
-    assert remarks(table) == []
+    assert warnings_of(table) == []
     assert len(load("esc50", esc10, subset="esc10")) == 400
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evaluator import Evaluation, evaluate
+from evaluator.predictions import prepare
 from harness.tables import CLIPS, PREDICTIONS, frame, write
 
 Key = tuple[str, str, str]
@@ -25,7 +27,7 @@ def predictions(
     seeds: Sequence[str] = ("0",),
     random_state: int = 0,
 ) -> pd.DataFrame:
-    """Predictions that are right about as often as `accuracy` says; clip i is in fold i mod `folds`."""
+    """Prepared predictions, right about as often as `accuracy` says; clip i is in fold i mod `folds`."""
     rng = np.random.default_rng(random_state)
     rows = []
     for (encoding, module, head), share in accuracy.items():
@@ -43,7 +45,7 @@ def predictions(
                         **{f"p:{name}": value for name, value in zip(classes, p, strict=True)},
                     }
                 )  # fmt: skip
-    return frame(rows, PREDICTIONS)
+    return prepare(frame(rows, PREDICTIONS))
 
 
 def clips_of(table: pd.DataFrame, groups: Mapping[str, str]) -> pd.DataFrame:
@@ -67,7 +69,7 @@ def make_clips() -> Callable[..., pd.DataFrame]:
     return clips_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def table() -> pd.DataFrame:
     """Three encodings on two modules, 100 clips, 5 folds."""
     return predictions(
@@ -82,11 +84,27 @@ def table() -> pd.DataFrame:
     )
 
 
-@pytest.fixture
-def run_folder(tmp_path: Path, table: pd.DataFrame) -> Path:
+def write_run(folder: Path, table: pd.DataFrame) -> Path:
     """A run folder with predictions and clips, two neighbouring clips of a fold from one recording."""
-    folder = tmp_path / "esc10"
     folder.mkdir()
     write(table, folder / "predictions.csv", PREDICTIONS)
     write(clips_of(table, {f"{i}.wav": f"g{i // 10}-{i % 5}" for i in range(100)}), folder / "clips.csv", CLIPS)
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, table: pd.DataFrame) -> Path:
+    """A run that tests only read; they write elsewhere."""
+    return write_run(tmp_path_factory.mktemp("runs") / "esc10", table)
+
+
+@pytest.fixture(scope="session")
+def evaluated(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    """The run evaluated, its files in a folder of their own."""
+    return evaluate(run_folder, out=tmp_path_factory.mktemp("out"), warnings=["a warning from the study"])
+
+
+@pytest.fixture
+def small_run(tmp_path: Path, table: pd.DataFrame) -> Path:
+    """A run of two combinations that a test may change."""
+    return write_run(tmp_path / "small", table[(table["module"] == SCATTERING) & (table["encoding"] != "waveform")])

@@ -1,4 +1,4 @@
-"""Confusion matrices and their pictures."""
+"""Confusion matrices and plots."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn import metrics as reference
 
 from evaluator.confusion import Confusion, confusion_matrices, confusion_matrix, most_confused, report_text
 from evaluator.metrics import metrics_table
-from evaluator.plots import draw_confusion, draw_heat_map, draw_recall
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, write_png
 from evaluator.tables import ranking
 from harness.errors import SettingsError
 
@@ -53,23 +53,27 @@ def test_report_text_is_scikit_learns() -> None:
     assert report_text(confusion_matrix(label, predicted)) == wanted
 
 
-@pytest.mark.parametrize("n", [2, 50])
-def test_pictures_are_drawn_and_the_same_each_time(tmp_path: Path, n: int) -> None:
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L"))
+
+
+@pytest.mark.parametrize("n", [2, 21])
+def test_plots_are_drawn_and_the_same_each_time(tmp_path: Path, n: int) -> None:
     matrix = Confusion(tuple(f"class {i}" for i in range(n)), np.eye(n, dtype=int) * 9 + np.eye(n, k=1, dtype=int))
-    draw_confusion(matrix, tmp_path / "a.png", title="gray")
-    draw_confusion(matrix, tmp_path / "b.png", title="gray")
-    draw_recall(dict.fromkeys(matrix.classes, 0.5), tmp_path / "c.png", title="gray")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    for name in ("a.png", "c.png"):
-        with Image.open(tmp_path / name) as picture:
-            pixels = np.asarray(picture.convert("L"))
+    write_png(draw_confusion(matrix, title="gray"), tmp_path / "a.png")
+    write_png(draw_recall(dict.fromkeys(matrix.classes, 0.5), title="gray"), tmp_path / "b.png")
+    for name in ("a.png", "b.png"):
+        pixels = pixels_of(tmp_path / name)
         assert min(pixels.shape) > 250
         assert (pixels < 100).mean() > 0.005, "nothing dark was drawn"
+    if n == 2:
+        write_png(draw_confusion(matrix, title="gray"), tmp_path / "c.png")
+        assert (tmp_path / "a.png").read_bytes() == (tmp_path / "c.png").read_bytes()
 
 
-def test_the_heat_map_has_a_hole_where_a_combination_is_missing(tmp_path: Path, table: pd.DataFrame) -> None:
+def test_the_heat_map_is_empty_where_a_combination_is_missing(tmp_path: Path, table: pd.DataFrame) -> None:
     partial = table[~((table["encoding"] == "gray") & table["module"].str.startswith("https"))]
     ranked = ranking(metrics_table(partial), partial)
-    draw_heat_map(ranked, tmp_path / "heat.png", title="mean accuracy")
-    with Image.open(tmp_path / "heat.png") as picture:
-        assert picture.width > 300
+    write_png(draw_heat_map(ranked, title="mean accuracy"), tmp_path / "heat.png")
+    assert pixels_of(tmp_path / "heat.png").shape[1] > 300

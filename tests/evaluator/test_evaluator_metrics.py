@@ -10,19 +10,20 @@ import pytest
 from sklearn import metrics as reference
 
 from evaluator.metrics import average_precision_and_auroc, calibration_error, figures, metrics_table
+from evaluator.predictions import prepare
 from harness.errors import TableError
 from harness.tables import METRICS, PREDICTIONS, check, frame
 
 
 def rows(*lines: str, **scores: list[float]) -> pd.DataFrame:
-    """Predictions from lines of ``fold label predicted``."""
+    """Prepared predictions from lines of ``fold label predicted``."""
     made = []
     for i, line in enumerate(lines):
         fold, label, predicted = line.split()
         row = {"clip_id": f"{i}.wav", "encoding": "gray", "module": "m", "head": "lbfgs", "seed": "0"}
         row |= {"fold": fold, "label": label, "predicted": predicted}
         made.append(row | {f"p:{name}": values[i] for name, values in scores.items()})
-    return frame(made, PREDICTIONS)
+    return prepare(frame(made, PREDICTIONS))
 
 
 def value(metrics: pd.DataFrame, metric: str, fold: str, name: str = "") -> float:
@@ -78,7 +79,7 @@ def test_one_fold_has_no_deviation_and_no_folds_at_all_become_one() -> None:
     one = rows("1 a a", "1 b a")
     found = metrics_table(one)
     assert not has(found, fold="std")
-    assert set(metrics_table(one.assign(fold=""))["fold"]) == {"all", "mean", "pooled"}
+    assert set(metrics_table(prepare(one.assign(fold="")))["fold"]) == {"all", "mean", "pooled"}
 
 
 def test_calibration_error_by_hand() -> None:
@@ -131,10 +132,10 @@ def test_average_precision_and_auroc_agree_with_scikit_learn_on_ties() -> None:
 
 def test_row_order_changes_nothing(table: pd.DataFrame) -> None:
     shuffled = table.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(metrics_table(table), metrics_table(shuffled), check_exact=True)
+    pd.testing.assert_frame_equal(prepare(shuffled), table, check_exact=True)
 
 
-def test_the_table_keeps_its_schema_and_every_figure_is_a_share(table: pd.DataFrame) -> None:
+def test_the_table_has_its_schema_and_every_figure_is_a_share(table: pd.DataFrame) -> None:
     found = check(metrics_table(table), METRICS)
     assert set(found["fold"]) == {"1", "2", "3", "4", "5", "mean", "std", "pooled"}
     shares = found[found["metric"] != "log_loss"]["value"]
@@ -170,12 +171,12 @@ def test_a_class_without_a_score_column_scores_0() -> None:
 def test_broken_predictions_are_named() -> None:
     good = rows("1 a a", "2 b b", a=[0.5, 0.5], b=[0.5, 0.5])
     with pytest.raises(TableError, match=r"label is empty for 1 predictions \(first: '1.wav'\)"):
-        metrics_table(good.assign(label=["a", ""]))
+        prepare(good.assign(label=["a", ""]))
     with pytest.raises(TableError, match=r"fold is empty for 1 of 2 predictions"):
-        metrics_table(good.assign(fold=["1", ""]))
+        prepare(good.assign(fold=["1", ""]))
     with pytest.raises(TableError, match=r"fold='mean' is the name of a summary"):
-        metrics_table(good.assign(fold=["1", "mean"]))
+        prepare(good.assign(fold=["1", "mean"]))
     with pytest.raises(TableError, match=r"column 'p:a' is not a finite number for clip '1.wav'"):
         metrics_table(good.assign(**{"p:a": [0.5, np.nan]}))
     with pytest.raises(TableError, match=r"no rows"):
-        metrics_table(good.iloc[:0])
+        prepare(good.iloc[:0])

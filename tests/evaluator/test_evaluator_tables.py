@@ -8,22 +8,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluator.combinations import short_modules, titles
+from evaluator.combinations import Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import compare, pairs_of
 from evaluator.metrics import metrics_table
 from evaluator.statistics import bootstrap
 from evaluator.tables import (
     as_latex,
     as_markdown,
-    as_text,
     fold_table,
     percent,
     ranking,
+    ranking_text,
     readable,
     recall_table,
     spread,
 )
-from evaluator.verdict import p_text, ranked_combinations, signed, verdict
+from evaluator.verdict import p_text, signed, verdict_sentences
 
 
 def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> None:
@@ -41,7 +41,7 @@ def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> N
 
 
 def test_text_is_aligned_and_short(table: pd.DataFrame) -> None:
-    text = as_text(readable(ranking(metrics_table(table), table)))
+    text = ranking_text(ranking(metrics_table(table), table))
     lines = text.splitlines()
     assert len(lines) == 7
     assert lines[0].split() == ["encoding", "module", "accuracy", "macro", "F1", "folds", "clips"]
@@ -72,7 +72,7 @@ def test_percent_rounds_halves_up_as_people_do() -> None:
     assert [p_text(p) for p in (0.9995, 0.05, 0.0005)] == ["1", ".050", "< .001"]
 
 
-def test_seeds_stand_apart_from_folds(make_predictions: Callable[..., pd.DataFrame]) -> None:
+def test_seeds_have_a_deviation_of_their_own(make_predictions: Callable[..., pd.DataFrame]) -> None:
     key = ("gray", "m", "lbfgs")
     table = make_predictions({key: 0.8}, seeds=("0", "1", "10"))
     metrics = metrics_table(table)
@@ -97,22 +97,22 @@ def test_modules_are_shortened_only_where_that_is_clear() -> None:
     a, b = "https://tfhub.dev/x/mobilenet/feature_vector/5", "https://tfhub.dev/y/mobilenet/feature_vector/4"
     assert short_modules([a]) == {a: "mobilenet"}
     assert short_modules([a, b]) == {a: a, b: b}
-    kept = ["builtin:scattering", "keras:MobileNetV2", "kaggle:google/yamnet/tensorFlow2/yamnet"]
-    assert short_modules(kept) == {k: k for k in kept}
+    same = ["builtin:scattering", "keras:MobileNetV2", "kaggle:google/yamnet/tensorFlow2/yamnet"]
+    assert short_modules(same) == {k: k for k in same}
     assert short_modules(["../modules/net", "C:\\modules\\other"]) == {
         "../modules/net": "net", "C:\\modules\\other": "other",
     }  # fmt: skip
 
 
-def said(table: pd.DataFrame, baseline: str = "") -> str:
+def sentences(table: pd.DataFrame, baseline: str = "") -> str:
     metrics, samples = metrics_table(table), bootstrap(table)
     ranked = ranking(metrics, table, samples)
-    found = compare(metrics, pairs_of(ranked_combinations(ranked), baseline), samples)
-    return " ".join(verdict(ranked, found, table, groups=samples.groups))
+    found = compare(metrics, pairs_of(combinations_of(ranked), baseline), samples)
+    return " ".join(verdict_sentences(ranked, found, table, groups=samples.groups))
 
 
 def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
-    text = said(table)
+    text = sentences(table)
     assert text.startswith("gray on builtin:scattering is best: ")
     assert "over 5 folds, 100 clips; 95 % interval " in text
     assert "Holm over 15 pairs" in text
@@ -122,24 +122,22 @@ def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
 
 def test_the_verdict_tells_real_from_not(make_predictions: Callable[..., pd.DataFrame]) -> None:
     far = make_predictions({("gray", "m", "h"): 0.95, ("logmel", "m", "h"): 0.3}, n=400)
-    assert "is significant (corrected t: p " in said(far)
+    assert "is significant (corrected t: p " in sentences(far)
     near = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.8}, n=400)
-    assert "is not significant (corrected t: p = " in said(near)
+    assert "is not significant (corrected t: p = " in sentences(near)
     single = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.5}, folds=1)
-    assert "cannot be tested: that takes at least two folds" in said(single)
+    assert "cannot be tested: that takes at least two folds" in sentences(single)
     alone = make_predictions({("gray", "m", "h"): 0.8})
-    assert "gray on m was tested alone" in said(alone)
+    assert "gray on m was tested alone" in sentences(alone)
 
 
 def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
     scattering = table[table["module"] == "builtin:scattering"]
-    assert "difference to the baseline, waveform on builtin:scattering (+" in said(scattering, "waveform")
-    assert "Holm over 2 pairs" in said(scattering, "waveform")
+    assert "difference to the baseline, waveform on builtin:scattering (+" in sentences(scattering, "waveform")
+    assert "Holm over 2 pairs" in sentences(scattering, "waveform")
 
 
 def test_the_head_is_named_where_there_are_several() -> None:
-    from evaluator.combinations import Combination
-
     a, b = Combination("gray", "m", "lbfgs"), Combination("gray", "m", "sgd")
     assert list(titles([a, b]).values()) == ["gray on m (lbfgs)", "gray on m (sgd)"]
     assert titles([a]) == {a: "gray on m"}

@@ -1,4 +1,4 @@
-"""Module handles: what they mean, where the files lie, one line where they cannot be had."""
+"""Module handles: what they mean, where the files lie, one line where a module is not available."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from urllib.error import URLError
 import pytest
 
 from harness.errors import ModuleError, SettingsError
-from harness.hub.handles import ModuleSpec, folder_digest, known_publisher, locate, parse
+from harness.hub.fetching import folder_digest, known_publisher, locate
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import describe, kind_of, parse
 
 TFHUB = "https://tfhub.dev/google/imagenet/mobilenet_v2_100_224/feature_vector/5"
 KAGGLE = "kaggle:google/mobilenet-v2/tensorFlow2/100-224-feature-vector"
-CAN_BE_HAD = "without a network there are builtin:scattering, a local SavedModel folder"
+OFFLINE = "without a network there are builtin:scattering, a local SavedModel folder"
 
 
 @pytest.fixture
@@ -34,9 +36,9 @@ def folder(tmp_path: Path) -> Path:
         ("builtin:scattering", "builtin", "scattering"),
         ("keras:MobileNetV2", "keras", "MobileNetV2"),
         (KAGGLE, "kaggle", "google/mobilenet-v2/tensorFlow2/100-224-feature-vector"),
-        (TFHUB, "url", TFHUB),
-        ("http://example.org/m.tar.gz", "url", "http://example.org/m.tar.gz"),
-        ("gs://bucket/m", "url", "gs://bucket/m"),
+        (TFHUB, "folder", TFHUB.removeprefix("https:")),
+        ("http://example.org/m.tar.gz", "folder", "//example.org/m.tar.gz"),
+        ("gs://bucket/m", "folder", "//bucket/m"),
         ("../modules/mine", "folder", "../modules/mine"),
         ("C:/modules/mine", "folder", "C:/modules/mine"),
         ("keras", "folder", "keras"),
@@ -44,14 +46,16 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_kinds(handle: str, kind: str, name: str) -> None:
     spec = parse(f" {handle} ")
-    assert (spec.handle, spec.kind, spec.name) == (handle, kind, name)
+    assert (spec.handle, kind_of(spec).name, spec.name) == (handle, kind, name)
     assert spec.overrides() == {"image_size": None, "value_range": None, "sample_rate": 0}
 
 
 def test_a_table_says_more(tmp_path: Path) -> None:
     given = {"handle": "m", "image_size": [96, 128], "value_range": [-1, 1], "sample_rate": 16000}
     spec = parse(given, base=tmp_path)
-    assert spec == ModuleSpec("m", tmp_path, (96, 128), (-1.0, 1.0), 16000)
+    assert spec == ModuleSpec(
+        handle="m", base=tmp_path, image_size=(96, 128), value_range=(-1.0, 1.0), sample_rate=16000
+    )
     assert spec.overrides() == {"image_size": [96, 128], "value_range": [-1.0, 1.0], "sample_rate": 16000}
     assert parse({"handle": "m", "image_size": None, "sample_rate": 0}) == parse("m")
 
@@ -61,10 +65,11 @@ def test_a_table_says_more(tmp_path: Path) -> None:
     [
         (
             {"handle": "m", "image_sise": [1, 1]},
-            r"module setting 'image_sise' is not known; did you mean 'image_size'\?",
+            r"^image_sise: a module has no such setting; did you mean 'image_size'\? available: handle, image_size, s",
         ),
         ({"image_size": [1, 1]}, r"a module needs a handle, e\.g\. builtin:scattering"),
-        ("", r"a module needs a handle"),
+        ("", r"handle='': a module needs a handle"),
+        ({"handle": "m", "base": "/"}, r"^base: a module has no such setting"),
         ("builtin:scatering", r"module 'builtin:scatering' is not known; did you mean 'builtin:scattering'\?"),
         ({"handle": "m", "image_size": 224}, r"image_size=224: expected two whole numbers"),
         ({"handle": "m", "image_size": [224]}, r"image_size=\[224\]: expected two whole numbers"),
@@ -88,6 +93,11 @@ def test_what_is_not_known_is_said(given: Any, said: str) -> None:
         parse(given)
 
 
+def test_a_message_names_what_was_written() -> None:
+    with pytest.raises(SettingsError, match=r"^\[train\] modules sample_rate=-1: expected a rate in Hz"):
+        parse({"handle": "m", "sample_rate": -1}, name_of=lambda name: f"[train] modules {name}")
+
+
 def test_folders_are_relative_to_their_base(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert locate(parse("modules/mine", base=folder.parents[1])) == folder
     assert locate(parse(str(folder), base=Path("/elsewhere"))) == folder
@@ -97,8 +107,8 @@ def test_folders_are_relative_to_their_base(folder: Path, monkeypatch: pytest.Mo
 
 
 def test_a_folder_that_is_none(folder: Path) -> None:
-    with pytest.raises(ModuleError, match=rf"^module 'nowhere': no such folder \({CAN_BE_HAD}") as caught:
-        locate(parse("nowhere", base=folder))
+    with pytest.raises(ModuleError, match=rf"^module 'nowhere': no such folder; {OFFLINE}") as caught:
+        describe(parse("nowhere", base=folder))
     assert "\n" not in str(caught.value)
     with pytest.raises(ModuleError, match=r"^module 'modules': not a SavedModel, no saved_model\.pb in the folder$"):
         locate(parse("modules", base=folder.parents[1]))
@@ -153,7 +163,7 @@ def test_known_rates(handle: str, rate: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("handle", "side"),
+    ("handle", "size"),
     [
         (TFHUB, 224),
         ("https://tfhub.dev/google/imagenet/mobilenet_v2_035_128/feature_vector/5", 128),
@@ -164,10 +174,10 @@ def test_known_rates(handle: str, rate: int) -> None:
         ("https://tfhub.dev/google/bit/m-r50x1/1", 224),
     ],
 )
-def test_known_sizes(handle: str, side: int) -> None:
+def test_known_sizes(handle: str, size: int) -> None:
     known = known_publisher(handle)
     assert known is not None
-    assert known.image_size == (side, side)
+    assert known.image_size == (size, size)
 
 
 def test_a_folder_far_above_says_nothing() -> None:
@@ -177,7 +187,7 @@ def test_a_folder_far_above_says_nothing() -> None:
 
 def test_a_url_is_fetched_by_tensorflow_hub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr("harness.hub.tensorflow.import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.hub.fetching.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=lambda handle: asked.append(handle) or str(folder))
     assert locate(parse(TFHUB, base=Path("/elsewhere"))) == folder
     assert asked == [TFHUB]
@@ -207,12 +217,12 @@ def test_what_cannot_be_fetched_is_one_line(
     def refuse(_: str) -> str:
         raise error
 
-    monkeypatch.setattr("harness.hub.tensorflow.import_tensorflow", lambda: None)
+    monkeypatch.setattr("harness.hub.fetching.import_tensorflow", lambda: None)
     fake_module(monkeypatch, "tensorflow_hub", resolve=refuse)
     fake_module(monkeypatch, "kagglehub", model_download=refuse)
     with pytest.raises(ModuleError) as caught:
-        locate(parse(handle))
-    assert str(caught.value).startswith(f"module {handle!r} cannot be fetched ({reason}); {CAN_BE_HAD}")
+        describe(parse(handle))
+    assert str(caught.value).startswith(f"module {handle!r} cannot be fetched ({reason}); {OFFLINE}")
     assert "\n" not in str(caught.value)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,12 @@ import pytest
 from scipy.signal import correlate2d
 
 from harness.errors import SettingsError
+from harness.hub.builtin import scattering_digest as digest
 from harness.hub.scattering import (
     DEFAULT,
     ScatteringSpec,
     band_weights,
     build,
-    digest,
     feature_count,
     wavelets,
 )
@@ -36,13 +35,13 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def features(module: Any, pictures: np.ndarray) -> np.ndarray:
-    return module(np.asarray(pictures, np.float32)).numpy()
+def features(module: Any, images: np.ndarray) -> np.ndarray:
+    return module(np.asarray(images, np.float32)).numpy()
 
 
-def blocks(module: Any, picture: np.ndarray) -> np.ndarray:
-    """One picture's features, one row for each of red, green, blue."""
-    return features(module, picture[None]).reshape(3, -1)
+def blocks(module: Any, image: np.ndarray) -> np.ndarray:
+    """One image's features, one row for each of red, green, blue."""
+    return features(module, image[None]).reshape(3, -1)
 
 
 def colour(*channels: np.ndarray) -> np.ndarray:
@@ -100,9 +99,9 @@ def pooled(x: np.ndarray, bands: int, statistic: Any) -> np.ndarray:
 
 
 def test_agrees_with_a_direct_computation(small: Any, rng: np.random.Generator) -> None:
-    picture = rng.random((SMALL.height, SMALL.width, 3))
-    expected = np.stack([reference(picture[..., c], SMALL) for c in range(3)])
-    np.testing.assert_allclose(blocks(small, picture), expected, atol=2e-4)
+    image = rng.random((SMALL.height, SMALL.width, 3))
+    expected = np.stack([reference(image[..., c], SMALL) for c in range(3)])
+    np.testing.assert_allclose(blocks(small, image), expected, atol=2e-4)
 
 
 # ---- shape and numbers
@@ -112,24 +111,24 @@ def test_agrees_with_a_direct_computation(small: Any, rng: np.random.Generator) 
     "spec",
     [
         SMALL,
-        replace(SMALL, second_bands=0),
-        replace(SMALL, octaves=1),
-        replace(SMALL, height=51, width=47, first_bands=7, bands=9),
+        SMALL.replace(second_bands=0),
+        SMALL.replace(octaves=1),
+        SMALL.replace(height=51, width=47, first_bands=7, bands=9),
     ],
 )
 def test_width_is_the_feature_count(spec: ScatteringSpec, rng: np.random.Generator) -> None:
-    pictures = rng.random((2, spec.height, spec.width, 3))
-    assert features(build(spec), pictures).shape == (2, feature_count(spec))
+    images = rng.random((2, spec.height, spec.width, 3))
+    assert features(build(spec), images).shape == (2, feature_count(spec))
 
 
-def test_default_takes_pictures_of_224(rng: np.random.Generator) -> None:
+def test_default_takes_images_of_224(rng: np.random.Generator) -> None:
     values = features(build(), rng.random((1, 224, 224, 3)))
     assert values.shape == (1, feature_count(DEFAULT))
     assert np.isfinite(values).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.25, 1.0])
-def test_constant_picture_is_finite(small: Any, level: float) -> None:
+def test_constant_image_is_finite(small: Any, level: float) -> None:
     row = blocks(small, np.full((SMALL.height, SMALL.width, 3), level))[0]
     means, deviations, rest = np.split(row, [SMALL.bands, 2 * SMALL.bands])
     np.testing.assert_allclose(means, level**SMALL.contrast, atol=1e-5)
@@ -161,7 +160,7 @@ def test_features_do_not_depend_on_the_batch(small: Any, rng: np.random.Generato
     flat = np.full_like(a, 0.25)
     batch = np.stack([colour(a, a, a), colour(b, c, d), colour(a, flat, b), colour(c, d, c), colour(b, b, d)])
     together = features(small, batch)
-    alone = np.concatenate([features(small, picture[None]) for picture in batch])
+    alone = np.concatenate([features(small, image[None]) for image in batch])
     np.testing.assert_allclose(together, alone, atol=1e-5)
     np.testing.assert_allclose(features(small, batch[::-1])[::-1], together, atol=1e-5)
 
@@ -195,10 +194,10 @@ def test_saved_model_gives_the_same_scores(small: Any, rng: np.random.Generator,
     tf.saved_model.save(small, str(tmp_path / "module"))
     assert (tmp_path / "module" / "saved_model.pb").stat().st_size < 500_000
     again = tf.saved_model.load(str(tmp_path / "module"))
-    pictures = rng.random((3, SMALL.height, SMALL.width, 3)).astype(np.float32)
-    expected = features(small, pictures)
-    np.testing.assert_allclose(features(again, pictures), expected, atol=1e-6)
-    (served,) = again.signatures["serving_default"](images=tf.constant(pictures)).values()
+    images = rng.random((3, SMALL.height, SMALL.width, 3)).astype(np.float32)
+    expected = features(small, images)
+    np.testing.assert_allclose(features(again, images), expected, atol=1e-6)
+    (served,) = again.signatures["serving_default"](images=tf.constant(images)).values()
     np.testing.assert_allclose(served.numpy(), expected, atol=1e-6)
     assert (len(small.variables), len(small.trainable_variables)) == (0, 0)
     assert (len(again.variables), len(again.trainable_variables)) == (0, 0)
@@ -210,8 +209,8 @@ def test_digest_follows_every_setting_and_nothing_else() -> None:
         "slant": 0.75, "bands": 15, "first_bands": 13, "second_bands": 1, "contrast": 1.0, "offset": 1e-2,
         "gain": 1.0,
     }  # fmt: skip
-    assert set(changed) == {field.name for field in fields(ScatteringSpec)}
-    digests = {digest(replace(DEFAULT, **{name: value})) for name, value in changed.items()}
+    assert set(changed) == set(ScatteringSpec.model_fields)
+    digests = {digest(DEFAULT.replace(**{name: value})) for name, value in changed.items()}
     assert len(digests | {digest()}) == len(changed) + 1
     assert digest() == digest(DEFAULT) == digest(ScatteringSpec())
     assert len(digest()) == 64
@@ -219,10 +218,11 @@ def test_digest_follows_every_setting_and_nothing_else() -> None:
 
 def test_identity_needs_no_tensorflow() -> None:
     code = (
-        "import sys; from harness.hub.scattering import *; print(digest(), feature_count());"
+        "import sys; from harness.hub.builtin import scattering_digest, feature_count;"
+        "print(scattering_digest(), feature_count());"
         "assert 'tensorflow' not in sys.modules"
     )
-    root = Path(__file__).parents[2]
+    root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == [digest(), str(feature_count())]
@@ -231,16 +231,16 @@ def test_identity_needs_no_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"height": 0}, "height=0 must be a positive integer"),
-        ({"sigma": 0.0}, "sigma=0.0 must be above 0"),
-        ({"contrast": 0.0}, "contrast=0.0 must be above 0"),
-        ({"offset": -1.0}, "offset=-1.0 must be above 0"),
-        ({"second_bands": -1}, "second_bands=-1 must not be negative"),
-        ({"frequency": 3.2}, r"frequency=3.2 must lie inside \(0, pi\)"),
-        ({"kernel": 8}, "kernel=8 must be odd and at least 5"),
-        ({"octaves": 7}, "octaves=7: a picture of 224 x 224 shrinks to 4 pixels"),
+        ({"height": 0}, "height=0: must be a positive integer"),
+        ({"sigma": 0.0}, "sigma=0.0: must be a number above 0"),
+        ({"contrast": 0.0}, "contrast=0.0: must be a number above 0"),
+        ({"offset": -1.0}, "offset=-1.0: must be a number above 0"),
+        ({"second_bands": -1}, "second_bands=-1: must be an integer of 0 or more"),
+        ({"frequency": 3.2}, r"frequency=3.2: must lie inside \(0, pi\)"),
+        ({"kernel": 8}, "kernel=8: must be odd and at least 5"),
+        ({"octaves": 7}, "octaves=7: an image of 224 x 224 shrinks to 4 pixels"),
     ],
 )
 def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        replace(DEFAULT, **wrong)
+        DEFAULT.replace(**wrong)

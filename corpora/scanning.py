@@ -1,0 +1,162 @@
+"""A corpus as a clips table on disk, with its record and its failures; what a table holds, in words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from corpora.datasets.demo import VERSION
+from corpora.loading import CORPORA, load, missing_files, warnings_of
+from harness.errors import SplitError, TableError
+from harness.failures import update_failures
+from harness.files import digest_file
+from harness.protocol import check_groups
+from harness.record import record_step
+from harness.registry import load_plugins, plugin_file
+from harness.tables import CLIPS, fold_order, write
+
+__all__ = ["ScanResult", "list_corpora", "make_demo", "scan_to_table", "summary"]
+
+
+@dataclass(frozen=True)
+class ScanResult:
+    """What a scan found.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        The clips whose files are there, as `harness.tables.CLIPS`.
+    failures : DataFrame
+        The clips whose files are not, as `harness.tables.FAILURES`.
+    warnings : list of str
+        What is unusual about the table, one line each.
+    """
+
+    clips: pd.DataFrame
+    failures: pd.DataFrame
+    warnings: list[str]
+
+
+def scan_to_table(
+    corpus: str,
+    root: str | Path = "",
+    *,
+    out: str | Path,
+    pattern: str = "",
+    classes: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    subset: str = "",
+    folds: int = 0,
+    seed: int = 0,
+    allow_shared_groups: bool = False,
+    strict: bool = False,
+    plugins: Iterable[str | Path] = (),
+) -> ScanResult:
+    """Write the clips table of a corpus; with it ``run.json``, and ``failures.csv`` for files that are not there.
+
+    Parameters
+    ----------
+    corpus, root, pattern, classes, columns, subset, folds, seed, allow_shared_groups
+        As for :func:`corpora.load`.
+    out : path
+        The table.
+    strict : bool
+        Raise at the first file that is not there.
+    plugins : iterable of path
+        Python files that define further corpora.
+
+    Raises
+    ------
+    TableError
+        With `strict`, a file that is not there; nothing is written. Else as :func:`corpora.load`.
+    SettingsError, SplitError
+        As :func:`corpora.load`.
+    """
+    started = time.monotonic()
+    load_plugins(plugins)
+    settings: dict[str, Any] = {
+        "pattern": pattern,
+        "classes": list(classes),
+        "columns": dict(columns or {}),
+        "subset": subset,
+        "folds": folds,
+        "seed": seed,
+        "allow_shared_groups": allow_shared_groups,
+    }
+    table = load(corpus, root, **settings)
+    failures = missing_files(table)
+    if strict and len(failures):
+        first = failures.iloc[0]
+        raise TableError(f"{first['path']}: no such file (clip {first['clip_id']!r})")
+    clips = table[~table["clip_id"].isin(failures["clip_id"])]
+    write(clips, out, CLIPS)
+    folder = Path(out).parent
+    update_failures(folder, failures, step="corpus")
+    spec = {"name": corpus, "root": str(root), **settings}
+    record_step(folder, "corpus", spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
+    return ScanResult(clips, failures, warnings_of(clips) + (_leaks(clips) if allow_shared_groups else []))
+
+
+def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
+    """Every corpus, its licence, its folds and what its groups are, as aligned text."""
+    load_plugins(plugins)
+    columns = ("name", "title", "licence", "folds", "group")
+    table = pd.DataFrame([[getattr(CORPORA[name], c) for c in columns] for name in CORPORA], columns=list(columns))
+    return _aligned(table)
+
+
+def make_demo(out: str | Path, *, seed: int = 0) -> pd.DataFrame:
+    """Make the demo corpus, with ``run.json``; give its clips table."""
+    started = time.monotonic()
+    clips = load("demo", out, seed=seed)
+    record_step(out, "make-demo", spec={"version": VERSION, "seed": seed}, seed=seed, started=started)
+    return clips
+
+
+def summary(clips: pd.DataFrame) -> str:
+    """Counts of a clips table in words, then per class and fold as aligned text."""
+    grouped, folds = clips[clips["group"] != ""], fold_order(clips["fold"])
+    counts = pd.DataFrame({"clips": clips["label"].value_counts()})
+    counts["groups"] = grouped.groupby("label")["group"].nunique()
+    for fold in folds:
+        counts[f"fold {fold}"] = clips.loc[clips["fold"] == fold, "label"].value_counts()
+    counts = counts.fillna(0).astype(int).sort_index()
+    total = {**counts.sum(), "groups": grouped["group"].nunique()}
+    words = (
+        (len(clips), "clip", "clips"),
+        (len(counts), "class", "classes"),
+        (len(folds), "fold", "folds"),
+        (total["groups"], "group", "groups"),
+    )
+    counts = pd.concat([counts.rename({"": "(none)"}), pd.DataFrame([total], index=["all"])])
+    counts.insert(0, "class", counts.index)
+    return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in words) + "\n" + _aligned(counts)
+
+
+def _inputs(corpus: str, root: Path) -> dict[str, str]:
+    """Digests of the metadata that a scan read, and of the plugin that did it, by file name."""
+    found = CORPORA[corpus]
+    files = [root] if root.is_file() else [root / name for name in found.metadata]
+    files += [Path(file) for file in [plugin_file(found)] if file]
+    return {path.name: digest_file(path) for path in files if path.is_file()}
+
+
+def _leaks(clips: pd.DataFrame) -> list[str]:
+    try:
+        check_groups(clips["fold"].tolist(), clips["group"].tolist())
+    except SplitError as error:
+        return [f"allowed, so figures will be too good: {error}"]
+    return []
+
+
+def _aligned(table: pd.DataFrame) -> str:
+    """A table as text, words to the left and numbers to the right."""
+    widths = {c: max(len(c), table[c].str.len().max()) for c in table.select_dtypes(exclude="number")}
+    padded = {c: " " + table[c].str.ljust(width) for c, width in widths.items()}
+    text = table.assign(**padded).rename(columns={c: f" {c:<{width}}" for c, width in widths.items()})
+    return "\n".join(line.strip() for line in text.to_string(index=False).splitlines())

@@ -1,0 +1,127 @@
+"""The result of an evaluation: its tables in memory, and everything but the report as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from evaluator.combinations import Combination, short_modules, titles
+from evaluator.confusion import Confusion, over_seeds, report_text
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, write_png
+from evaluator.tables import as_latex, as_markdown, ranking_text, readable, write_csv
+from harness.files import atomic_folder, safe_name, write_text
+from harness.tables import METRICS, write
+
+__all__ = ["Evaluation", "write_confusion", "write_heat_map", "write_tables"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Evaluation:
+    """What the predictions of a run are worth.
+
+    Parameters
+    ----------
+    ranking : DataFrame
+        One row per combination, best first, as :func:`evaluator.tables.ranking` gives it.
+    folds : DataFrame
+        Accuracy on each fold, as :func:`evaluator.tables.fold_table` gives it.
+    recall : DataFrame
+        Recall per class, as :func:`evaluator.tables.recall_table` gives it.
+    metrics : DataFrame
+        All figures, as `harness.tables.METRICS`.
+    differences : DataFrame
+        One row per pair, as :func:`evaluator.comparisons.differences_table` gives it.
+    predictions : DataFrame
+        As `harness.tables.PREDICTIONS`, sorted.
+    verdict : tuple of str
+        The outcome in words, the most important sentence first.
+    warnings : tuple of str
+        Those handed in, then what was found.
+    confusion : Confusion
+        Of the best combination, over folds and seeds.
+    best : Combination
+        The first of the ranking.
+    report : Path
+        The HTML report.
+    """
+
+    ranking: pd.DataFrame
+    folds: pd.DataFrame
+    recall: pd.DataFrame
+    metrics: pd.DataFrame
+    differences: pd.DataFrame
+    predictions: pd.DataFrame
+    verdict: tuple[str, ...]
+    warnings: tuple[str, ...]
+    confusion: Confusion
+    best: Combination
+    report: Path
+
+    def __str__(self) -> str:
+        """The ranking as aligned text, an empty line, the verdict."""
+        return "\n".join([ranking_text(self.ranking), "", *self.verdict])
+
+    __repr__ = __str__
+
+
+def write_tables(found: Evaluation, folder: Path) -> None:
+    """Write every table that is not about confusion."""
+    write(found.metrics, folder / METRICS.name, METRICS)
+    write_csv(found.ranking, folder / "ranking.csv")
+    write_text(folder / "ranking.md", as_markdown(readable(found.ranking)))
+    write_text(folder / "ranking.tex", as_latex(readable(found.ranking)))
+    write_csv(found.folds, folder / "folds.csv")
+    write_csv(found.recall, folder / "recall.csv")
+    write_csv(found.differences, folder / "differences.csv")
+
+
+def write_confusion(
+    matrices: Mapping[tuple[Combination, str], Confusion], folder: Path, *, drawn: Sequence[Combination]
+) -> Path:
+    """Write counts, shares and report text of each combination and seed, and plots of those in `drawn`, over seeds.
+
+    Returns
+    -------
+    Path
+        The PNG of the first of `drawn`.
+    """
+    names = titles(dict.fromkeys(c for c, _ in matrices))
+    stems = _stems(names)
+    several = len({seed for _, seed in matrices}) > 1
+    with atomic_folder(folder) as part:
+        for (combination, seed), matrix in matrices.items():
+            stem = stems[combination] + (f"-seed{safe_name(seed)}" if several else "")
+            write_csv(matrix.table(), part / f"{stem}.csv")
+            write_csv(matrix.table(shares=True), part / f"{stem}.shares.csv")
+            write_text(part / f"{stem}.txt", report_text(matrix))
+        for combination in drawn:
+            matrix, name = over_seeds(matrices, combination), names[combination]
+            write_png(draw_confusion(matrix, title=name), part / f"{stems[combination]}.png")
+            support = matrix.counts.sum(axis=1) > 0
+            recall = {c: float(matrix.shares[i, i]) for i, c in enumerate(matrix.classes) if support[i]}
+            write_png(draw_recall(recall, title=f"Recall, {name}"), part / f"{stems[combination]}.recall.png")
+    return folder / f"{stems[drawn[0]]}.png"
+
+
+def _stems(names: Mapping[Combination, str]) -> dict[Combination, str]:
+    """File names that differ even where letter case does not count: the later of two gets a number."""
+    short = short_modules(c.module for c in names)
+    taken: dict[str, int] = {}
+    found = {}
+    for c in names:
+        stem = safe_name("-".join(filter(None, (c.encoding, short[c.module], c.head))))[:150]
+        taken[stem.lower()] = number = taken.get(stem.lower(), 0) + 1
+        found[c] = stem if number == 1 else f"{stem}~{number}"
+    return found
+
+
+def write_heat_map(ranked: pd.DataFrame, path: Path) -> Path | None:
+    """Draw encodings by modules; where there is one of either, there is nothing to draw and an old file goes."""
+    if min(ranked["encoding"].nunique(), ranked["module"].nunique()) < 2:
+        path.unlink(missing_ok=True)
+        return None
+    write_png(draw_heat_map(ranked, title="Mean accuracy over folds, in %"), path)
+    return path

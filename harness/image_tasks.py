@@ -1,0 +1,98 @@
+"""A clip's images on their way into the store and to their files; worker processes run this, so it imports little."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harness.errors import AudioError, ImageError
+from harness.files import write_bytes
+from harness.store import Store
+
+__all__ = ["KIND", "ImageTask", "PlannedImage", "make_images", "without_stored"]
+
+KIND = "images"
+"""The kind under which the store has PNG files."""
+
+
+@dataclass(frozen=True)
+class PlannedImage:
+    """An image that a folder shall have.
+
+    Parameters
+    ----------
+    row : dict of str to str
+        Its row of ``images.csv``.
+    key : str
+        Its key in the store.
+    target : Path
+        Its PNG file.
+    spec : Settings
+        The encoding or merge method.
+    """
+
+    row: dict[str, object]
+    key: str
+    target: Path
+    spec: Any
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """Images of one clip that are made together.
+
+    Parameters
+    ----------
+    clip_id : str
+    images : tuple of PlannedImage
+    make : callable
+        Gives a PNG for each of the specs that it is called with, in their order; can be pickled.
+    store : Store
+    """
+
+    clip_id: str
+    images: tuple[PlannedImage, ...]
+    make: Callable[[Sequence[Any]], Iterator[bytes]]
+    store: Store
+
+
+def without_stored(task: ImageTask) -> ImageTask:
+    """The task without the images that the store has; those are written to their files."""
+    missing = []
+    for planned in task.images:
+        data = task.store.get(KIND, planned.key, ".png")
+        if data is None:
+            missing.append(planned)
+        else:
+            _write(planned.target, data)
+    return replace(task, images=tuple(missing))
+
+
+def make_images(task: ImageTask) -> str:
+    """Make a task's images, put them into the store and write their files.
+
+    Returns
+    -------
+    str
+        Why the clip's images cannot be made; empty where they are.
+    """
+    try:
+        pngs = task.make([planned.spec for planned in task.images])
+        for planned, data in zip(task.images, pngs, strict=True):
+            task.store.put(KIND, planned.key, data, ".png")
+            _write(planned.target, data)
+    except (AudioError, ImageError) as error:
+        return str(error)
+    return ""
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write `data` unless the file holds just that."""
+    try:
+        if path.read_bytes() == data:
+            return
+    except OSError:  # not there, or not readable: written anew
+        pass
+    write_bytes(path, data)
