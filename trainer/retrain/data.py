@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.errors import ImageError, SplitError
 from harness.files import write_text
-from harness.hub import HubModule
+from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.image import read
 from harness.store import Store

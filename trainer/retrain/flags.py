@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from harness.cli import OneLineParser
 from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings
 
-__all__ = ["BOTTLENECK_DIR", "Flags", "Percentage", "SplitMethod", "flag_name", "parse_flags"]
+__all__ = ["BOTTLENECK_DIR", "Flags", "Percentage", "SplitMethod", "flag_name", "module_flag_name", "parse_flags"]
 
 BOTTLENECK_DIR = "/tmp/bottleneck"
 
@@ -136,12 +136,10 @@ class Flags(Settings):
     bottleneck_text: bool = Field(
         False, description="Also write bottlenecks as text files, named as the old script named them."
     )
-    plugin: _Files = Field(
-        (), description="Python file that defines kinds of modules, loaded first; give the flag again for another."
-    )
+    plugin: _Files = Field((), description="A Python file with kinds of modules, loaded first; repeat for more.")
 
     def module(self) -> dict[str, Any]:
-        """The module with what was given by hand, as :func:`harness.hub.handles.parse` reads it."""
+        """The module with what was given by hand, as :func:`harness.hub.kinds.parse` reads it."""
         return {
             "handle": self.tfhub_module,
             "image_size": _pair(self.image_size, "x", int),
@@ -163,6 +161,11 @@ def flag_name(name: str) -> str:
     '--learning_rate'
     """
     return f"--{name}"
+
+
+def module_flag_name(name: str) -> str:
+    """A setting of the module as it is written on the command line."""
+    return flag_name("tfhub_module" if name == "handle" else name)
 
 
 def parse_flags(argv: Sequence[str] | None = None) -> Flags:

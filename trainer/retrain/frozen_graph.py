@@ -13,7 +13,7 @@ from typing import Any
 
 from harness.errors import ModuleError, SettingsError
 from harness.files import write_bytes
-from harness.hub import HubModule
+from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
 from trainer.head import Head
 

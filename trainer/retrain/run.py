@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness import hub
 from harness.cli import say
 from harness.errors import ModuleError, SoundfoldError
 from harness.files import digest_bytes, digest_json, write_text
-from harness.hub import HubModule, ModuleInfo, handles
+from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.kinds import describe, load, parse
 from harness.recipes import read_recipes
 from harness.registry import load_plugins
 from harness.store import Store
@@ -23,7 +23,7 @@ from trainer.retrain.augment import Distortions
 from trainer.retrain.callback import TrainingCallback
 from trainer.retrain.checkpoint import load_checkpoint
 from trainer.retrain.data import FeatureSets, export_text, read_sets
-from trainer.retrain.flags import BOTTLENECK_DIR, Flags, flag_name
+from trainer.retrain.flags import BOTTLENECK_DIR, Flags, flag_name, module_flag_name
 from trainer.retrain.frozen_graph import FrozenModule
 from trainer.retrain.image_lists import find_images, labels_of, read_groups, read_list
 from trainer.retrain.logs import LOGGER, log_to_stderr
@@ -59,14 +59,14 @@ def run_training(flags: Flags) -> int:
     load_plugins(flags.plugin)
     if flags.saved_model_dir:
         check_model_folder(os.path.abspath(flags.saved_model_dir))
-    spec = handles.parse(flags.module())
+    spec = parse(flags.module(), name_of=module_flag_name)
     folders, labels, images = _read_images(flags)
 
     store = _store_of(flags)
-    info = hub.describe(spec, store=store)
+    info = describe(spec, store=store)
     if info.takes != "image":
         raise ModuleError(f"module {spec.handle!r} takes a {info.takes}; retrain.py needs one that takes images")
-    load_module = cache(lambda: hub.load(spec, store=store))
+    load_module = cache(lambda: load(spec, store=store))
     freeze_module = cache(lambda: FrozenModule(load_module()))
 
     sets = read_sets(images, spec, load_module=load_module, store=store, distorts=flags.distorts)
@@ -151,7 +151,7 @@ def _write_model(flags: Flags, folders: list[str], head: Head, module: HubModule
         module=module,
         head=head,
         classes=folders,
-        picture=read_recipes(folder.parent).recipe(folder.name),
+        recipe=read_recipes(folder.parent).recipe(folder.name),
         training={"head": "sgd", "image_dir": flags.image_dir, "steps": flags.how_many_training_steps, **training},
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from harness.hub import HubModule
+from harness.hub.base import HubModule
 from trainer.head import Head
 from trainer.retrain.augment import Distortions, distorted_batch
 from trainer.retrain.data import DISTORTION_DRAW, TEST_DRAW, FeatureRows
