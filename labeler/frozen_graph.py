@@ -7,6 +7,7 @@ read from the graph where they are not given.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from google.protobuf.message import DecodeError
 from pydantic import AfterValidator
 
 from harness.errors import SettingsError, did_you_mean
+from harness.hub.base import ModuleInfo
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard
 from harness.settings import PositiveInt, Settings
@@ -82,8 +84,11 @@ def load_frozen_graph(settings: GraphSettings) -> Model:
             )
         return {"prediction": scores}
 
-    module = {"handle": settings.graph, "height": height, "width": width}
-    return Model(ModelCard(classes=classes, takes="image", module=module), signature)
+    info = ModuleInfo(
+        handle=settings.graph, digest="", takes="image", height=height, width=width, value_range=(0.0, 1.0),
+        sample_rate=0, features=0,
+    )  # fmt: skip
+    return Model(ModelCard(classes=classes, takes="image", module=asdict(info)), signature)
 
 
 def _read_labels(path: str) -> list[str]:

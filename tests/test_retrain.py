@@ -15,22 +15,18 @@ from PIL import Image
 from retrain_parts import CLASSES, Outcome, draw, old_format_module, small_module, train
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from converter.options import specs_from_options
-from converter.pipeline import convert
-from corpora.loading import load
+from converter import LogMel, convert_clips
+from corpora import load
 from harness import tables
-from harness.hub import handles
+from harness.hub import parse
 from harness.hub.tensorflow import import_tensorflow
 from harness.image import read, resize
 from harness.store import Store
-from labeler.loading import load_model
-from labeler.predict import label_files
-from trainer.bottlenecks import image_features
-from trainer.commands import retrain_commands
-from trainer.crossvalidate import HeadSettings, cross_validate, training_order
+from labeler import label_files, load_model
+from trainer import HeadSettings, SgdSettings, cross_validate, image_features, retrain_commands, training_order
 from trainer.retrain import callback
 from trainer.retrain.flags import Flags
-from trainer.sgd import SgdSettings, Step
+from trainer.sgd import Step
 
 Trainer = Callable[..., Outcome]
 
@@ -333,7 +329,7 @@ def test_allow_shared_groups(trained: Trainer, tmp_path: Path) -> None:
     (tmp_path / "test.txt").write_text("red/00.png\n")
     flags = ("--image_dir", str(tmp_path / "images/gray"), "--test_list", str(tmp_path / "test.txt"))
     refused = trained(*flags)
-    assert refused.code == 1 and "group 'red0' stands in" in refused.err
+    assert refused.code == 1 and "group 'red0' is in" in refused.err
     assert trained(*flags, "--allow_shared_groups").code == 0
 
 
@@ -356,15 +352,27 @@ def test_store(trained: Trainer, tmp_path: Path) -> None:
     assert len(list((tmp_path / "mine/features").rglob("*.npy"))) == 72
 
 
+PLUGIN = """
+from harness.files import digest_json
+from harness.hub.base import HubModule, ModuleInfo, ModuleKind
+from harness.hub.tensorflow import import_tensorflow
+
+def load(spec):
+    info = ModuleInfo(handle=spec.handle, digest=digest_json([spec.name]), takes="image", height=16, width=16,
+                      value_range=(0.0, 1.0), sample_rate=0, features=16 * 3)
+    tf = import_tensorflow()
+    return HubModule(info, lambda images: tf.reshape(images[:, int(spec.name)], (-1, 48)))
+
+ROW = ModuleKind(name="row", title="One row of pixels", load=load)
+"""
+
+
 def test_plugin(trained: Trainer, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        source = f"from harness.registry import Extension\nclass Mine(Extension):\n    name = {name!r}\nprint(name)\n"
-        (tmp_path / f"{name}.py").write_text(source.replace("print(name)", f"print('loaded {name}')"))
-    plugins = (f"--plugin={tmp_path}/one.py", "--plugin", f"{tmp_path}/two.py")
-    run = trained(*plugins, "--image_dir=")
-    assert run.out.splitlines() == ["loaded one", "loaded two"]
-    assert run.err == "error: Must set flag --image_dir.\n"
-    assert "plugin '/nowhere.py': no such file" in trained("--image_dir=", "--plugin=/nowhere.py").err
+    (tmp_path / "rows.py").write_text(PLUGIN)
+    run = trained("--plugin", f"{tmp_path}/rows.py", "--tfhub_module=row:3")
+    assert run.code == 0 and run.weights.shape == (49, 3)
+    missing = trained(f"--plugin={tmp_path}/rows.py", "--plugin=/nowhere.py", "--image_dir=")
+    assert missing.code == 1 and "plugin '/nowhere.py': no such file" in missing.err
 
 
 # Whole runs: messages, outputs, resuming, and what they share with the cross-validation and the labeler.
@@ -469,7 +477,7 @@ def test_same_head_as_the_cross_validation_in_process(drawn: Path, tiny_module: 
         for f in drawn.glob("*/*.png")
     ]  # fmt: skip
     table = training_order(tables.frame(rows, tables.IMAGES))
-    module = handles.parse(tiny_module)
+    module = parse(tiny_module)
     features = image_features([Path(p) for p in table["path"]], module, store=Store()).values
     settings = HeadSettings(head="sgd", sgd=SgdSettings(steps=150))
     heads = cross_validate(features, table, settings=settings, seed=4, store=Store(tmp_path / "heads")).heads
@@ -551,8 +559,7 @@ def test_a_waveform_module_is_refused(trained: Trainer, tiny_yamnet: str) -> Non
 def test_real_sounds_from_wav_to_label(esc10: Path, mobilenet: Path, tmp_path: Path) -> None:
     """Two classes of ESC-10, the fold that the old script died of, and the labeler on what comes out."""
     clips = load("esc50", esc10, classes=["clock_tick", "rain"])
-    specs = specs_from_options(["logmel"], preset="", size="", pairs=[])
-    images, _ = convert(clips, specs, tmp_path / "i", store=Store())
+    images = convert_clips(clips, {"logmel": LogMel()}, tmp_path / "i", store=Store()).images
     (tmp_path / "test.txt").write_text("".join(f"{c}\n" for c in clips.loc[clips["fold"] == "2", "clip_id"]))
     run = train(
         tmp_path / "run", tmp_path / "i/logmel", str(mobilenet), "--test_list", str(tmp_path / "test.txt"),
