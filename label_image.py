@@ -50,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _label(files: Sequence[str], flags: dict[str, Any]) -> int:
     """Load the graph, label the images in batches, print the ranked labels."""
-    from labeler import frozen_graph, output, predict  # numpy and pandas, only now: --help answers at once
+    # numpy and pandas only once the flags are right: --help and a misspelt flag are answered at once
+    from labeler import frozen_graph, output, predict  # noqa: PLC0415
 
     settings = frozen_graph.GraphSettings.read(flags, name_of=lambda name: f"--{name}")
     model = frozen_graph.load_frozen_graph(settings)

@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _train(argv: Sequence[str] | None) -> int:
     flags = parse_flags(argv)
-    from trainer.retrain import run  # numpy, pandas and PIL, only once the flags are right: --help answers at once
+    # numpy, pandas and PIL only once the flags are right: --help and a misspelt flag are answered at once
+    from trainer.retrain import run  # noqa: PLC0415
 
     return run.run_logged(flags)
 
