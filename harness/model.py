@@ -7,7 +7,7 @@
       labels.txt                   one class a line, in the order of the scores
       model.json                   this card
 
-The labeler needs nothing but this folder and a sound or a picture.
+The labeler needs nothing but this folder and a sound or an image.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from typing import Any
 
 from harness.errors import ModuleError
 from harness.files import read_json, write_json, write_text
+from harness.hub.base import ModuleInfo
+from harness.hub.preprocess import preprocessing
 from harness.record import versions
 
-__all__ = ["CARD", "LABELS", "ModelCard", "read_card", "write_card"]
+__all__ = ["CARD", "LABELS", "ModelCard", "module_to_json", "read_card", "write_card"]
 
 CARD, LABELS = "model.json", "labels.txt"
 _SCHEMA = 1
+_KEYS = {"recipe": "picture"}  # names whose key in the file is another one
+_NAMES = {key: name for name, key in _KEYS.items()}
 
 
 @dataclass(frozen=True)
@@ -37,10 +41,11 @@ class ModelCard:
     takes : str
         ``image`` or ``waveform``.
     module : dict
-        Handle, digest, input size and value range, sample rate: what :class:`harness.hub.ModuleInfo` holds.
-    picture : dict or None
-        How a sound is drawn: ``{"encoding": name, "spec": {...}}``, or for a merge ``{"merge": name, "spec":
-        {...}, "of": {encoding: spec}}``; None where the pictures were made elsewhere.
+        Handle, digest, input size and value range, sample rate: what
+        :func:`module_to_json` gives.
+    recipe : dict or None
+        How a sound is drawn, as :mod:`harness.recipes` describes it; None where the images were made elsewhere. In
+        ``model.json`` its key is ``picture``.
     training : dict
         Encoding, head, seed, fold, digests: where the model comes from.
     note : str
@@ -52,15 +57,26 @@ class ModelCard:
     classes: list[str]
     takes: str
     module: dict[str, Any]
-    picture: dict[str, Any] | None = None
+    recipe: dict[str, Any] | None = None
     training: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     versions: dict[str, str] = field(default_factory=versions)
 
+    @property
+    def module_info(self) -> ModuleInfo:
+        """What the model's module takes and gives."""
+        return ModuleInfo.from_json(self.module)
+
+
+def module_to_json(info: ModuleInfo) -> dict[str, Any]:
+    """A module as ``model.json`` and ``run.json`` describe it, its preprocessing included."""
+    return {**asdict(info), "preprocessing": preprocessing(info)}
+
 
 def write_card(folder: str | Path, card: ModelCard) -> None:
     """Write ``model.json`` and ``labels.txt``."""
-    write_json(Path(folder) / CARD, {"schema": _SCHEMA, **asdict(card)})
+    values = {_KEYS.get(name, name): value for name, value in asdict(card).items()}
+    write_json(Path(folder) / CARD, {"schema": _SCHEMA, **values})
     write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
 
 
@@ -83,6 +99,6 @@ def read_card(folder: str | Path) -> ModelCard:
     if schema != _SCHEMA:
         raise ModuleError(f"{path}: schema {schema!r}, expected {_SCHEMA}; written by another version")
     try:
-        return ModelCard(**values)
+        return ModelCard(**{_NAMES.get(key, key): value for key, value in values.items()})
     except TypeError as error:
         raise ModuleError(f"{path}: not a card of this version ({error})") from error

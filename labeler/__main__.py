@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from harness.cli import command_app, main, warn
-
-if TYPE_CHECKING:
-    from labeler.loading import Model
+import labeler
+from harness.cli import PluginFiles, command_app, main, warn
+from harness.errors import SettingsError, did_you_mean
 
 app = command_app(name="labeler", help="Label sounds and pictures with a trained model.")
 
 
 @app.callback()
-def labeler() -> None:
+def commands() -> None:
     """Label sounds and pictures with a trained model."""
 
 
@@ -27,50 +26,19 @@ def label(
     top: Annotated[int, typer.Option(help="How many classes of each file, best first.")] = 5,
     format: Annotated[str, typer.Option(help="text, csv (all classes, as predictions.csv) or jsonl.")] = "text",
     out: Annotated[Path | None, typer.Option(help="File to write to; default: standard output.")] = None,
+    plugin: PluginFiles = None,
 ) -> None:
     """Score each file: ranked `score label` lines, CSV or JSON lines."""
-    import sys
-
-    from harness.errors import SettingsError, did_you_mean
-    from harness.files import atomic_path
-    from labeler.files import find_files
-    from labeler.loading import load_model
-    from labeler.output import FORMATS
-
-    if format not in FORMATS:
-        raise SettingsError(f"--format {format!r} is not known; {did_you_mean(format, FORMATS)}")
+    if format not in labeler.FORMATS:
+        raise SettingsError(f"--format {format!r} is not known; {did_you_mean(format, labeler.FORMATS)}")
     if top < 1:
         raise SettingsError(f"--top {top}: expected 1 or more")
-    found = find_files(files)
-    loaded = load_model(model)
-    if out is None:
-        failed = _label_to(sys.stdout, loaded, found, format, top)
-    else:
-        with atomic_path(out) as part, open(part, "w", encoding="utf-8") as stream:
-            failed = _label_to(stream, loaded, found, format, top)
+    found = labeler.find_files(files)
+    loaded = labeler.load_model(model)
+    failed = labeler.write_labels(loaded, found, out, format=format, top=top, on_failure=warn)
     if failed:
         warn(f"{failed} of {len(found)} files could not be labelled; they are named above")
         raise typer.Exit(1)
-
-
-def _label_to(stream: IO[str], model: Model, files: list[Path], format: str, top: int) -> int:
-    """Write the outcome of every file; give the number of those that failed."""
-    from harness.progress import track
-    from labeler.files import clip_names
-    from labeler.output import FORMATS, csv_header
-    from labeler.predict import label_files
-
-    failed = 0
-    if format == "csv":
-        print(csv_header(model.card), file=stream)
-    outcomes = track(label_files(model, files), total=0 if stream.isatty() else len(files), what="labelling")
-    for clip_id, labelled in zip(clip_names(files), outcomes, strict=True):
-        if labelled.scores is None:
-            failed += 1
-            warn(labelled.reason)
-        else:
-            print(FORMATS[format](clip_id, labelled, model.card, top), file=stream, flush=True)
-    return failed
 
 
 def run() -> None:

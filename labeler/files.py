@@ -15,12 +15,12 @@ __all__ = ["clip_names", "find_files"]
 
 
 def find_files(given: Sequence[str]) -> list[Path]:
-    """Sounds and pictures meant by files, folders (with what is below them) and patterns.
+    """Sounds and images meant by files, folders (with what is below them) and patterns.
 
     Raises
     ------
     SettingsError
-        A name that is nothing, a folder or a pattern without a sound or picture.
+        A name that is nothing, a folder or a pattern without a sound or image.
     """
     found: list[Path] = []
     for name in given:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from harness.errors import ModuleError
+from harness.errors import AudioError, ModuleError, SettingsError
 from harness.hub.base import run_batch
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard, read_card
+from harness.registry import load_plugins
+from labeler.preprocess import prepare_file, prepare_samples
 
 __all__ = ["Model", "load_model"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained model.
 
@@ -27,18 +30,60 @@ class Model:
         What ``model.json`` says.
     signature : callable
         The SavedModel's serving signature.
+    folder : path
+        Where it was loaded from.
     """
 
     card: ModelCard
     signature: Callable[..., Any]
+    folder: Path = Path()
+
+    def __repr__(self) -> str:
+        """Classes, what it takes, its module and its folder."""
+        classes = ", ".join(self.card.classes)
+        return f"<Model of {classes}; takes {self.card.takes}, module {self.card.module['handle']}, in {self.folder}>"
+
+    def label(self, source: str | Path | np.ndarray, *, sr: int | None = None) -> pd.Series:
+        """Score one sound or image.
+
+        Parameters
+        ----------
+        source : path, or ndarray of shape (samples,)
+            The file of a sound or an image; or mono samples in [-1, 1].
+        sr : int, optional
+            Rate of the samples in Hz; not for a file.
+
+        Returns
+        -------
+        Series of float64, shape (classes,)
+            Scores by class, best first; they sum to 1. Its name is ``score``.
+
+        Raises
+        ------
+        AudioError, ImageError
+            The file cannot be read, or the samples are empty or not finite.
+        ModuleError
+            The model takes no such source, or its card does not say how to draw a sound.
+        SettingsError
+            Samples without their rate, or of another shape; a file with a rate.
+        """
+        if isinstance(source, (str, Path)):
+            if sr is not None:
+                raise SettingsError(f"sr={sr!r}: a file has its own rate; leave it out")
+            ready = prepare_file(Path(source).expanduser(), self.card)
+        else:
+            ready = prepare_samples(_check_samples(source, sr), int(sr or 0), self.card)
+        (scores,) = self.scores(ready[None])
+        order = np.argsort(-scores, kind="stable")
+        return pd.Series(scores[order], index=[self.card.classes[k] for k in order], name="score")
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """Class probabilities.
+        """Class probabilities of what :mod:`labeler.preprocess` prepared.
 
         Parameters
         ----------
         batch : ndarray
-            Pictures, uint8 (n, H, W, 3), of the model's size; or waveforms, float32 (n, samples), at its rate.
+            Images, uint8 (n, H, W, 3), of the model's size; or waveforms, float32 (n, samples), at its rate.
 
         Returns
         -------
@@ -52,14 +97,23 @@ class Model:
         return run_batch(predict, batch).astype(np.float64)
 
 
-def load_model(folder: str | Path) -> Model:
+def load_model(folder: str | Path, *, plugins: Iterable[str | Path] = ()) -> Model:
     """Load a model folder.
+
+    Parameters
+    ----------
+    folder : path
+    plugins : iterable of path
+        Python files with the encodings or merge methods of one's own that the model's images were made with.
 
     Raises
     ------
     ModuleError
         No model there, or one that cannot be loaded.
+    SettingsError
+        A plugin that cannot be loaded.
     """
+    load_plugins(plugins)
     card = read_card(folder)
     tf = import_tensorflow()
     try:
@@ -67,5 +121,18 @@ def load_model(folder: str | Path) -> Model:
         signature = loaded.signatures["serving_default"]
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModuleError(f"{folder}: the model cannot be loaded ({' '.join(str(error).split())[:160]})") from error
-    signature.owner = loaded  # a signature alone does not keep its variables alive
-    return Model(card, signature)
+    signature.owner = loaded  # a signature alone does not hold its variables
+    return Model(card, signature, Path(folder))
+
+
+def _check_samples(y: np.ndarray, sr: int | None) -> np.ndarray:
+    y = np.asarray(y)
+    if sr is None:
+        raise SettingsError("sr is missing: samples need their rate in Hz, label(y, sr=22050)")
+    if sr < 1:
+        raise SettingsError(f"sr={sr!r}: must be a positive integer, the rate of the samples in Hz")
+    if y.ndim != 1 or y.dtype.kind != "f":
+        raise SettingsError(f"samples of shape {y.shape} and dtype {y.dtype}: expected floats of shape (samples,)")
+    if not y.size or not np.isfinite(y).all():
+        raise AudioError("samples: expected at least one, all finite")
+    return np.ascontiguousarray(y, dtype=np.float32)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
+from harness.files import atomic_path
 from harness.model import ModelCard
+from harness.progress import track
 from harness.tables import PREDICTIONS, SCORE_PREFIX
-from labeler.predict import Labelled
+from labeler.files import clip_names
+from labeler.loading import Model
+from labeler.predict import Labelled, label_files
 
-__all__ = ["FORMATS", "csv_header", "ranked"]
+__all__ = ["FORMATS", "csv_header", "ranked", "write_labels"]
 
 Writer = Callable[[str, Labelled, ModelCard, int], str]
 
@@ -48,8 +55,8 @@ def as_jsonl(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str
 def as_csv(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str:
     """One row of ``predictions.csv``, all classes."""
     assert labelled.scores is not None
-    picture = card.picture or {}
-    known = {"encoding": picture.get("encoding") or picture.get("merge") or card.takes, **card.training}
+    recipe = card.recipe or {}
+    known = {"encoding": recipe.get("encoding") or recipe.get("merge") or card.takes, **card.training}
     known |= {"module": card.module["handle"], "clip_id": clip_id, "fold": "", "label": ""}
     known["predicted"] = ranked(labelled.scores, card.classes, 1)[0][0]
     return _row([str(known.get(c, "")) for c in PREDICTIONS.columns] + [f"{s:.9g}" for s in labelled.scores])
@@ -67,3 +74,60 @@ def _row(cells: list[str]) -> str:
 
 
 FORMATS: dict[str, Writer] = {"text": as_text, "csv": as_csv, "jsonl": as_jsonl}
+
+
+def write_labels(
+    model: Model,
+    files: Sequence[Path],
+    out: Path | None = None,
+    *,
+    format: str = "text",
+    top: int = 5,
+    on_failure: Callable[[str], None],
+) -> int:
+    """Label files and write their scores, each as soon as it is there.
+
+    Parameters
+    ----------
+    model : Model
+    files : sequence of path
+        Sounds and images.
+    out : path, optional
+        File to write to, whole or not at all; default: standard output.
+    format : str
+        One of `FORMATS`.
+    top : int
+        How many classes of each file, best first; in ``csv`` always all.
+    on_failure : callable
+        Called with the reason for every file that cannot be labelled.
+
+    Returns
+    -------
+    int
+        The number of those files.
+
+    Raises
+    ------
+    ModuleError
+        The model takes no such file at all.
+    """
+    if out is None:
+        return _write(sys.stdout, model, files, format, top, on_failure)
+    with atomic_path(out) as part, open(part, "w", encoding="utf-8") as stream:
+        return _write(stream, model, files, format, top, on_failure)
+
+
+def _write(
+    stream: TextIO, model: Model, files: Sequence[Path], format: str, top: int, on_failure: Callable[[str], None]
+) -> int:
+    failed = 0
+    if format == "csv":
+        print(csv_header(model.card), file=stream)
+    outcomes = track(label_files(model, files), total=0 if stream.isatty() else len(files), what="labelling")
+    for clip_id, labelled in zip(clip_names(files), outcomes, strict=True):
+        if labelled.scores is None:
+            failed += 1
+            on_failure(labelled.reason)
+        else:
+            print(FORMATS[format](clip_id, labelled, model.card, top), file=stream, flush=True)
+    return failed

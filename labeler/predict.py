@@ -43,7 +43,7 @@ def label_files(model: Model, files: Sequence[Path]) -> Iterator[Labelled]:
     ----------
     model : Model
     files : sequence of path
-        Sounds and pictures.
+        Sounds and images.
 
     Raises
     ------

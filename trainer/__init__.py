@@ -1,12 +1,18 @@
-"""Pictures -> model.
+"""Images -> model.
 
-- `layout`: the folders of each fold, by hard links
-- `commands`: the retrain.py command line of each fold
+- `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store
 - `head`: the linear layer on top; `lbfgs` and `sgd` train it
-- `crossvalidate`: every fold of one encoding and module, by the protocol
-- `export`: a fold's head, or the final one, as a model folder
-- `image_lists`, `image_split`: the pictures of ``retrain.py`` and their three sets
-- `retrain_flags`, `retrain_data`, `retrain_steps`, `retrain_logging`: the parts of ``retrain.py``
-- `distortions`, `summaries`, `checkpoint`, `frozen`: what it does beside the steps
+- `fitting`: a head for every fold, and the final one; all code that their numbers depend on
+- `crossvalidate`: every fold of one encoding and module, through the store; the predictions
+- `running`: every combination of encoding, module and seed, written to a folder
+- `planning`: what of a training the store has
+- `run_record`: step ``train`` of ``run.json``
+- `export`: a fold's head as a model folder; `final`: the head of all folds as one
+- `layout`: the folders of each fold, by hard links; `commands`: the retrain.py command line of each fold
+- `retrain`: the parts of ``retrain.py``
 """
+
+import lazy_loader as lazy
+
+__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)

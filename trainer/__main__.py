@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from harness.cli import command_app, main, say, warn
+import harness
+import trainer
+from harness.cli import PluginFiles, command_app, main, say, warn
 
 app = command_app(name="trainer", help="Train and test heads over folds, and export models.")
 
@@ -22,12 +24,16 @@ Shared = Annotated[bool, typer.Option("--allow-shared-groups", help="Go on altho
 SCATTERING = "builtin:scattering"
 
 
+def _flag(name: str) -> str:
+    """A setting's name as it is typed."""
+    return f"--{name}"
+
+
 @app.command()
 def layout(images: Images, encoding: Encoding, out: Out, seed: Seed = 0, allow_shared_groups: Shared = False) -> None:
     """Lay out each fold's training and evaluation folders, by hard links."""
-    from trainer.layout import lay_out, read_encoding
-
-    for folder in lay_out(read_encoding(images, encoding), out, seed=seed, allow_shared=allow_shared_groups):
+    table = trainer.read_encoding(images, encoding)
+    for folder in trainer.lay_out(table, out, seed=seed, allow_shared=allow_shared_groups):
         say(str(folder))
 
 
@@ -41,28 +47,25 @@ def commands(
     steps: Steps = 4000,
     store: StoreDir = "",
     allow_shared_groups: Shared = False,
+    plugin: PluginFiles = None,
     execute: Annotated[bool, typer.Option("--execute", help="Run them.")] = False,
     jobs: Annotated[int, typer.Option(help="With --execute: how many run at a time.")] = 1,
 ) -> None:
     """Print a retrain.py command for each fold, ready for a shell."""
-    from harness.hub.handles import parse
-    from trainer.commands import as_shell, execute_all, retrain_commands
-    from trainer.layout import read_encoding
-    from trainer.sgd import SgdSettings
-
-    made = retrain_commands(
-        read_encoding(images, encoding),
-        parse(module),
+    made = trainer.retrain_commands(
+        trainer.read_encoding(images, encoding),
+        module,
         out,
-        settings=SgdSettings(steps=steps),
+        settings=trainer.SgdSettings.read({"steps": steps}, name_of=_flag),
         seed=seed,
         store=store,
         allow_shared=allow_shared_groups,
+        plugins=plugin or [],
     )
     for words in made.values():
-        say(as_shell(words))
+        say(trainer.as_shell(words))
     if execute:
-        execute_all(made, jobs=jobs)
+        trainer.execute_all(made, jobs=jobs)
 
 
 @app.command()
@@ -77,31 +80,25 @@ def run(
     steps: Steps = 4000,
     store: StoreDir = "",
     allow_shared_groups: Shared = False,
+    plugin: PluginFiles = None,
 ) -> None:
     """Cross-validate in process: predictions.csv and each fold's head."""
-    from harness.hub.handles import parse
-    from harness.images import report_failures
-    from harness.store import Store
-    from harness.tables import FAILURES, IMAGES, read
-    from trainer.crossvalidate import HeadSettings
-    from trainer.layout import read_encoding, read_sounds
-    from trainer.running import SOUND, STEP, combinations, train_all
-    from trainer.sgd import SgdSettings
-
-    names = encoding or list(dict.fromkeys(read(images, IMAGES)["encoding"]))
-    tables = {name: read_encoding(images, name) for name in names}
-    settings = HeadSettings(head, sgd=SgdSettings(steps=steps), allow_shared_groups=allow_shared_groups)
-    modules, kept = [parse(handle) for handle in module or [SCATTERING]], Store(store or None)
-    todo = combinations(names, modules, settings, seed or [0], store=kept)
-    if any(c.encoding == SOUND for c in todo):
-        tables[SOUND] = read_sounds(clips)
-    outcome = train_all(tables, todo, settings, out, store=kept)
+    sgd = trainer.SgdSettings.read({"steps": steps}, name_of=_flag)
+    values = {"head": head, "sgd": sgd, "allow_shared_groups": allow_shared_groups}
+    outcome = trainer.train_images(
+        images,
+        out,
+        encodings=encoding,
+        modules=module or [SCATTERING],
+        clips=clips,
+        settings=trainer.HeadSettings.read(values, name_of=_flag),
+        seeds=seed or [0],
+        store=harness.Store(store or None),
+    )
     for c in outcome.trained:
-        rows = outcome.predictions[_same(outcome.predictions, c.named())]
-        say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * (rows.predicted == rows.label).mean():.1f} %")
-    report_failures(out, outcome.failures, step=STEP)
+        say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * outcome.accuracy(c):.1f} %")
     if len(outcome.failures):
-        warn(f"{len(outcome.failures)} failures, listed in {Path(out) / FAILURES.name}")
+        warn(f"{len(outcome.failures)} failures, listed in {out / 'failures.csv'}")
         raise typer.Exit(1)
 
 
@@ -116,24 +113,15 @@ def export(
     seed: Seed = 0,
     images: Annotated[Path | None, typer.Option(help="Folder of images.csv. Default: RUN/images.")] = None,
     store: StoreDir = "",
+    plugin: PluginFiles = None,
 ) -> None:
     """Make a model folder of one fold's head."""
-    from harness.store import Store
-    from trainer.export import export_fold
-
     named = {"encoding": encoding, "module": module, "head": head, "seed": str(seed)}
     folder = images or run_folder / "images"
-    card = export_fold(run_folder, named, fold, out, images_folder=folder, store=Store(store or None))
-    if card.takes == "image" and card.picture is None:
+    card = trainer.export_fold(run_folder, named, fold, out, images_folder=folder, store=harness.Store(store or None))
+    if card.takes == "image" and card.recipe is None:
         warn(f"{folder} does not say how {encoding!r} was drawn: the model labels pictures, not sounds; see --images")
     say(str(out))
-
-
-def _same(table: Any, named: dict[str, str]) -> Any:
-    mask = table["clip_id"] != ""
-    for column, value in named.items():
-        mask &= table[column] == value
-    return mask
 
 
 def run_app() -> None:

@@ -1,8 +1,8 @@
-"""Bottlenecks: the feature vectors of pictures and sounds, each computed once.
+"""Bottlenecks: the feature vectors of images and sounds, each computed once.
 
-A vector is kept under the digest of the picture file's bytes (or of the sound's), the module's content digest and
-the preprocessing between them, so renaming or moving a picture changes nothing, and changing anything else is a
-miss. Where every vector is there already, TensorFlow is not imported.
+A vector's key in the store is made of the digest of the image file's bytes (or of the sound's), the module's content
+digest, the preprocessing between them and the version of the code that does both. Renaming or moving an image changes
+nothing, and changing anything else is a miss. Where every vector is in the store, TensorFlow is not imported.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from harness import audio, hub, image
+from harness import audio, image
 from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
+from harness.hub import kinds
+from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
+from harness.hub.preprocess import image_input, preprocessing, waveform_input
 from harness.progress import track
 from harness.store import Store, key_of
 
-__all__ = ["Features", "SoundPart", "image_features", "image_key", "sound_features", "sound_key"]
+__all__ = ["KIND", "Features", "SoundPart", "image_features", "image_key", "sound_features", "sound_key"]
 
+KIND = "features"  # of the entries in the store
 _BATCH = 32
-_SECONDS_A_BATCH = 160  # of sound
+_BATCH_SECONDS = 160  # of sound
 _READERS = 2
 
 
@@ -57,17 +62,40 @@ class Features:
     computed: int = 0
 
 
+@dataclass(frozen=True)
+class _Source:
+    """How items of one kind, image files or parts of sounds, become keys and a module's input."""
+
+    key: Callable[[Any], str]
+    read: Callable[[Any], np.ndarray]
+    batch_size: Callable[[np.ndarray], int]
+
+
+def image_key(data: bytes, spec: ModuleSpec, info: ModuleInfo) -> str:
+    """Key of an image's feature vector, from the bytes of its file."""
+    return key_of(image=digest_bytes(data), **_module_key(spec, info))
+
+
+def sound_key(digest: str, spec: ModuleSpec, info: ModuleInfo) -> str:
+    """Key of a sound's feature vector, from :func:`harness.audio.digest`."""
+    return key_of(sound=digest, **_module_key(spec, info))
+
+
+def _module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
+    return {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
+
+
 def image_features(
     files: Sequence[Path],
     spec: ModuleSpec,
     *,
     store: Store,
-    load: Callable[[], hub.HubModule] | None = None,
+    load: Callable[[], HubModule] | None = None,
     what: str = "features",
     batch_size: int = _BATCH,
     report: Callable[[int], None] | None = None,
 ) -> Features:
-    """Feature vectors of picture files, from the store or computed in batches.
+    """Feature vectors of image files, from the store or computed in batches.
 
     Parameters
     ----------
@@ -76,32 +104,32 @@ def image_features(
         An image module.
     store : Store
     load : callable, optional
-        Gives the loaded module; called only where a vector is missing. Default: :func:`harness.hub.load`.
+        Gives the loaded module; called only where a vector is missing. Default: :func:`harness.hub.kinds.load`.
     what : str
         Shown before the progress bar.
     batch_size : int
-        Pictures a batch.
+        Images in a batch.
     report : callable, optional
-        Called with the number of pictures that are done, after those from the store and after every batch.
+        Called with the number of images that are done, after those from the store and after every batch.
+
+    Returns
+    -------
+    Features
+        Images that cannot be read are in its `failures`.
+
+    Raises
+    ------
+    ModuleError
+        The module is not available.
     """
-    info = hub.describe(spec, store=store)
-
-    def prepare(file: Path) -> np.ndarray:
-        return image.resize(image.read(file), info.height, info.width)
-
-    keys = _digests(files, lambda f: image_key(_bytes(f), info))
-    load = load or partial(hub.load, spec, store=store)
-    return _collect(files, keys, prepare, load, info, store=store, what=what, limit=lambda _: batch_size, report=report)
-
-
-def image_key(data: bytes, info: hub.ModuleInfo) -> str:
-    """Key of a picture's feature vector, from the bytes of its file."""
-    return key_of(picture=digest_bytes(data), module=info.digest, preprocessing=info.preprocessing())
-
-
-def sound_key(digest: str, info: hub.ModuleInfo) -> str:
-    """Key of a sound's feature vector, from :func:`harness.audio.digest`."""
-    return key_of(sound=digest, module=info.digest, preprocessing=info.preprocessing())
+    info = kinds.describe(spec, store=store)
+    source = _Source(
+        key=lambda file: image_key(_read_bytes(file), spec, info),
+        read=lambda file: image_input(image.read(file), info),
+        batch_size=lambda _: batch_size,
+    )
+    load = load or partial(kinds.load, spec, store=store)
+    return _collect(files, source, load, info.features, store=store, what=what, report=report)
 
 
 def sound_features(
@@ -109,102 +137,96 @@ def sound_features(
     spec: ModuleSpec,
     *,
     store: Store,
-    load: Callable[[], hub.HubModule] | None = None,
+    load: Callable[[], HubModule] | None = None,
     what: str = "features",
 ) -> Features:
     """Feature vectors of sounds by a waveform module; parameters as :func:`image_features`.
 
     Sounds of one length go through the module together.
     """
-    info = hub.describe(spec, store=store)
-
-    def prepare(part: SoundPart) -> np.ndarray:
-        y = audio.load(part.path, sr=info.sample_rate, start_s=part.start_s, end_s=part.end_s)
-        return audio.lengthen(y, info.sample_rate)
+    info = kinds.describe(spec, store=store)
 
     def key(part: SoundPart) -> str:
-        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), info)
+        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), spec, info)
 
-    def limit(y: np.ndarray) -> int:
-        return max(1, int(_SECONDS_A_BATCH * info.sample_rate / len(y)))
+    def read(part: SoundPart) -> np.ndarray:
+        return waveform_input(*audio.read(part.path, start_s=part.start_s, end_s=part.end_s), info)
 
-    load = load or partial(hub.load, spec, store=store)
-    return _collect(parts, _digests(parts, key), prepare, load, info, store=store, what=what, limit=limit)
+    source = _Source(key, read, batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))))
+    load = load or partial(kinds.load, spec, store=store)
+    return _collect(parts, source, load, info.features, store=store, what=what)
 
 
-def _bytes(file: Path) -> bytes:
+def _read_bytes(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
         raise ImageError(f"{file}: {error.strerror or error}") from error
 
 
-def _digests(items: Sequence, key: Callable) -> list[str | Exception]:
-    """Keys in order; an item that cannot be read gives its error in place of a key."""
-
-    def one(item: object) -> str | Exception:
-        try:
-            return str(key(item))
-        except (ImageError, AudioError) as error:
-            return error
-
-    with ThreadPoolExecutor(_READERS) as pool:
-        return list(pool.map(one, items))
-
-
 def _collect(
-    items: Sequence,
-    keys: Sequence[str | Exception],
-    prepare: Callable,
-    load: Callable[[], hub.HubModule],
-    info: hub.ModuleInfo,
+    items: Sequence[Any],
+    source: _Source,
+    load: Callable[[], HubModule],
+    n_features: int,
     *,
     store: Store,
     what: str,
-    limit: Callable[[np.ndarray], int],
     report: Callable[[int], None] | None = None,
 ) -> Features:
-    features = Features(np.zeros((len(items), info.features), np.float32))
-    missing: dict[str, list[int]] = {}
-    for row, key in enumerate(keys):
-        if isinstance(key, Exception):
-            features.failures[row] = str(key)
-            continue
-        kept = None if key in missing else store.get_array("features", key)
-        if kept is None or kept.shape != (info.features,):
-            missing.setdefault(key, []).append(row)
-        else:
-            features.values[row] = kept
-    told = report or (lambda done: None)
-    told(len(items) - len(missing))
-    if missing:
-        first = {rows[0]: key for key, rows in missing.items()}
-        module = load()
-        batches = _batches(items, list(first), prepare, features.failures, limit)
-        for rows, batch in track(batches, total=len(first), what=what, size=lambda item: len(item[0])):
-            for row, vector in zip(rows, module(batch), strict=True):
-                store.put_array("features", first[row], vector)
-                features.values[missing[first[row]]] = vector
-            features.computed += len(rows)
-            told(len(items) - len(missing) + features.computed)
-        for rows_of_key in missing.values():
-            if rows_of_key[0] in features.failures:
-                features.failures.update(dict.fromkeys(rows_of_key, features.failures[rows_of_key[0]]))
+    """Take vectors from the store; compute and put those that it lacks, the same content once."""
+    features = Features(np.zeros((len(items), n_features), np.float32))
+    missing = _take_from_store(features, items, source, store)
+    report = report or (lambda done: None)
+    report(len(items) - len(missing))
+    if not missing:
+        return features
+    key_of_row = {rows[0]: key for key, rows in missing.items()}
+    module = load()
+    batches = _batches(items, list(key_of_row), source, features.failures)
+    for rows, batch in track(batches, total=len(missing), what=what, size=lambda item: len(item[0])):
+        for row, vector in zip(rows, module(batch), strict=True):
+            store.put_array(KIND, key_of_row[row], vector)
+            features.values[missing[key_of_row[row]]] = vector
+        features.computed += len(rows)
+        report(len(items) - len(missing) + features.computed)
+    for rows in missing.values():
+        if rows[0] in features.failures:
+            features.failures.update(dict.fromkeys(rows, features.failures[rows[0]]))
     return features
 
 
+def _take_from_store(features: Features, items: Sequence[Any], source: _Source, store: Store) -> dict[str, list[int]]:
+    """Fill the rows that the store has; give the rows of every key that it lacks."""
+
+    def key_of_item(item: Any) -> str | Exception:
+        try:
+            return source.key(item)
+        except (ImageError, AudioError) as error:
+            return error
+
+    missing: dict[str, list[int]] = {}
+    with ThreadPoolExecutor(_READERS) as pool:
+        for row, key in enumerate(pool.map(key_of_item, items)):
+            if isinstance(key, Exception):
+                features.failures[row] = str(key)
+                continue
+            vector = None if key in missing else store.get_array(KIND, key)
+            if vector is None or vector.shape != features.values.shape[1:]:
+                missing.setdefault(key, []).append(row)
+            else:
+                features.values[row] = vector
+    return missing
+
+
 def _batches(
-    items: Sequence,
-    rows: list[int],
-    prepare: Callable,
-    failures: dict[int, str],
-    limit: Callable[[np.ndarray], int],
+    items: Sequence[Any], rows: list[int], source: _Source, failures: dict[int, str]
 ) -> Iterator[tuple[list[int], np.ndarray]]:
     """Read ahead in threads; give batches of one shape, a full one as soon as it is there."""
 
     def read(row: int) -> np.ndarray | Exception:
         try:
-            return np.asarray(prepare(items[row]))
+            return source.read(items[row])
         except (ImageError, AudioError) as error:
             return error
 
@@ -219,7 +241,7 @@ def _batches(
                 of_shape, arrays = waiting.setdefault(ready.shape, ([], []))
                 of_shape.append(row)
                 arrays.append(ready)
-                if len(arrays) >= limit(ready):
+                if len(arrays) >= source.batch_size(ready):
                     del waiting[ready.shape]
                     yield of_shape, np.stack(arrays)
     for of_shape, arrays in waiting.values():

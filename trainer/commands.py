@@ -6,40 +6,41 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from harness.errors import SoundfoldError, TableError
 from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import parse
 from harness.image import SUFFIXES
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["as_shell", "execute_all", "retrain_commands"]
 
 
 def retrain_commands(
     table: pd.DataFrame,
-    module: ModuleSpec,
+    module: str | ModuleSpec,
     out: str | Path,
     *,
     settings: SgdSettings,
     seed: int = 0,
     store: str = "",
     allow_shared: bool = False,
+    plugins: Iterable[str | Path] = (),
 ) -> dict[str, list[str]]:
     """Write each fold's lists and give its command, by fold, as words for a shell.
 
     Parameters
     ----------
     table : DataFrame
-        One encoding's rows, as :func:`trainer.layout.read_encoding` gives them.
-    module : ModuleSpec
+        One encoding's rows, as :func:`trainer.inputs.read_encoding` gives them.
+    module : str or ModuleSpec
+        A handle; a relative path is relative to the working directory.
     out : path
         Folder of the folds; each fold's model, labels and logs go into its own.
     settings : SgdSettings
@@ -48,17 +49,23 @@ def retrain_commands(
         Folder of the store; empty for the usual one.
     allow_shared : bool
         Go on where a group spans folds.
+    plugins : iterable of path
+        Files of extensions, for a module of a kind of one's own.
 
     Raises
     ------
     TableError
-        The image folder has pictures that the table does not name: retrain.py would train on them.
+        The image folder has images that the table does not list: retrain.py would train on them.
+    SplitError
+        Too few folds, or a group in several of them.
     """
     out = Path(out).resolve()
+    module = parse(module) if isinstance(module, str) else module
     image_dir = Path(table["path"][0]).parent.parent
-    _check_strangers(table, image_dir)
-    folder_of = (module.base / Path(module.handle).expanduser()).resolve()
-    handle = str(folder_of) if module.kind == "folder" else module.handle
+    _check_unlisted(table, image_dir)
+    module_folder = module.base / Path(module.handle).expanduser()
+    handle = module.handle if module.scheme else _absolute(module_folder)
+    plugin_files = [_absolute(file) for file in plugins]
     commands = {}
     for fold, (test, validation) in write_lists(table, out, seed=seed, allow_shared=allow_shared).items():
         folder = fold_folder(out, fold)
@@ -80,13 +87,14 @@ def retrain_commands(
             *([f"--image_size={module.image_size[0]}x{module.image_size[1]}"] if module.image_size else []),
             *([f"--value_range={module.value_range[0]},{module.value_range[1]}"] if module.value_range else []),
             *(["--allow_shared_groups"] if allow_shared else []),
-            *(["--store", str(Path(store).expanduser().resolve())] if store else []),
+            *(["--store", _absolute(store)] if store else []),
+            *(word for file in plugin_files for word in ("--plugin", file)),
         ]  # fmt: skip
     return commands
 
 
 def as_shell(words: list[str]) -> str:
-    """One line that a POSIX shell runs as it stands."""
+    """One line that a POSIX shell runs as it is."""
     return shlex.join(words)
 
 
@@ -119,14 +127,18 @@ def execute_all(commands: Mapping[str, list[str]], *, jobs: int = 1) -> None:
         raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
 
 
-def _check_strangers(table: pd.DataFrame, image_dir: Path) -> None:
-    named = set(table["path"])
+def _check_unlisted(table: pd.DataFrame, image_dir: Path) -> None:
+    listed = set(table["path"])
     for path in sorted(image_dir.glob("*/*")):
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and str(path) not in named:
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and str(path) not in listed:
             raise TableError(
                 f"{image_dir} has pictures that the images table does not name, the first: {path.name}; "
                 "retrain.py would train on them, so remove them"
             )
+
+
+def _absolute(path: str | Path) -> str:
+    return str(Path(path).expanduser().resolve())
 
 
 def _python() -> str:

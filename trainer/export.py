@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness import hub
 from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
-from harness.hub import HubModule
-from harness.hub.handles import ModuleSpec, parse
+from harness.hub import kinds
+from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
-from harness.model import CARD, ModelCard, write_card
-from harness.recipes import picture_of
-from harness.record import read_steps
+from harness.model import CARD, ModelCard, module_to_json, write_card
+from harness.recipes import read_recipes
 from harness.store import Store
 from harness.tables import IMAGES, read
 from trainer.head import Head, load_heads
-from trainer.running import combination_name
+from trainer.run_record import read_image_specs, read_module
+from trainer.running import heads_file
 
 __all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
 
@@ -45,7 +43,7 @@ def write_model(
     module: HubModule,
     head: Head,
     classes: list[str],
-    picture: Mapping[str, Any] | None = None,
+    recipe: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     note: str = "",
 ) -> ModelCard:
@@ -59,8 +57,8 @@ def write_model(
         Trained on this module's features.
     classes : list of str
         In the order of the head's columns.
-    picture : mapping, optional
-        How a sound is drawn, as :class:`harness.model.ModelCard` says.
+    recipe : mapping, optional
+        How a sound is drawn, as :mod:`harness.recipes` describes it.
     training, note : optional
         Where the model comes from, and what its figures mean.
 
@@ -74,8 +72,8 @@ def write_model(
     card = ModelCard(
         classes=list(classes),
         takes=module.info.takes,
-        module={**asdict(module.info), "preprocessing": module.info.preprocessing()},
-        picture=dict(picture) if picture else None,
+        module=module_to_json(module.info),
+        recipe=dict(recipe) if recipe else None,
         training=dict(training or {}),
         note=note,
     )
@@ -106,56 +104,54 @@ def export_fold(
     out : path
         The model folder.
     images_folder : path
-        Where ``images.csv`` lies, and the ``run.json`` that says how its pictures were drawn.
+        Folder of ``images.csv``, and of the ``run.json`` that says how its images were drawn.
     store : Store
 
     Raises
     ------
     SettingsError
-        No such combination or fold (the line names what there is), or other pictures now than were trained on.
+        No such combination or fold (the line names what there is), or other images now than were trained on.
     ModuleError
         The module is not the one that was trained on any more.
     """
-    heads = Path(run) / "heads"
-    path = heads / f"{combination_name(named)}.npz"
-    if not path.is_file():
-        there = [p.stem for p in sorted(heads.glob("*.npz"))]
-        raise SettingsError(f"{path.stem!r} was not trained in {run}; {did_you_mean(path.stem, there)}")
-    of_folds, classes = load_heads(path)
-    if fold not in of_folds:
-        raise SettingsError(f"fold={fold!r}: no such fold; {did_you_mean(fold, of_folds)}")
-    spec = read_steps(run).get("train", {}).get("spec", {})
-    recorded = spec.get("modules", {}).get(named["module"])
-    if recorded is None:
-        raise SettingsError(f"{run}: run.json does not say what module {named['module']!r} was; train again")
-    module = hub.load(_module_spec(named["module"], recorded), store=store)
-    if module.info.digest != recorded["info"]["digest"]:
+    head, classes = _read_head(run, named, fold)
+    spec, digest = read_module(run, named["module"])
+    module = kinds.load(spec, store=store)
+    if module.info.digest != digest:
         raise ModuleError(f"module {named['module']!r} has changed since this run was trained; run it again")
-    _check_pictures(images_folder, named["encoding"], spec.get("pictures", {}).get(named["encoding"]))
+    _check_images(images_folder, named["encoding"], read_image_specs(run, named["encoding"]))
+    takes_images = module.info.takes == "image"
     return write_model(
         out,
         module=module,
-        head=of_folds[fold],
+        head=head,
         classes=classes,
-        picture=None if module.info.takes == "waveform" else picture_of(images_folder, named["encoding"]),
+        recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
         note=f"Trained without fold {fold}: its figure on that fold is the one in metrics.csv.",
     )
 
 
-def _check_pictures(images_folder: str | Path, encoding: str, trained_on: list[str] | None) -> None:
-    """Refuse where the record beside the pictures is not of those that the head was trained on."""
+def _read_head(run: str | Path, named: Mapping[str, str], fold: str) -> tuple[Head, list[str]]:
+    """The head of one fold, and the class order."""
+    path = heads_file(run, named)
+    if not path.is_file():
+        available = [p.stem for p in sorted(path.parent.glob("*.npz"))]
+        raise SettingsError(f"{path.stem!r} was not trained in {run}; {did_you_mean(path.stem, available)}")
+    heads, classes = load_heads(path)
+    if fold not in heads:
+        raise SettingsError(f"fold={fold!r}: no such fold; {did_you_mean(fold, heads)}")
+    return heads[fold], classes
+
+
+def _check_images(images_folder: str | Path, encoding: str, trained_on: list[str] | None) -> None:
+    """Refuse where the images in the folder are not drawn as those that the head was trained on."""
     path = Path(images_folder) / IMAGES.name
     if trained_on is None or not path.is_file():
         return
     table = read(path, IMAGES)
     if sorted(set(table.loc[table["encoding"] == encoding, "spec"])) != trained_on:
         raise SettingsError(f"{path}: {encoding!r} has been drawn anew since this run was trained; train again")
-
-
-def _module_spec(handle: str, recorded: Mapping[str, Any]) -> ModuleSpec:
-    given = ("image_size", "value_range", "sample_rate")
-    return parse({"handle": handle, **{k: recorded[k] for k in given}}, base=Path(recorded["base"]))
 
 
 def prediction_function(module: HubModule, weights: Any, bias: Any) -> Any:

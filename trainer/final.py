@@ -6,20 +6,21 @@ import statistics
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness import hub
+import pandas as pd
+
+from harness.code_version import code_version
 from harness.errors import ModuleError
 from harness.files import digest_bytes
+from harness.hub import kinds
 from harness.model import read_card
-from harness.recipes import picture_of
 from harness.store import Store, key_of
-from trainer.crossvalidate import HeadSettings, Trained, final_head, training_order
+from trainer import fitting
 from trainer.export import write_model
-from trainer.running import SOUND, Combination, features_of
-
-if TYPE_CHECKING:
-    import pandas as pd
+from trainer.fitting import HeadSettings, Trained
+from trainer.inputs import training_order
+from trainer.running import Combination, features_of, readable_rows
 
 __all__ = ["write_final"]
 
@@ -31,7 +32,7 @@ def write_final(
     settings: HeadSettings,
     out: str | Path,
     *,
-    images_folder: str | Path,
+    recipe: Mapping[str, Any] | None,
     n_combinations: int,
     figure: Mapping[str, float],
     store: Store,
@@ -48,12 +49,13 @@ def write_final(
     settings : HeadSettings
     out : path
         The model folder.
-    images_folder : path
-        Where the ``run.json`` lies that says how the pictures were drawn.
+    recipe : mapping or None
+        How the images were drawn, as :mod:`harness.recipes` describes it; None for encoding ``sound``, or where
+        nobody knows.
     n_combinations : int
         Among how many it was chosen: its figure is the best of so many.
     figure : mapping of str to float
-        Accuracy of each fold.
+        Accuracy of each fold, 0 to 1.
     store : Store
 
     Returns
@@ -61,29 +63,27 @@ def write_final(
     bool
         Whether it was written.
     """
-    load = partial(hub.load, best.module, store=store)
+    load = partial(kinds.load, best.module, store=store)
     ordered = training_order(table)
     features = features_of(ordered, best.module, store=store, load=load, what="final model")
-    kept = [row for row in range(len(ordered)) if row not in features.failures]
-    values, ordered = features.values[kept], ordered.iloc[kept].reset_index(drop=True)
-    picture = None if best.encoding == SOUND else picture_of(images_folder, best.encoding)
+    values, ordered = readable_rows(features, ordered)
     training = {
         **best.named(),
         "fold": "all",
         "folds_accuracy": dict(figure),
         "chosen_among": n_combinations,
-        "head_settings": settings.to_json(),
+        "head_settings": settings.of_head(),
     }
     training["key"] = key_of(
-        training=training, classes=trained.classes, chosen=trained.chosen, picture=picture,
-        module=hub.describe(best.module, store=store).digest,
+        training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
+        module=kinds.describe(best.module, store=store).digest, code=code_version(fitting.__name__),
         features=digest_bytes(values.tobytes()), labels=list(ordered["label"]),
     )  # fmt: skip
     if _key_of_model(out) == training["key"]:
         return False
-    head = final_head(values, ordered, trained, settings=settings, seed=best.seed)
+    head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
     note = _note(figure, n_combinations)
-    write_model(out, module=load(), head=head, classes=trained.classes, picture=picture, training=training, note=note)
+    write_model(out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note)
     return True
 
 

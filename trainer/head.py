@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 from harness.errors import TableError
 from harness.files import write_bytes
 
-__all__ = ["Head", "load_heads", "save_heads", "softmax"]
+__all__ = ["Head", "heads_from_bytes", "heads_to_bytes", "load_heads", "save_heads", "softmax"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +60,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return result
 
 
-def save_heads(path: str | Path, heads: dict[str, Head], *, classes: list[str]) -> None:
-    """Keep the heads of a cross-validation, by fold, in one npz file; atomic."""
-    arrays: dict[str, np.ndarray] = {"classes": np.array(classes), "folds": np.array(list(heads))}
-    for k, head in enumerate(heads.values()):
-        arrays[f"weights_{k}"], arrays[f"bias_{k}"] = head.weights, head.bias
-    buffer = io.BytesIO()
-    np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    write_bytes(path, buffer.getvalue())
+def save_heads(path: str | Path, heads: Mapping[str, Head], *, classes: Sequence[str]) -> None:
+    """Write the heads of a cross-validation, by fold, and their class order into one npz file; atomic."""
+    write_bytes(path, heads_to_bytes(heads, classes=classes))
 
 
 def load_heads(path: str | Path) -> tuple[dict[str, Head], list[str]]:
@@ -78,9 +74,24 @@ def load_heads(path: str | Path) -> tuple[dict[str, Head], list[str]]:
         No such file, or not one of ours.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            folds = arrays["folds"].tolist()
-            heads = {fold: Head(arrays[f"weights_{k}"], arrays[f"bias_{k}"]) for k, fold in enumerate(folds)}
-            return heads, arrays["classes"].tolist()
+        return heads_from_bytes(Path(path).read_bytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise TableError(f"{path}: no heads of a cross-validation there ({error})") from error
+
+
+def heads_to_bytes(heads: Mapping[str, Head], *, classes: Sequence[str]) -> bytes:
+    """Heads by fold and their class order, as the bytes of an npz file; the same heads give the same bytes."""
+    arrays = {"classes": np.array(classes), "folds": np.array(list(heads))}
+    for k, head in enumerate(heads.values()):
+        arrays[f"weights_{k}"], arrays[f"bias_{k}"] = head.weights, head.bias
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def heads_from_bytes(data: bytes) -> tuple[dict[str, Head], list[str]]:
+    """Read what :func:`heads_to_bytes` gave: heads by fold, and the class order."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        folds = arrays["folds"].tolist()
+        heads = {fold: Head(arrays[f"weights_{k}"], arrays[f"bias_{k}"]) for k, fold in enumerate(folds)}
+        return heads, arrays["classes"].tolist()

@@ -3,61 +3,23 @@
 ::
 
     OUT/evaluation_on_fold3/
-      training_all_folds_but_fold3/<class>/<picture>     hard links, copies where links fail
-      evaluation_fold3/<class>/<picture>
-      test.txt, validation.txt                           one picture a line, relative to the image folder
+      training_all_folds_but_fold3/<class>/<image>     hard links, copies where links fail
+      evaluation_fold3/<class>/<image>
+      test.txt, validation.txt                         one image a line, relative to the image folder
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError, TableError, did_you_mean
+import pandas as pd
+
 from harness.files import link_or_copy, safe_name, write_text
 from harness.progress import track
-from harness.protocol import Split, splits
-from harness.tables import CLIPS, IMAGES, read
+from harness.protocol import Split
+from trainer.inputs import split_table
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["fold_folder", "lay_out", "read_encoding", "read_sounds", "write_lists"]
-
-
-def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
-    """Rows of one encoding of an ``images.csv``, paths made absolute.
-
-    Raises
-    ------
-    TableError
-        No such table, or no such encoding in it.
-    """
-    path = Path(images)
-    table = read(path, IMAGES)
-    rows = table[table["encoding"] == encoding].reset_index(drop=True)
-    if rows.empty:
-        raise TableError(f"{path}: no encoding {encoding!r}; {did_you_mean(encoding, set(table['encoding']))}")
-    root = path.resolve().parent
-    return rows.assign(path=[str(root / p) for p in rows["path"]])
-
-
-def read_sounds(clips: str | Path | None) -> pd.DataFrame:
-    """Rows of a ``clips.csv``, paths made absolute.
-
-    Raises
-    ------
-    SettingsError
-        None given: only pictures were.
-    TableError
-        No such table.
-    """
-    if clips is None:
-        raise SettingsError("a module that takes the sound itself needs --clips, the table of the sounds")
-    table = read(clips, CLIPS)
-    root = Path(clips).resolve().parent
-    return table.assign(path=[str(root / p) for p in table["path"]])
+__all__ = ["fold_folder", "lay_out", "write_lists"]
 
 
 def fold_folder(out: str | Path, fold: str) -> Path:
@@ -66,12 +28,12 @@ def fold_folder(out: str | Path, fold: str) -> Path:
 
 
 def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, allow_shared: bool = False) -> list[Path]:
-    """Lay out every fold; what is there already stays, pictures that no longer belong go.
+    """Lay out every fold; images that are there already stay, those that no longer belong are removed.
 
     Parameters
     ----------
     table : DataFrame
-        One encoding's rows, as :func:`read_encoding` gives them.
+        One encoding's rows, as :func:`trainer.inputs.read_encoding` gives them.
     out : path
     seed, allow_shared
         As for :func:`harness.protocol.splits`.
@@ -80,48 +42,54 @@ def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, allow_shared
     -------
     list of path
         One folder for each fold.
+
+    Raises
+    ------
+    SplitError
+        Before anything is written: too few folds, or a group in several of them.
     """
-    turns = list(_turns(table, seed, allow_shared))
-    work = [(turn, row) for turn in turns for row in range(len(table))]
-    wanted: set[Path] = set()
-    for turn, row in track(work, total=len(work), what="laying out folds"):
-        target = _side(out, turn, row) / Path(table["path"][row]).parent.name / Path(table["path"][row]).name
-        link_or_copy(table["path"][row], target)
-        wanted.add(target)
-    for turn in turns:
-        _remove_strangers(out, turn, wanted)
-    write_lists(table, out, seed=seed, allow_shared=allow_shared)
-    return [fold_folder(out, turn.fold) for turn in turns]
+    splits = split_table(table, seed=seed, allow_shared=allow_shared)
+    work = [(split, row) for split in splits for row in range(len(table))]
+    listed: set[Path] = set()
+    for split, row in track(work, total=len(work), what="laying out folds"):
+        image = Path(table["path"][row])
+        training, evaluation = _subfolders(out, split)
+        target = (evaluation if row in split.test else training) / image.parent.name / image.name
+        link_or_copy(image, target)
+        listed.add(target)
+    for split in splits:
+        _remove_unlisted(_subfolders(out, split), listed)
+    _write_lists(table, out, splits)
+    return [fold_folder(out, split.fold) for split in splits]
 
 
 def write_lists(
     table: pd.DataFrame, out: str | Path, *, seed: int = 0, allow_shared: bool = False
 ) -> dict[str, tuple[Path, Path]]:
     """Write each fold's ``test.txt`` and ``validation.txt``; give their paths by fold."""
+    return _write_lists(table, out, split_table(table, seed=seed, allow_shared=allow_shared))
+
+
+def _write_lists(table: pd.DataFrame, out: str | Path, splits: list[Split]) -> dict[str, tuple[Path, Path]]:
     lists = {}
-    for turn in _turns(table, seed, allow_shared):
-        folder = fold_folder(out, turn.fold)
+    for split in splits:
+        folder = fold_folder(out, split.fold)
         paths = (folder / "test.txt", folder / "validation.txt")
-        for path, rows in zip(paths, (turn.test, turn.validation), strict=True):
+        for path, rows in zip(paths, (split.test, split.validation), strict=True):
             names = sorted("/".join(Path(table["path"][row]).parts[-2:]) for row in rows)
             write_text(path, "".join(f"{name}\n" for name in names))
-        lists[turn.fold] = paths
+        lists[split.fold] = paths
     return lists
 
 
-def _turns(table: pd.DataFrame, seed: int, allow_shared: bool) -> Iterator[Split]:
-    return splits(list(table["fold"]), list(table["group"]), list(table["label"]), seed=seed, allow_shared=allow_shared)
+def _subfolders(out: str | Path, split: Split) -> tuple[Path, Path]:
+    """The training and the evaluation folder of a fold."""
+    folder, name = fold_folder(out, split.fold), safe_name(split.fold)
+    return folder / f"training_all_folds_but_fold{name}", folder / f"evaluation_fold{name}"
 
 
-def _side(out: str | Path, turn: Split, row: int) -> Path:
-    name = safe_name(turn.fold)
-    side = f"evaluation_fold{name}" if row in turn.test else f"training_all_folds_but_fold{name}"
-    return fold_folder(out, turn.fold) / side
-
-
-def _remove_strangers(out: str | Path, turn: Split, wanted: set[Path]) -> None:
-    name = safe_name(turn.fold)
-    for side in (f"evaluation_fold{name}", f"training_all_folds_but_fold{name}"):
-        for file in (fold_folder(out, turn.fold) / side).glob("*/*"):
-            if file not in wanted:
+def _remove_unlisted(folders: tuple[Path, Path], listed: set[Path]) -> None:
+    for folder in folders:
+        for file in folder.glob("*/*"):
+            if file not in listed:
                 file.unlink()

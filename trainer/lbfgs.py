@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from harness.settings import PositiveFloat, PositiveInt, Settings
 from trainer.head import Head, softmax
 
 __all__ = ["STRENGTHS", "LogisticSettings", "fit", "fit_many"]
@@ -35,20 +36,19 @@ _TOGETHER = 60_000_000  # elements of the matrices that are worked on together, 
 _PATIENCE = 20  # iterations without a lower loss after which a problem is as good as its precision allows
 
 
-@dataclass(frozen=True)
-class LogisticSettings:
+class LogisticSettings(Settings):
     """Settings of the optimiser.
 
     Parameters
     ----------
     tolerance : float
-        Largest element of the mean loss's gradient at which a problem counts as solved.
+        Largest element of the mean loss's gradient at which a problem counts as solved; above 0.
     max_iter : int
-        Iterations after which the rest is taken as it is.
+        Iterations after which the rest is taken as it is; at least 1.
     """
 
-    tolerance: float = 1e-6
-    max_iter: int = 1000
+    tolerance: PositiveFloat = 1e-6
+    max_iter: PositiveInt = 1000
 
 
 def fit(
@@ -73,7 +73,7 @@ def fit_many(
     strengths: Sequence[float] | np.ndarray,
     settings: LogisticSettings | None = None,
 ) -> list[list[Head]]:
-    """Fit a head for every training side and strength, all together.
+    """Fit a head for every training set and strength, all together.
 
     Parameters
     ----------
@@ -82,31 +82,31 @@ def fit_many(
         Class numbers below `n_classes`.
     n_classes : int
     train : sequence of ndarray of int
-        Rows of each training side.
-    strengths : sequence of float, or ndarray of shape (sides, J)
-        C of scikit-learn: the same for all sides, or a row for each.
+        Rows of each training set.
+    strengths : sequence of float, or ndarray of shape (training sets, J)
+        C of scikit-learn: the same for all training sets, or a row for each.
     settings : LogisticSettings, optional
 
     Returns
     -------
     list of list of Head
-        By side, then by strength.
+        By training set, then by strength.
     """
     settings = settings or LogisticSettings()
     c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
     heads: list[list[Head]] = []
     size = max(len(rows) for rows in train) * min(max(len(rows) for rows in train), features.shape[1])
-    together = max(1, _TOGETHER // max(size, 1))  # sides
+    together = max(1, _TOGETHER // max(size, 1))  # problems
     with threadpool_limits(1 if size <= _SINGLE_ABOVE else None, user_api="blas"):
         for start in range(0, len(train), together):
-            sides = [_Side.of(features, targets, rows) for rows in train[start : start + together]]
-            heads += _solve(sides, n_classes, c[start : start + together], settings)
+            problems = [_Problem.of(features, targets, rows) for rows in train[start : start + together]]
+            heads += _solve(problems, n_classes, c[start : start + together], settings)
     return heads
 
 
 @dataclass
-class _Side:
-    """One training side, standardised and, where that is smaller, rotated into the span of its rows."""
+class _Problem:
+    """One training set, standardised and, where that is smaller, rotated into the span of its rows."""
 
     design: np.ndarray  # (n, r), without the bias column
     targets: np.ndarray  # (n,)
@@ -115,7 +115,7 @@ class _Side:
     back: np.ndarray | None  # (D, r): span to standardised features; None: the identity
 
     @classmethod
-    def of(cls, features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> _Side:
+    def of(cls, features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> _Problem:
         x = features[rows].astype(np.float64)
         mean, sigma = x.mean(axis=0), x.std(axis=0)
         scale = np.divide(1.0, sigma, out=np.zeros_like(sigma), where=sigma > 1e-7 * np.maximum(1.0, np.abs(mean)))
@@ -123,9 +123,9 @@ class _Side:
         if len(rows) >= features.shape[1]:
             return cls(z, targets[rows], mean, scale, None)
         eigenvalues, vectors = np.linalg.eigh(z @ z.T)
-        kept = eigenvalues > 1e-10 * max(eigenvalues[-1], 1e-300)
-        root = np.sqrt(eigenvalues[kept])
-        return cls(vectors[:, kept] * root, targets[rows], mean, scale, z.T @ (vectors[:, kept] / root))
+        spanning = eigenvalues > 1e-10 * max(eigenvalues[-1], 1e-300)
+        root, basis = np.sqrt(eigenvalues[spanning]), vectors[:, spanning]
+        return cls(basis * root, targets[rows], mean, scale, z.T @ (basis / root))
 
     def head(self, solution: np.ndarray) -> Head:
         """Head for the raw features from a solution (at least r + 1, K): r rows, padding, the bias."""
@@ -135,29 +135,32 @@ class _Side:
         return Head(weights.astype(np.float32), (solution[-1] - self.mean @ weights).astype(np.float32))
 
 
-def _solve(sides: list[_Side], n_classes: int, c: np.ndarray, settings: LogisticSettings) -> list[list[Head]]:
-    n = max(len(s.targets) for s in sides)
-    r = max(s.design.shape[1] for s in sides)
+def _solve(problems: list[_Problem], n_classes: int, c: np.ndarray, settings: LogisticSettings) -> list[list[Head]]:
+    n = max(len(p.targets) for p in problems)
+    r = max(p.design.shape[1] for p in problems)
     dtype = np.float32 if n * r > _SINGLE_ABOVE else np.float64
-    design = np.zeros((len(sides), n, r + 1), dtype)
-    onehot = np.zeros((len(sides), n, 1, n_classes), dtype)
-    weight = np.zeros((len(sides), n, 1), dtype)
-    for f, side in enumerate(sides):
-        rows = len(side.targets)
-        design[f, :rows, : side.design.shape[1]] = side.design
+    design = np.zeros((len(problems), n, r + 1), dtype)
+    onehot = np.zeros((len(problems), n, 1, n_classes), dtype)
+    weight = np.zeros((len(problems), n, 1), dtype)
+    for f, problem in enumerate(problems):
+        rows = len(problem.targets)
+        design[f, :rows, : problem.design.shape[1]] = problem.design
         design[f, :rows, -1] = 1.0
-        onehot[f, np.arange(rows), 0, side.targets] = 1.0
+        onehot[f, np.arange(rows), 0, problem.targets] = 1.0
         weight[f, :rows] = 1.0 / rows
-    penalty = 1.0 / (c * np.array([[len(s.targets)] for s in sides]))
+    penalty = 1.0 / (c * np.array([[len(p.targets)] for p in problems]))
     solution = _Lbfgs(design, onehot, weight, penalty.astype(dtype), settings).run()
-    return [[side.head(solution[f, j].astype(np.float64)) for j in range(c.shape[1])] for f, side in enumerate(sides)]
+    return [
+        [problem.head(solution[f, j].astype(np.float64)) for j in range(c.shape[1])]
+        for f, problem in enumerate(problems)
+    ]
 
 
 _Pair = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class _Lbfgs:
-    """Batched L-BFGS over F sides x J strengths; parameters are (F, J, r + 1, K)."""
+    """Batched L-BFGS over F training sets x J strengths; parameters are (F, J, r + 1, K)."""
 
     def __init__(
         self,
@@ -185,16 +188,16 @@ class _Lbfgs:
             since = np.where(loss < lowest * (1 - 4 * np.finfo(x.dtype).eps), 0, since + 1)
             lowest = np.minimum(lowest, loss)
             unsolved = (np.abs(gradient).max(axis=(2, 3)) > self.settings.tolerance) & (since < _PATIENCE)
-            kept = unsolved.any(axis=0)
-            if not kept.all():  # a strength that is solved for every side is put away
-                solution[:, strengths[~kept]] = x[:, ~kept]
-                strengths, unsolved, x, loss = strengths[kept], unsolved[:, kept], x[:, kept], loss[:, kept]
-                logits, gradient = logits[:, :, kept], gradient[:, kept]
-                lowest, since = lowest[:, kept], since[:, kept]
-                pairs = [(s[:, kept], y[:, kept], rho[:, kept]) for s, y, rho in pairs]
-                self.shrink = self.shrink[:, kept]
-                self.shape = (self.shape[0], int(kept.sum()), *self.shape[2:])
-            if not kept.any():
+            active = unsolved.any(axis=0)
+            if not active.all():  # a strength that is solved for every training set is set aside
+                solution[:, strengths[~active]] = x[:, ~active]
+                strengths, unsolved, x, loss = strengths[active], unsolved[:, active], x[:, active], loss[:, active]
+                logits, gradient = logits[:, :, active], gradient[:, active]
+                lowest, since = lowest[:, active], since[:, active]
+                pairs = [(s[:, active], y[:, active], rho[:, active]) for s, y, rho in pairs]
+                self.shrink = self.shrink[:, active]
+                self.shape = (self.shape[0], int(active.sum()), *self.shape[2:])
+            if not active.any():
                 break
             step = self._direction(gradient, pairs, self._metric(logits)) * unsolved[:, :, None, None]
             moved = self._line_search(x, logits, loss, gradient, step)

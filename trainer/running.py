@@ -1,49 +1,54 @@
-"""Train and test every combination of encoding, module and seed, and write what came of it.
+"""Train and test every combination of encoding, module and seed, and write the results.
 
 ::
 
-    OUT/predictions.csv         every clip, scored by the head that did not see its fold
+    OUT/predictions.csv          every clip, scored by the head that did not see its fold
     OUT/heads/<combination>.npz  each fold's head, small, for `export`
-    OUT/run.json                step "train"
+    OUT/failures.csv             clips that could not be read, where there are any
+    OUT/run.json                 step "train"
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from harness import hub
+import numpy as np
+import pandas as pd
+
 from harness.errors import SettingsError
-from harness.files import digest_file
+from harness.failures import update_failures
+from harness.files import digest_bytes
+from harness.hub import kinds
+from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.record import record_step
 from harness.store import Store
-from harness.tables import FAILURES, PREDICTIONS, frame, write
+from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
-from trainer.crossvalidate import HeadSettings, Trained, cross_validate, predictions, training_order
+from trainer.crossvalidate import cross_validate, predictions
+from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
-
-if TYPE_CHECKING:
-    import pandas as pd
+from trainer.inputs import read_encoding, read_sounds, training_order
+from trainer.run_record import STEP, record_training
 
 __all__ = [
     "SOUND",
-    "STEP",
     "Combination",
     "Outcome",
     "combination_name",
     "combinations",
     "features_of",
+    "heads_file",
+    "readable_rows",
     "train_all",
+    "train_images",
 ]
 
 SOUND = "sound"  # the encoding of a module that takes the sound itself
-STEP = "train"
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,22 @@ class Outcome:
     trained: dict[Combination, Trained] = field(default_factory=dict)
     computed: int = 0
 
+    def rows(self, combination: Combination) -> pd.DataFrame:
+        """The predictions of one combination."""
+        named = combination.named()
+        return self.predictions[(self.predictions[list(named)] == list(named.values())).all(axis=1)]
+
+    def accuracy(self, combination: Combination) -> float:
+        """Share of clips that are right, 0 to 1, over all folds."""
+        rows = self.rows(combination)
+        return float((rows["predicted"] == rows["label"]).mean())
+
+    def fold_accuracies(self, combination: Combination) -> dict[str, float]:
+        """Share of clips that are right, 0 to 1, by fold."""
+        rows = self.rows(combination)
+        right = (rows["predicted"] == rows["label"]).groupby(rows["fold"], sort=False).mean()
+        return {str(fold): float(value) for fold, value in right.items()}
+
 
 def combination_name(named: Mapping[str, str]) -> str:
     """File name of a combination's heads.
@@ -89,12 +110,15 @@ def combination_name(named: Mapping[str, str]) -> str:
     >>> combination_name({"encoding": "gray", "module": "builtin:scattering", "head": "lbfgs", "seed": "0"})
     'gray--builtin_scattering--lbfgs--seed0'
     """
-    from harness.files import digest_bytes
-
     module = re.sub(r"[^A-Za-z0-9.-]+", "_", named["module"]).strip("_.")
     if len(module) > 60:
         module = f"{module[-48:]}-{digest_bytes(named['module'].encode())[:8]}"
     return f"{named['encoding']}--{module}--{named['head']}--seed{named['seed']}"
+
+
+def heads_file(run: str | Path, named: Mapping[str, str]) -> Path:
+    """The file of a combination's heads in the folder of a run."""
+    return Path(run) / "heads" / f"{combination_name(named)}.npz"
 
 
 def combinations(
@@ -105,35 +129,72 @@ def combinations(
     *,
     store: Store,
 ) -> list[Combination]:
-    """Every image module with every picture encoding, every waveform module with the sound.
+    """Every image module with every encoding of images, every waveform module with the sound.
 
     Raises
     ------
     SettingsError
-        An encoding, a module or a seed stands twice.
+        An encoding, a module or a seed is given twice.
     ModuleError
-        A module cannot be had: found out here, before any work is done.
+        A module is not available: found out here, before any work is done.
     """
-    handles = [m.handle for m in modules]
-    told: dict[str, Sequence[object]] = {"encoding": encodings, "module": handles, "seed": seeds}
-    for what, given in told.items():
-        for name in given:
-            if list(given).count(name) > 1:
-                raise SettingsError(f"{what} {name!r} stands twice; each may stand once")
+    given: dict[str, Sequence[object]] = {"encoding": encodings, "module": [m.handle for m in modules], "seed": seeds}
+    for what, names in given.items():
+        for name in names:
+            if list(names).count(name) > 1:
+                raise SettingsError(f"{what} {name!r} is given twice; each may be given once")
     found = []
     for module in modules:
-        takes = hub.describe(module, store=store).takes
-        names = [SOUND] if takes == "waveform" else [e for e in encodings if e != SOUND]
-        found += [Combination(name, module, settings.head, seed) for name in names for seed in seeds]
+        takes = kinds.describe(module, store=store).takes
+        suitable = [SOUND] if takes == "waveform" else [e for e in encodings if e != SOUND]
+        found += [Combination(name, module, settings.head, seed) for name in suitable for seed in seeds]
     return found
 
 
-def features_of(table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Any, what: str) -> Features:
-    """Features of one encoding's rows: of their pictures, or of the sounds where they are rows of ``clips.csv``."""
-    if "start_s" in table:
-        parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
-        return sound_features(parts, module, store=store, load=load, what=what)
-    return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
+def train_images(
+    images: str | Path,
+    out: str | Path,
+    *,
+    encodings: Sequence[str] | None = None,
+    modules: Sequence[str | ModuleSpec] = ("builtin:scattering",),
+    clips: str | Path | None = None,
+    settings: HeadSettings | None = None,
+    seeds: Sequence[int] = (0,),
+    store: Store | None = None,
+) -> Outcome:
+    """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
+
+    Parameters
+    ----------
+    images : path
+        The ``images.csv`` that the converter or the merger wrote.
+    out : path
+        Folder to write to.
+    encodings : sequence of str, optional
+        Default: all of the table.
+    modules : sequence of str or ModuleSpec
+        Handles; relative paths are relative to the working directory.
+    clips : path, optional
+        The ``clips.csv``, for modules that take the sound itself.
+    settings : HeadSettings, optional
+    seeds : sequence of int
+    store : Store, optional
+
+    Raises
+    ------
+    SettingsError, TableError, ModuleError, SplitError
+        As :func:`combinations`, :func:`trainer.inputs.read_encoding` and :func:`train_all`.
+    """
+    settings, store = settings or HeadSettings(), store or Store()
+    names = list(encodings or dict.fromkeys(read(images, IMAGES)["encoding"]))
+    tables = {name: read_encoding(images, name) for name in names}
+    specs = [kinds.parse(module) if isinstance(module, str) else module for module in modules]
+    todo = combinations(names, specs, settings, seeds, store=store)
+    if any(c.encoding == SOUND for c in todo):
+        tables[SOUND] = read_sounds(clips)
+    outcome = train_all(tables, todo, settings, out, store=store)
+    update_failures(out, outcome.failures, step=STEP)
+    return outcome
 
 
 def train_all(
@@ -161,88 +222,62 @@ def train_all(
     Raises
     ------
     SplitError
-        A leak, too few folds, a clip without a label: before anything is computed.
+        A leak, too few folds, a clip without a label.
     """
-    import pandas as pd
-
     started = time.monotonic()
     out = Path(out)
-    loaders = {c.module: cache(lambda m=c.module: hub.load(m, store=store)) for c in todo}
+    loaders = {c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo}
     outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES))
     parts, failed = [], []
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-        table = training_order(tables[encoding])
         what = f"{encoding} through {module.handle}"
+        table = training_order(tables[encoding])
         features = features_of(table, module, store=store, load=loaders[module], what=what)
         outcome.computed += features.computed
         failed += [_failure(table, row, what, reason) for row, reason in features.failures.items()]
-        kept = [row for row in range(len(table)) if row not in features.failures]
-        values, table = features.values[kept], table.iloc[kept].reset_index(drop=True)
+        values, table = readable_rows(features, table)
         for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
             trained = cross_validate(values, table, settings=settings, seed=c.seed, store=store)
-            save_heads(_heads_path(out, c.named()), trained.heads, classes=trained.classes)
+            save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
             parts.append(predictions(values, table, trained, named=c.named()))
             outcome.trained[c] = trained
     outcome.predictions = pd.concat(parts, ignore_index=True)
     outcome.failures = frame(failed, FAILURES)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
-    _record(out, outcome, settings, store, inputs, started, pictures=_specs(tables, todo))
+    record_training(
+        out,
+        settings,
+        seeds=sorted({c.seed for c in todo}),
+        modules={module: kinds.describe(module, store=store) for module in loaders},
+        image_specs=_image_specs(tables, todo),
+        chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
+        inputs=inputs or {},
+        started=started,
+    )
     return outcome
 
 
-def _heads_path(out: Path, named: Mapping[str, str]) -> Path:
-    return out / "heads" / f"{combination_name(named)}.npz"
+def features_of(
+    table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Callable[[], HubModule], what: str
+) -> Features:
+    """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``."""
+    if "start_s" in table:
+        parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
+        return sound_features(parts, module, store=store, load=load, what=what)
+    return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
+
+
+def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """The feature vectors and the rows of what could be read."""
+    rows = [row for row in range(len(table)) if row not in features.failures]
+    return features.values[rows], table.iloc[rows].reset_index(drop=True)
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:
     return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"{STEP}: {what}", "reason": reason}
 
 
-def _specs(tables: Mapping[str, pd.DataFrame], todo: Sequence[Combination]) -> dict[str, list[str]]:
-    """How the pictures of each encoding were drawn, as ``images.csv`` says it."""
+def _image_specs(tables: Mapping[str, pd.DataFrame], todo: Sequence[Combination]) -> dict[str, list[str]]:
+    """Column ``spec`` of every encoding of images, which says how they were drawn."""
     named = [name for name in dict.fromkeys(c.encoding for c in todo) if "spec" in tables[name]]
     return {name: sorted(set(tables[name]["spec"])) for name in named}
-
-
-def _record(
-    out: Path,
-    outcome: Outcome,
-    settings: HeadSettings,
-    store: Store,
-    inputs: Mapping[str, str] | None,
-    started: float,
-    *,
-    pictures: Mapping[str, list[str]],
-) -> None:
-    modules = {
-        module.handle: {
-            **module.overrides(),
-            "base": str(module.base.resolve()),
-            "info": _described(module, store),
-        }
-        for module in dict.fromkeys(c.module for c in outcome.trained)
-    }
-    chosen = {combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()}
-    seeds = sorted({c.seed for c in outcome.trained})
-    record_step(
-        out,
-        STEP,
-        spec={
-            **settings.to_json(),
-            "seeds": seeds,
-            "allow_shared_groups": settings.allow_shared_groups,
-            "modules": modules,
-            "pictures": dict(pictures),
-            "chosen": chosen,
-        },
-        inputs={**(inputs or {}), PREDICTIONS.name: digest_file(out / PREDICTIONS.name)},
-        seed=seeds[0] if seeds else None,
-        started=started,
-    )
-
-
-def _described(module: ModuleSpec, store: Store) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    info = hub.describe(module, store=store)
-    return {**asdict(info), "preprocessing": info.preprocessing()}

@@ -6,8 +6,8 @@ mean softmax cross entropy. Classes without rows are never drawn.
 
 The batch of a step depends on the seed and the number of the step alone, so a training that was stopped goes on
 from its weights and the number of steps done. The same rows in the same order give the same head, bit for bit,
-whoever calls: rows stand in class order, and within a class by the file name of their pictures. BLAS is held to
-one thread, which is also the fastest for matrices of this size.
+whoever calls: rows are in class order, and within a class by the file name of their images. BLAS is held to one
+thread, which is also the fastest for matrices of this size.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from harness.errors import SettingsError, SplitError
+from harness.settings import Count, PositiveFloat, PositiveInt, Settings
 from trainer.head import Head, softmax
 
 __all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "descend", "first_head", "fit"]
@@ -27,9 +29,8 @@ _BLOCK = 64  # steps whose rows are drawn together
 _WEIGHTS, _ROWS = 0, 1  # what a generator is for, beside the seed
 
 
-@dataclass(frozen=True)
-class SgdSettings:
-    """How the head is trained.
+class SgdSettings(Settings):
+    """How plain gradient descent trains a head.
 
     Parameters
     ----------
@@ -41,22 +42,14 @@ class SgdSettings:
         Rows a step, at least 1.
     """
 
-    steps: int = 4000
-    learning_rate: float = 0.01
-    train_batch_size: int = 100
-
-    def __post_init__(self) -> None:
-        if self.steps < 0:
-            raise SettingsError(f"steps={self.steps}: expected 0 or more")
-        if not self.learning_rate > 0:
-            raise SettingsError(f"learning_rate={self.learning_rate}: expected a number above 0")
-        if self.train_batch_size < 1:
-            raise SettingsError(f"train_batch_size={self.train_batch_size}: expected 1 or more")
+    steps: Count = 4000
+    learning_rate: PositiveFloat = 0.01
+    train_batch_size: PositiveInt = 100
 
 
 @dataclass(frozen=True, eq=False)
 class SgdState:
-    """Where a training stands: all that it needs to go on.
+    """The state of a training: all that it needs to go on.
 
     Parameters
     ----------
@@ -107,7 +100,7 @@ def fit(
     Parameters
     ----------
     features : ndarray of float32, shape (n, features)
-        Rows in class order, within a class by the file name of their pictures.
+        Rows in class order, within a class by the file name of their images.
     targets : ndarray of int, shape (n,)
         Class numbers from 0.
     n_classes : int
@@ -154,8 +147,6 @@ def descend(
 
     Other parameters as in :func:`fit`.
     """
-    from threadpoolctl import threadpool_limits
-
     draw = BalancedRows(targets)
     start = start or SgdState(0, first_head(n_features, n_classes, seed=seed))
     weights, bias = start.head.weights.astype(np.float32), start.head.bias.astype(np.float32)

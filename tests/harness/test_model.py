@@ -15,7 +15,7 @@ CARD_OF_ALL = ModelCard(
     classes=["dog bark", "siren", "café"],
     takes="image",
     module={"handle": "builtin:scattering", "digest": "ab", "height": 224, "width": 224, "value_range": [0.0, 1.0]},
-    picture={"encoding": "gray", "spec": {"n_mels": 128}},
+    recipe={"encoding": "gray", "spec": {"n_mels": 128}},
     training={"fold": "3", "seed": 0},
     note="chosen among 8",
 )
@@ -26,6 +26,9 @@ def test_round_trip(tmp_path: Path) -> None:
     assert read_card(tmp_path / "model") == CARD_OF_ALL
     assert (tmp_path / "model" / LABELS).read_text(encoding="utf-8") == "dog bark\nsiren\ncafé\n"
     assert CARD_OF_ALL.versions["python"]
+    assert list(read_json(tmp_path / "model" / CARD)) == [
+        "schema", "classes", "takes", "module", "picture", "training", "note", "versions",
+    ]  # fmt: skip
 
 
 def test_no_card(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``python -m labeler label``: ranked lines, CSV, JSON lines; pictures of all kinds; what is broken is named."""
+"""``python -m labeler label``: ranked lines, CSV, JSON lines; images of all kinds; what is broken is named."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from retrain_parts import draw, train
 from small_study import CLASSES, RATE, Said, command, sound
 
 from harness.audio import write_wav
@@ -29,7 +30,7 @@ def label(*args: object, capsys: pytest.CaptureFixture[str]) -> Said:
 
 @pytest.fixture(scope="module")
 def model(studied: Path, tiny_module: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The model of one fold of the study, for gray pictures and for sounds."""
+    """The model of one fold of the study, for gray images and for sounds."""
     return _exported(studied, "gray", tiny_module, tmp_path_factory)
 
 
@@ -41,9 +42,9 @@ def hearing(studied: Path, tiny_yamnet: str, tmp_path_factory: pytest.TempPathFa
 
 def _exported(studied: Path, encoding: str, module: str, factory: pytest.TempPathFactory) -> Path:
     out = factory.mktemp("models") / encoding
-    told = ["--encoding", encoding, "--module", module, "--fold", "1", "--store", str(studied / "store")]
+    options = ["--encoding", encoding, "--module", module, "--fold", "1", "--store", str(studied / "store")]
     with pytest.raises(SystemExit) as left:
-        trainer(["export", str(studied / "run"), "--out", str(out), *told])
+        trainer(["export", str(studied / "run"), "--out", str(out), *options])
     assert left.value.code == 0
     return out
 
@@ -54,9 +55,9 @@ def wavs(studied: Path) -> list[Path]:
     return sorted((studied / "sounds").glob("*/1-*.wav"))
 
 
-def picture(studied: Path, name: str = "") -> np.ndarray:
-    """The pixels of one of the study's gray pictures."""
-    path = next((studied / "run" / "images" / "gray" / (name or "hum")).glob("1-*.png"))
+def gray_image(studied: Path) -> np.ndarray:
+    """The pixels of one of the study's gray images."""
+    path = next((studied / "run" / "images" / "gray" / "hum").glob("1-*.png"))
     return np.asarray(Image.open(path).convert("RGB"))
 
 
@@ -104,8 +105,6 @@ def test_csv_is_a_table_of_predictions(
 def test_csv_of_a_model_that_retrain_made(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from retrain_parts import draw, train
-
     images = draw(tmp_path / "images", per_class=6)
     assert train(tmp_path / "run", capsys, images, tiny_module, "--saved_model_dir", str(tmp_path / "model")).code == 0
     said = label(images, "--model", tmp_path / "model", "--format", "csv", capsys=capsys)
@@ -117,7 +116,7 @@ def test_csv_of_a_model_that_retrain_made(
     assert set(table["encoding"]) == {"image"}
     wav = tmp_path / "a.wav"
     write_wav(wav, sound("hum", 1), RATE)
-    said = label(wav, "--model", tmp_path / "model", capsys=capsys)  # nobody knows how its pictures were drawn
+    said = label(wav, "--model", tmp_path / "model", capsys=capsys)  # nobody knows how its images were drawn
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1
     assert "does not say how to draw a sound" in said.err
@@ -133,8 +132,8 @@ def test_json_lines(model: Path, wavs: list[Path], capsys: pytest.CaptureFixture
         assert row["predicted"] == max(row["scores"], key=row["scores"].get) == next(iter(row["scores"]))
 
 
-def test_pictures_of_every_kind(model: Path, studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pixels = picture(studied)
+def test_images_of_every_kind(model: Path, studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = gray_image(studied)
     rgb, gray = Image.fromarray(pixels), Image.fromarray(pixels[..., 0])
     opaque = Image.fromarray(np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)]))
     kinds = {"rgb.png": rgb, "gray.png": gray, "rgba.png": opaque, "UPPER.PNG": rgb, "b.bmp": rgb, "G.GIF": gray,
@@ -156,11 +155,11 @@ def gray_16(pixels: np.ndarray) -> np.ndarray:
     return pixels[..., 0].astype(np.uint16) * 257
 
 
-def test_a_sound_and_its_picture_have_the_same_scores(
+def test_a_sound_and_its_image_have_the_same_scores(
     model: Path, studied: Path, wavs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pictures = [studied / "run" / "images" / "gray" / w.parent.name / f"{w.name}.png" for w in wavs]
-    said = label(*wavs, *pictures, "--model", model, "--format", "jsonl", capsys=capsys)
+    images = [studied / "run" / "images" / "gray" / w.parent.name / f"{w.name}.png" for w in wavs]
+    said = label(*wavs, *images, "--model", model, "--format", "jsonl", capsys=capsys)
     assert said.code == 0, said.err
     rows = [json.loads(line)["scores"] for line in said.out.splitlines()]
     assert rows[: len(wavs)] == rows[len(wavs) :]
@@ -202,7 +201,7 @@ def test_what_is_broken_is_named_and_the_rest_is_labelled(
         assert len(lines) == (1 if whole else 4)
 
 
-def test_a_picture_is_no_sound(
+def test_an_image_is_no_sound(
     hearing: Path, studied: Path, wavs: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = next((studied / "run" / "images" / "gray" / "hum").glob("*.png"))
@@ -279,7 +278,7 @@ def test_memory_stays_flat_over_a_thousand_files(model: Path, tmp_path: Path) ->
     finally:
         tracemalloc.stop()
     assert count == 1024
-    assert peak < 30e6  # of 1024 pictures with 0.2 MB each
+    assert peak < 30e6  # of 1024 images with 0.2 MB each
     assert grown < 40_000 * (1 if sys.platform != "darwin" else 1024)  # kB, and bytes there
 
 

@@ -12,7 +12,7 @@ from labeler.files import clip_names, find_files
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Sounds, pictures, other files and a hidden one, in two levels."""
+    """Sounds, images, other files and a hidden one, in two levels."""
     for name in ("b10.wav", "b9.wav", "a.PNG", "notes.txt", "._b9.wav", "below/c.ogg", "below/b9.wav", "d.JPeG"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
@@ -38,8 +38,8 @@ def test_patterns_are_understood_where_the_shell_leaves_them(folder: Path) -> No
 
 def test_a_file_is_taken_as_given_and_only_once(folder: Path) -> None:
     (folder / "odd[1].wav").write_bytes(b"x")
-    told = [str(folder / n) for n in ("notes.txt", "odd[1].wav", "b9.wav")] + [f"{folder}/b9*", str(folder / "b9.wav")]
-    assert names(find_files(told), folder) == ["notes.txt", "odd[1].wav", "b9.wav"]
+    given = [str(folder / n) for n in ("notes.txt", "odd[1].wav", "b9.wav")] + [f"{folder}/b9*", str(folder / "b9.wav")]
+    assert names(find_files(given), folder) == ["notes.txt", "odd[1].wav", "b9.wav"]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Feature vectors: computed once, found again under any name, never stale, the same whatever stands beside them."""
+"""Feature vectors: computed once, found again under any name, never stale, the same whatever else is in the batch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness import hub
-from harness.audio import write_wav
+from harness.audio import read, write_wav
 from harness.errors import ModuleError
-from harness.hub.handles import ModuleSpec, parse
+from harness.hub import kinds
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import parse
 from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
@@ -30,10 +31,10 @@ def store(tmp_path: Path) -> Store:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    """Forty different pictures of different sizes; more than a batch."""
+def images(tmp_path: Path) -> list[Path]:
+    """Forty different images of different sizes; more than a batch."""
     rng = np.random.default_rng(0)
-    files = [tmp_path / "pictures" / f"{i}.png" for i in range(40)]
+    files = [tmp_path / "images" / f"{i}.png" for i in range(40)]
     files[0].parent.mkdir()
     for i, file in enumerate(files):
         Image.fromarray(rng.integers(0, 256, (16 + i % 3, 20, 3), np.uint8)).save(file)
@@ -41,7 +42,7 @@ def pictures(tmp_path: Path) -> list[Path]:
 
 
 def refuse() -> NoReturn:
-    """Stand where a module would be loaded."""
+    """Takes the place of loading a module."""
     raise AssertionError("the module was loaded although every vector is there")
 
 
@@ -52,49 +53,47 @@ def again(files: Sequence[Path], spec: ModuleSpec, store: Store) -> Features:
     return found
 
 
-def test_the_vectors_are_the_module_s_own(pictures: list[Path], tiny_module: str, store: Store) -> None:
-    found = image_features(pictures, parse(tiny_module), store=store)
+def test_the_vectors_are_the_module_s_own(images: list[Path], tiny_module: str, store: Store) -> None:
+    found = image_features(images, parse(tiny_module), store=store)
     assert (found.values.shape, found.values.dtype) == ((40, 12), np.float32)
     assert (found.computed, found.failures) == (40, {})
     module = import_tensorflow().saved_model.load(tiny_module)
     for row in (0, 1, 2, 39):
-        pixels = np.asarray(Image.open(pictures[row]).resize((16, 16), Image.Resampling.BILINEAR), np.float32) / 255
+        pixels = np.asarray(Image.open(images[row]).resize((16, 16), Image.Resampling.BILINEAR), np.float32) / 255
         np.testing.assert_allclose(found.values[row], module(pixels[None])[0], atol=1e-6)
 
 
-def test_a_second_call_computes_nothing(pictures: list[Path], tiny_module: str, store: Store) -> None:
-    first = image_features(pictures, parse(tiny_module), store=store)
-    assert again(pictures, parse(tiny_module), store).values.tobytes() == first.values.tobytes()
-    backwards = again(pictures[::-1], parse(tiny_module), store)
+def test_a_second_call_computes_nothing(images: list[Path], tiny_module: str, store: Store) -> None:
+    first = image_features(images, parse(tiny_module), store=store)
+    assert again(images, parse(tiny_module), store).values.tobytes() == first.values.tobytes()
+    backwards = again(images[::-1], parse(tiny_module), store)
     assert backwards.values.tobytes() == first.values[::-1].tobytes()
 
 
-def test_a_renamed_or_moved_picture_is_known(
-    pictures: list[Path], tiny_module: str, store: Store, tmp_path: Path
-) -> None:
-    first = image_features(pictures, parse(tiny_module), store=store)
-    moved = [tmp_path / "else where" / f"{k:02}{file.name}" for k, file in enumerate(pictures)]
+def test_a_renamed_or_moved_image_is_known(images: list[Path], tiny_module: str, store: Store, tmp_path: Path) -> None:
+    first = image_features(images, parse(tiny_module), store=store)
+    moved = [tmp_path / "else where" / f"{k:02}{file.name}" for k, file in enumerate(images)]
     moved[0].parent.mkdir()
-    for old, new in zip(pictures, moved, strict=True):
+    for old, new in zip(images, moved, strict=True):
         old.rename(new)
     np.testing.assert_array_equal(again(moved, parse(tiny_module), store).values, first.values)
 
 
-def test_a_changed_pixel_is_a_miss(pictures: list[Path], tiny_module: str, store: Store) -> None:
-    first = image_features(pictures, parse(tiny_module), store=store)
-    pixels = np.asarray(Image.open(pictures[7])).copy()
+def test_a_changed_pixel_is_a_miss(images: list[Path], tiny_module: str, store: Store) -> None:
+    first = image_features(images, parse(tiny_module), store=store)
+    pixels = np.asarray(Image.open(images[7])).copy()
     pixels[8, 8, 0] ^= 255
-    Image.fromarray(pixels).save(pictures[7])
-    second = image_features(pictures, parse(tiny_module), store=store)
+    Image.fromarray(pixels).save(images[7])
+    second = image_features(images, parse(tiny_module), store=store)
     assert second.computed == 1
     changed = np.flatnonzero((second.values != first.values).any(axis=1))
     assert changed.tolist() == [7]
 
 
 def test_another_module_or_another_preprocessing_is_a_miss(
-    pictures: list[Path], tiny_module: str, store: Store, tmp_path: Path
+    images: list[Path], tiny_module: str, store: Store, tmp_path: Path
 ) -> None:
-    files = pictures[:3]
+    files = images[:3]
     first = image_features(files, parse(tiny_module), store=store)
     ranged = image_features(files, parse({"handle": tiny_module, "value_range": [-1, 1]}), store=store)
     assert ranged.computed == 3
@@ -113,66 +112,66 @@ def test_another_module_or_another_preprocessing_is_a_miss(
     assert (other.values != first.values).any(axis=1).all()
 
 
-def test_a_damaged_entry_is_computed_again(pictures: list[Path], tiny_module: str, store: Store) -> None:
-    first = image_features(pictures[:4], parse(tiny_module), store=store)
+def test_a_damaged_entry_is_computed_again(images: list[Path], tiny_module: str, store: Store) -> None:
+    first = image_features(images[:4], parse(tiny_module), store=store)
     entries = sorted((store.root / "features").rglob("*.npy"))
     assert len(entries) == 4
     whole = [entry.read_bytes() for entry in entries]
     entries[0].write_bytes(whole[0][:-20])
     entries[1].write_bytes(b"")
     entries[2].write_bytes(whole[2][:100] + bytes([whole[2][100] ^ 1]) + whole[2][101:])
-    second = image_features(pictures[:4], parse(tiny_module), store=store)
+    second = image_features(images[:4], parse(tiny_module), store=store)
     assert second.computed == 3
     np.testing.assert_array_equal(second.values, first.values)
     assert [entry.read_bytes() for entry in entries] == whole
 
 
 def test_what_cannot_be_read_is_named_and_the_rest_goes_on(
-    pictures: list[Path], tiny_module: str, store: Store, tmp_path: Path
+    images: list[Path], tiny_module: str, store: Store, tmp_path: Path
 ) -> None:
     broken, text, missing = tmp_path / "broken.png", tmp_path / "text.png", tmp_path / "missing.png"
-    broken.write_bytes(pictures[0].read_bytes()[:200])
+    broken.write_bytes(images[0].read_bytes()[:200])
     text.write_text("no picture")
-    files = [broken, pictures[0], text, missing, pictures[1], text]
+    files = [broken, images[0], text, missing, images[1], text]
     found = image_features(files, parse(tiny_module), store=store)
     assert sorted(found.failures) == [0, 2, 3, 5]
     for row in found.failures:
         assert found.failures[row].startswith(f"{files[row]}: ")
         assert not found.values[row].any()
     assert found.computed == 2
-    good = again(pictures[:2], parse(tiny_module), store)
+    good = again(images[:2], parse(tiny_module), store)
     np.testing.assert_array_equal(found.values[[1, 4]], good.values)
 
 
-def test_a_picture_that_is_there_twice_is_computed_once(
-    pictures: list[Path], tiny_module: str, store: Store, tmp_path: Path
+def test_an_image_that_is_there_twice_is_computed_once(
+    images: list[Path], tiny_module: str, store: Store, tmp_path: Path
 ) -> None:
     twin = tmp_path / "twin.png"
-    twin.write_bytes(pictures[1].read_bytes())
+    twin.write_bytes(images[1].read_bytes())
     seen: list[int] = []
-    module = hub.load(parse(tiny_module), store=store)
-    told: list[int] = []
+    module = kinds.load(parse(tiny_module), store=store)
+    reported: list[int] = []
 
     def counting(batch: np.ndarray) -> np.ndarray:
         seen.append(len(batch))
         return module(batch)
 
-    files = [pictures[0], pictures[1], twin, pictures[1]]
-    found = image_features(files, parse(tiny_module), store=store, load=lambda: counting, report=told.append)
+    files = [images[0], images[1], twin, images[1]]
+    found = image_features(files, parse(tiny_module), store=store, load=lambda: counting, report=reported.append)
     assert (sum(seen), found.computed) == (2, 2)
     assert found.values[1].tobytes() == found.values[2].tobytes() == found.values[3].tobytes()
     assert found.values[1].any()
-    assert told == sorted(told)
-    assert told[-1] == len(files)
+    assert reported == sorted(reported)
+    assert reported[-1] == len(files)
 
 
 @pytest.mark.parametrize("handle", ["tiny", "builtin:scattering"])
 def test_what_else_is_in_the_batch_changes_no_bit(
-    handle: str, pictures: list[Path], tiny_module: str, tmp_path: Path
+    handle: str, images: list[Path], tiny_module: str, tmp_path: Path
 ) -> None:
     spec = parse(tiny_module if handle == "tiny" else handle)
-    files = pictures if handle == "tiny" else pictures[:12]
-    module = hub.load(spec)
+    files = images if handle == "tiny" else images[:12]
+    module = kinds.load(spec)
     together = image_features(files, spec, store=Store(tmp_path / "all"), load=lambda: module)
     for size in (1, 2, 5, 7):
         store = Store(tmp_path / f"by {size}")
@@ -186,13 +185,13 @@ def test_what_else_is_in_the_batch_changes_no_bit(
 
 
 def test_tensorflow_is_not_needed_where_everything_is_there(
-    pictures: list[Path], tiny_module: str, store: Store, monkeypatch: pytest.MonkeyPatch
+    images: list[Path], tiny_module: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for spec in (parse(tiny_module), parse("builtin:scattering")):
-        image_features(pictures[:2], spec, store=store)
+        image_features(images[:2], spec, store=store)
     monkeypatch.setitem(sys.modules, "tensorflow", None)  # an import fails
     for spec in (parse(tiny_module), parse("builtin:scattering")):
-        assert image_features(pictures[:2], spec, store=store).computed == 0
+        assert image_features(images[:2], spec, store=store).computed == 0
 
 
 # ---------------------------------------------------------------- sounds
@@ -208,7 +207,7 @@ def noise(path: Path, seconds: float, *, seed: int = 0, sr: int = SR) -> Path:
 @pytest.fixture
 def heard(tiny_yamnet: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, list[tuple[int, ...]]]:
     """The module that takes sounds, and the shapes that it was given."""
-    module = hub.load(parse(tiny_yamnet))
+    module = kinds.load(parse(tiny_yamnet))
     shapes: list[tuple[int, ...]] = []
 
     def listening(batch: np.ndarray) -> np.ndarray:
@@ -237,8 +236,6 @@ def test_sounds_of_one_length_go_together(
 def test_a_short_sound_is_followed_by_silence(tmp_path: Path, tiny_yamnet: str, store: Store) -> None:
     short = noise(tmp_path / "short.wav", 0.2)
     y = np.zeros(SR, np.float32)
-    from harness.audio import read
-
     y[: int(0.2 * SR)] = read(short)[0]
     found = sound_features([SoundPart(short)], parse(tiny_yamnet), store=store)
     module = import_tensorflow().saved_model.load(tiny_yamnet)
@@ -246,8 +243,6 @@ def test_a_short_sound_is_followed_by_silence(tmp_path: Path, tiny_yamnet: str, 
 
 
 def test_a_part_of_a_sound_is_that_part(tmp_path: Path, tiny_yamnet: str, store: Store) -> None:
-    from harness.audio import read
-
     long = noise(tmp_path / "long.wav", 4.0)
     write_wav(tmp_path / "cut.wav", read(long)[0][SR : 3 * SR], SR)
     parts = [SoundPart(long), SoundPart(long, 1.0, 3.0), SoundPart(long, 1.0), SoundPart(long, end_s=3.0)]
@@ -284,17 +279,17 @@ def test_a_module_whose_rate_nobody_knows(tiny_yamnet: str, store: Store, tmp_pa
 
 @pytest.mark.corpus
 def test_real_modules_do_not_mind_what_else_is_in_the_batch(
-    esc10: Path, yamnet: Path, mobilenet: Path, pictures: list[Path], tmp_path: Path
+    esc10: Path, yamnet: Path, mobilenet: Path, images: list[Path], tmp_path: Path
 ) -> None:
     sounds = [SoundPart(p) for p in sorted((esc10 / "009 - Rooster").glob("*.ogg"))[:4]]
-    module = hub.load(parse(str(yamnet)))
+    module = kinds.load(parse(str(yamnet)))
     together = sound_features(sounds, parse(str(yamnet)), store=Store(tmp_path / "a"), load=lambda: module)
     assert together.values.shape == (4, 1024)
     for part, row in zip(sounds, together.values, strict=True):
         alone = sound_features([part], parse(str(yamnet)), store=Store(tmp_path / "b"), load=lambda: module)
         assert alone.values[0].tobytes() == row.tobytes()
-    module = hub.load(parse(str(mobilenet)))
-    spec, files = parse(str(mobilenet)), pictures[:5]
+    module = kinds.load(parse(str(mobilenet)))
+    spec, files = parse(str(mobilenet)), images[:5]
     at_once = image_features(files, spec, store=Store(tmp_path / "c"), load=lambda: module)
     singly = image_features(files, spec, store=Store(tmp_path / "d"), load=lambda: module, batch_size=2)
     assert at_once.values.tobytes() == singly.values.tobytes()

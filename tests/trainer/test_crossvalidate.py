@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
 from harness.store import Store
 from harness.tables import PREDICTIONS, score_columns, write
 from trainer import crossvalidate, lbfgs, sgd
-from trainer.crossvalidate import HeadSettings, Trained, cross_validate, final_head, predictions, training_order
+from trainer.crossvalidate import cross_validate, predictions
+from trainer.fitting import HeadSettings, Trained, fit_final
 from trainer.head import Head
+from trainer.inputs import training_order
 
 LBFGS = HeadSettings()
-SGD = HeadSettings("sgd", sgd=sgd.SgdSettings(steps=60))
+SGD = HeadSettings(head="sgd", sgd=sgd.SgdSettings(steps=60))
 NAMED = {"encoding": "gray", "module": "m", "head": "lbfgs", "seed": "0"}
 
 
@@ -149,20 +151,20 @@ def test_seeds(store: Store, fits: list[str]) -> None:
     assert len(fits) == n
 
 
-def test_two_folds_choose_on_a_seeded_fifth_of_the_training_side(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_folds_choose_on_a_seeded_fifth_of_the_training_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     features, table = corpus(folds=2)
-    sides: list[list[np.ndarray]] = []
+    fitted: list[list[np.ndarray]] = []
     real = lbfgs.fit_many
-    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (sides.append(k["train"]), real(*a, **k))[1])
+    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (fitted.append(k["train"]), real(*a, **k))[1])
     first, again, other = (validate(features, table, Store(store.root / s), seed=int(s)) for s in ("00", "0", "1"))
     assert_same(first.heads["1"], again.heads["1"])
-    chosen_on = [set(rows_of(table, "2")) - set(s[0]) for s in (sides[0], sides[2], sides[4])]
+    chosen_on = [set(rows_of(table, "2")) - set(s[0]) for s in (fitted[0], fitted[2], fitted[4])]
     assert chosen_on[0] == chosen_on[1] != chosen_on[2]
     assert len(chosen_on[0]) == pytest.approx(30 / 5, abs=2)
-    for held in (chosen_on[0], chosen_on[2]):  # whole groups
+    for chosen in (chosen_on[0], chosen_on[2]):  # whole groups
         groups = table["group"].to_numpy()
-        assert not set(groups[list(held)]) & set(groups[list(set(rows_of(table, "2")) - held)])
-    assert sorted(sides[1][0]) == list(rows_of(table, "2"))  # refitted on all of it
+        assert not set(groups[list(chosen)]) & set(groups[list(set(rows_of(table, "2")) - chosen)])
+    assert sorted(fitted[1][0]) == list(rows_of(table, "2"))  # refitted on all of it
     assert other.heads.keys() == {"1", "2"}
 
 
@@ -178,7 +180,7 @@ def test_a_class_that_only_one_fold_has(store: Store) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        ({"group": "g7"}, "group 'g7' stands in fold '.' and in fold '.'.*allow_shared_groups"),
+        ({"group": "g7"}, "group 'g7' is in fold '.' and in fold '.'.*allow_shared_groups"),
         ({"label": ""}, r"clip '\d+\.wav' has no label"),
         ({"fold": ""}, "1 clips have no fold"),
     ],
@@ -190,7 +192,7 @@ def test_a_table_that_cannot_be_trusted_is_refused(spoil: dict[str, str], says: 
     with pytest.raises(SplitError, match=says):
         validate(features, table, store)
     if column == "group":
-        assert validate(features, table, store, replace(LBFGS, allow_shared_groups=True)).heads
+        assert validate(features, table, store, LBFGS.replace(allow_shared_groups=True)).heads
 
 
 def test_one_class_or_one_fold_is_refused(store: Store) -> None:
@@ -202,11 +204,11 @@ def test_one_class_or_one_fold_is_refused(store: Store) -> None:
 
 
 def test_settings_that_cannot_be() -> None:
-    with pytest.raises(SettingsError, match="head='lbgfs' is not known; did you mean 'lbfgs'"):
-        HeadSettings("lbgfs")
-    with pytest.raises(SettingsError, match=r"strengths=\(\): expected numbers above 0"):
+    with pytest.raises(SettingsError, match="head='lbgfs': did you mean 'lbfgs'"):
+        HeadSettings(head="lbgfs")
+    with pytest.raises(SettingsError, match=r"strengths=\(\): must not be empty"):
         HeadSettings(strengths=())
-    with pytest.raises(SettingsError, match=r"strengths=.*expected numbers above 0"):
+    with pytest.raises(SettingsError, match=r"strengths=0\.0: must be a number above 0"):
         HeadSettings(strengths=(1.0, 0.0))
 
 
@@ -226,15 +228,15 @@ def test_heads_are_fitted_once_and_any_change_is_a_miss(settings: HeadSettings, 
     labels, folds, groups = (table[c].to_numpy(copy=True) for c in ("label", "fold", "group"))
     labels[0], folds[0] = "c", "2"
     folds[table["group"] == groups[0]] = "2"
-    other = HeadSettings(strengths=(0.1, 1.0)) if settings is LBFGS else replace(SGD, sgd=sgd.SgdSettings(steps=61))
-    for changed, relabelled, told in (
+    other = HeadSettings(strengths=(0.1, 1.0)) if settings is LBFGS else SGD.replace(sgd=sgd.SgdSettings(steps=61))
+    for changed, relabelled, options in (
         (bit, table, settings),
         (features, table.assign(label=labels), settings),
         (features, table.assign(fold=folds), settings),
         (features, table, other),
     ):
         fits.clear()
-        validate(changed, relabelled, store, told)
+        validate(changed, relabelled, store, options)
         assert fits
 
 
@@ -263,7 +265,7 @@ def test_the_order_of_the_rows_changes_nothing(tmp_path: Path) -> None:
             assert_same(got.heads[fold], head)
 
 
-def test_training_order_is_by_class_then_by_the_name_of_the_picture() -> None:
+def test_training_order_is_by_class_then_by_the_name_of_the_image() -> None:
     table = pd.DataFrame(
         {
             "clip_id": ["z", "y", "x", "w"],
@@ -294,16 +296,27 @@ def test_the_final_head_takes_the_strength_that_most_folds_chose() -> None:
     targets = np.array(["abc".index(label) for label in table["label"]])
     for votes, winner in (((0.1, 1.0, 0.1, 0.01), 0.1), ((0.1, 0.01, 0.1, 0.01), 0.01)):
         trained = Trained({}, ["a", "b", "c"], dict(zip("1234", votes, strict=True)))
-        head = final_head(features, table, trained, settings=LBFGS, seed=0)
+        head = fit_final(features, list(table["label"]), trained, settings=LBFGS, seed=0)
         assert_same(head, lbfgs.fit(features, targets, 3, strength=winner))
-    head = final_head(features, table, Trained({}, ["a", "b", "c"]), settings=SGD, seed=4)
+    head = fit_final(features, list(table["label"]), Trained({}, ["a", "b", "c"]), settings=SGD, seed=4)
     assert_same(head, sgd.fit(features, targets, 3, settings=SGD.sgd, seed=4))
 
 
-def test_the_version_is_part_of_the_key(store: Store, fits: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_version_of_the_code_is_part_of_the_key(
+    store: Store, fits: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     features, table = corpus()
     validate(features, table, store)
-    monkeypatch.setattr(crossvalidate, "_VERSION", crossvalidate._VERSION + 1)
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(crossvalidate, "code_version", lambda *names: asked.append(names) or "other")
     fits.clear()
     validate(features, table, store)
     assert fits
+    assert asked == [("trainer.fitting",)]
+
+
+def test_the_version_covers_what_computes_heads_and_nothing_that_stores_or_reads_them() -> None:
+    ours = {name for name in import_closure("trainer.fitting") if name.startswith(("trainer.", "harness."))}
+    assert {f"trainer.{name}" for name in ("fitting", "lbfgs", "sgd", "head")} <= ours
+    assert "harness.protocol" in ours
+    assert not {"harness.store", "harness.record", "harness.audio", "trainer.crossvalidate", "trainer.running"} & ours

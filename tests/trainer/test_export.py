@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from retrain_parts import small_module
 from small_study import CLASSES, Said, command
 
+import corpora
+from converter.encodings.gray import Gray
+from converter.pipeline import convert_clips
 from harness.errors import ModuleError
 from harness.files import read_json
+from harness.hub.kinds import parse
 from harness.model import read_card
 from harness.store import Store
 from harness.tables import CLIPS, PREDICTIONS, read, score_columns
+from labeler.__main__ import app as labeler
 from trainer.__main__ import app
+from trainer.export import export_fold
+from trainer.fitting import HeadSettings
+from trainer.running import SOUND, combinations, train_all
 
 
-def export(run: Path, out: Path, *told: object, capsys: pytest.CaptureFixture[str]) -> Said:
+def export(run: Path, out: Path, *options: object, capsys: pytest.CaptureFixture[str]) -> Said:
     """``python -m trainer export`` in this process."""
-    return command(app, "export", run, "--out", out, *told, capsys=capsys)
+    return command(app, "export", run, "--out", out, *options, capsys=capsys)
 
 
 def label(model: Path, files: list[str], out: Path, capsys: pytest.CaptureFixture[str]) -> pd.DataFrame:
     """``python -m labeler label --format csv`` in this process, as a table."""
-    from labeler.__main__ import app as labeler
-
     said = command(labeler, "label", *files, "--model", model, "--format", "csv", "--out", out, capsys=capsys)
     assert (said.code, said.err) == (0, "")
     return read(out, PREDICTIONS)
@@ -54,8 +62,8 @@ def test_the_labeler_gives_a_test_sound_the_scores_of_predictions_csv(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     module = tiny_yamnet if encoding == "sound" else tiny_module
-    told = ["--encoding", encoding, "--module", module, "--fold", fold, "--store", studied / "store"]
-    said = export(studied / "run", tmp_path / "model", *told, capsys=capsys)
+    options = ["--encoding", encoding, "--module", module, "--fold", fold, "--store", studied / "store"]
+    said = export(studied / "run", tmp_path / "model", *options, capsys=capsys)
     assert (said.code, said.out, said.err) == (0, f"{tmp_path / 'model'}\n", "")
 
     expected = scores_of(studied / "run", encoding, fold)
@@ -76,18 +84,18 @@ def test_the_labeler_gives_a_test_sound_the_scores_of_predictions_csv(
 def test_the_card_says_where_the_model_comes_from(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ["--module", tiny_module, "--fold", "2", "--store", studied / "store"]
-    export(studied / "run", tmp_path / "model", "--encoding", "merged", *told, capsys=capsys)
+    options = ["--module", tiny_module, "--fold", "2", "--store", studied / "store"]
+    export(studied / "run", tmp_path / "model", "--encoding", "merged", *options, capsys=capsys)
     card = read_card(tmp_path / "model")
     assert card.takes == "image"
     assert card.training == {
         "encoding": "merged", "module": tiny_module, "head": "lbfgs", "seed": "0", "fold": "2",
     }  # fmt: skip
     assert "without fold 2" in card.note
-    assert card.picture is not None
-    assert card.picture["merge"] == "merged"
-    assert set(card.picture["of"]) == {"gray", "waveform"}
-    assert card.picture["of"]["gray"]["spec"]["sample_rate"] == 8000
+    assert card.recipe is not None
+    assert card.recipe["merge"] == "merged"
+    assert set(card.recipe["of"]) == {"gray", "waveform"}
+    assert card.recipe["of"]["gray"]["spec"]["sample_rate"] == 8000
     assert (card.module["height"], card.module["features"]) == (16, 12)
     assert card.versions["tensorflow"]
 
@@ -95,14 +103,14 @@ def test_the_card_says_where_the_model_comes_from(
 def test_an_older_model_is_replaced_and_another_folder_is_not(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ["--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
+    options = ["--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
     for fold in ("1", "2"):
-        assert export(studied / "run", tmp_path / "model", *told, "--fold", fold, capsys=capsys).code == 0
+        assert export(studied / "run", tmp_path / "model", *options, "--fold", fold, capsys=capsys).code == 0
     assert read_card(tmp_path / "model").training["fold"] == "2"
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("dear")
-    said = export(studied / "run", tmp_path / "mine", *told, "--fold", "1", capsys=capsys)
+    said = export(studied / "run", tmp_path / "mine", *options, "--fold", "1", capsys=capsys)
     assert said.code == 1
     assert len(said.err.splitlines()) == 1
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "dear"
@@ -125,8 +133,6 @@ def test_an_unknown_combination_or_fold_is_one_line(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    import re
-
     said = export(studied / "run", tmp_path / "model", "--module", tiny_module, *wrong, capsys=capsys)
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1
@@ -137,11 +143,11 @@ def test_an_unknown_combination_or_fold_is_one_line(
 def test_a_folder_that_is_no_run_is_one_line(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ["--encoding", "gray", "--module", tiny_module, "--fold", "1", "--store", studied / "store"]
+    options = ["--encoding", "gray", "--module", tiny_module, "--fold", "1", "--store", studied / "store"]
     for run, says in ((tmp_path / "nowhere", "was not trained in"), (tmp_path / "bare", "run.json does not say")):
         if run.name == "bare":
             shutil.copytree(studied / "run" / "heads", run / "heads")
-        said = export(run, tmp_path / "model", *told, capsys=capsys)
+        said = export(run, tmp_path / "model", *options, capsys=capsys)
         assert said.code == 1
         assert len(said.err.splitlines()) == 1
         assert says in said.err
@@ -150,22 +156,20 @@ def test_a_folder_that_is_no_run_is_one_line(
 def test_a_module_that_has_changed_is_refused(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from retrain_parts import small_module
-
     mine = tmp_path / "mine"
     shutil.copytree(tiny_module, mine)
     images = studied / "run" / "images" / "images.csv"
-    told = ["--module", mine, "--encoding", "gray", "--store", studied / "store"]
-    assert command(app, "run", "--images", images, *told, "--out", tmp_path / "run", capsys=capsys).code == 0
+    options = ["--module", mine, "--encoding", "gray", "--store", studied / "store"]
+    assert command(app, "run", "--images", images, *options, "--out", tmp_path / "run", capsys=capsys).code == 0
     folder = ["--images", images.parent, "--fold", "1"]
-    assert export(tmp_path / "run", tmp_path / "model", *told, *folder, capsys=capsys).code == 0
+    assert export(tmp_path / "run", tmp_path / "model", *options, *folder, capsys=capsys).code == 0
     shutil.rmtree(mine)
     small_module(mine, fake_quant=True)
-    said = export(tmp_path / "run", tmp_path / "model2", *told, *folder, capsys=capsys)
+    said = export(tmp_path / "run", tmp_path / "model2", *options, *folder, capsys=capsys)
     assert said.code == 1
     assert said.err == f"error: module '{mine}' has changed since this run was trained; run it again\n"
     shutil.rmtree(mine)
-    said = export(tmp_path / "run", tmp_path / "model2", *told, *folder, capsys=capsys)
+    said = export(tmp_path / "run", tmp_path / "model2", *options, *folder, capsys=capsys)
     assert said.code == 1
     assert "no such folder" in said.err
     assert not (tmp_path / "model2").exists()
@@ -177,28 +181,25 @@ def test_the_module_is_found_from_another_working_directory(
     home = Path(tiny_module).parent
     monkeypatch.chdir(home)
     images = studied / "run" / "images" / "images.csv"
-    told = ["--module", Path(tiny_module).name, "--encoding", "gray", "--store", studied / "store"]
-    assert command(app, "run", "--images", images, *told, "--out", tmp_path / "run", capsys=capsys).code == 0
+    options = ["--module", Path(tiny_module).name, "--encoding", "gray", "--store", studied / "store"]
+    assert command(app, "run", "--images", images, *options, "--out", tmp_path / "run", capsys=capsys).code == 0
     monkeypatch.chdir(tmp_path)
-    said = export(tmp_path / "run", tmp_path / "model", *told, "--fold", "1", capsys=capsys)
+    said = export(tmp_path / "run", tmp_path / "model", *options, "--fold", "1", capsys=capsys)
     assert said.code == 0
-    assert "labels pictures, not sounds; see --images" in said.err  # nobody said where the pictures' record lies
-    assert read_card(tmp_path / "model").picture is None
+    assert "labels pictures, not sounds; see --images" in said.err  # nobody said where the record of the images lies
+    assert read_card(tmp_path / "model").recipe is None
 
 
-def test_pictures_that_were_drawn_anew_with_other_settings_are_refused(
+def test_images_that_were_drawn_anew_with_other_settings_are_refused(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The card would say how the new pictures are drawn; the head was trained on the old ones."""
+    """The card would say how the new images are drawn; the head was trained on the old ones."""
     run = tmp_path / "run"
     shutil.copytree(studied / "run", run, ignore=shutil.ignore_patterns("model"))
-    from converter.pipeline import convert
-    from converter.registry import specs_from_study
-
-    specs = specs_from_study({"encodings": ["gray"], "size": [32, 32], "sample_rate": 8000, "n_fft": 512})
-    convert(read(run / CLIPS.name, CLIPS), specs, run / "images", store=Store(studied / "store"))
-    told = ["--encoding", "gray", "--module", tiny_module, "--fold", "1", "--store", studied / "store"]
-    said = export(run, tmp_path / "model", *told, capsys=capsys)
+    encodings = {"gray": Gray(size=(32, 32), sample_rate=8000, n_fft=512)}
+    convert_clips(read(run / CLIPS.name, CLIPS), encodings, run / "images", store=Store(studied / "store"))
+    options = ["--encoding", "gray", "--module", tiny_module, "--fold", "1", "--store", studied / "store"]
+    said = export(run, tmp_path / "model", *options, capsys=capsys)
     assert said.code == 1
     assert "'gray' has been drawn anew since this run was trained; train again" in said.err
     assert len(said.err.splitlines()) == 1
@@ -206,12 +207,6 @@ def test_pictures_that_were_drawn_anew_with_other_settings_are_refused(
 
 @pytest.mark.corpus
 def test_a_real_waveform_module(esc10: Path, yamnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import corpora
-    from harness.hub.handles import parse
-    from trainer.crossvalidate import HeadSettings
-    from trainer.export import export_fold
-    from trainer.running import SOUND, combinations, train_all
-
     clips = corpora.load("esc50", esc10, classes=["rooster", "rain"])
     clips = clips.groupby(["label", "fold"]).head(3).reset_index(drop=True)
     store, settings = Store(tmp_path / "store"), HeadSettings()

@@ -11,20 +11,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import hub, image
+from harness import image
 from harness.errors import ModuleError
 from harness.files import read_json, write_json
-from harness.hub.handles import parse
+from harness.hub import kinds
+from harness.hub.kinds import parse
 from harness.model import ModelCard, read_card
 from harness.store import Store
 from harness.tables import PREDICTIONS, read
 from labeler.loading import load_model
-from trainer import final
-from trainer.crossvalidate import HeadSettings
+from trainer import fitting, lbfgs
+from trainer.bottlenecks import image_features
 from trainer.final import write_final
-from trainer.layout import read_encoding
+from trainer.fitting import HeadSettings
+from trainer.inputs import read_encoding, training_order
 from trainer.running import Outcome, combinations, train_all
 
+RECIPE = {"encoding": "gray", "spec": {"encoding": "gray", "n_mels": 32}}
 FIGURE = {"1": 0.5, "2": 0.75, "3": 1.0}
 
 
@@ -36,7 +39,7 @@ def store(studied: Path) -> Store:
 
 @pytest.fixture
 def outcome(studied: Path, tiny_module: str, store: Store, tmp_path: Path) -> Outcome:
-    """A cross-validation of the gray pictures."""
+    """A cross-validation of the gray images."""
     table = read_encoding(studied / "run" / "images" / "images.csv", "gray")
     todo = combinations(["gray"], [parse(tiny_module)], HeadSettings(), [0], store=store)
     return train_all({"gray": table}, todo, HeadSettings(), tmp_path / "run", store=store)
@@ -49,12 +52,12 @@ def refit(studied: Path, store: Store, outcome: Outcome, tmp_path: Path) -> Any:
     table = read_encoding(studied / "run" / "images" / "images.csv", "gray")
 
     def write(**changed: Any) -> bool:
-        told: dict[str, Any] = {
+        options: dict[str, Any] = {
             "table": table, "best": best, "trained": trained, "settings": HeadSettings(), "out": tmp_path / "model",
-            "images_folder": studied / "run" / "images", "n_combinations": 4, "figure": FIGURE, "store": store,
+            "recipe": RECIPE, "n_combinations": 4, "figure": FIGURE, "store": store,
         } | changed  # fmt: skip
-        first = [told.pop(name) for name in ("table", "best", "trained", "settings", "out")]
-        return write_final(*first, **told)
+        first = [options.pop(name) for name in ("table", "best", "trained", "settings", "out")]
+        return write_final(*first, **options)
 
     return write
 
@@ -73,8 +76,7 @@ def test_the_card_says_what_the_figure_is_worth(refit: Any, tmp_path: Path) -> N
     assert found.training["head_settings"]["head"] == "lbfgs"
     assert "75.0 ± 25.0 % over 3 folds" in found.note
     assert "chosen among 4 combinations" in found.note
-    assert found.picture is not None
-    assert found.picture["encoding"] == "gray"
+    assert found.recipe == RECIPE
     refit(n_combinations=1)
     assert "chosen among" not in card(tmp_path).note
 
@@ -82,10 +84,6 @@ def test_the_card_says_what_the_figure_is_worth(refit: Any, tmp_path: Path) -> N
 def test_it_is_fitted_on_all_folds(
     refit: Any, studied: Path, tiny_module: str, outcome: Outcome, tmp_path: Path
 ) -> None:
-    from trainer import lbfgs
-    from trainer.bottlenecks import image_features
-    from trainer.crossvalidate import training_order
-
     refit()
     table = training_order(read_encoding(studied / "run" / "images" / "images.csv", "gray"))
     files = [Path(p) for p in table["path"]]
@@ -108,8 +106,8 @@ def test_a_second_time_nothing_is_written_or_loaded(
     def refuse(*args: object, **kwargs: object) -> None:
         raise AssertionError("loaded or fitted although the model is there")
 
-    monkeypatch.setattr(hub, "load", refuse)
-    monkeypatch.setattr(final, "final_head", refuse)
+    monkeypatch.setattr(kinds, "load", refuse)
+    monkeypatch.setattr(fitting, "fit_final", refuse)
     assert refit() is False
     assert {p: (p.stat().st_ino, p.stat().st_mtime_ns) for p in (tmp_path / "model").rglob("*")} == stamps
 

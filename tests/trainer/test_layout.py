@@ -1,4 +1,4 @@
-"""The fold folders: hard links, each clip evaluated exactly once, nothing on both sides, nothing stale."""
+"""The fold folders: hard links, each clip evaluated exactly once, no clip in both folders of a fold, nothing stale."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import NoReturn
 
 import pandas as pd
 import pytest
+from small_study import command
 
 from harness.errors import SplitError, TableError
 from harness.tables import IMAGES, frame, write
 from trainer.__main__ import app
-from trainer.layout import fold_folder, lay_out, read_encoding, write_lists
+from trainer.inputs import read_encoding
+from trainer.layout import fold_folder, lay_out, write_lists
 
 CLASSES = ("dog bark", "siren")
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """The ``images.csv`` of forty pictures in ten folds, of two encodings."""
+    """The ``images.csv`` of forty images in ten folds, of two encodings."""
     rows = []
     for encoding in ("gray", "logmel"):
         for i in range(40):
@@ -37,12 +39,12 @@ def images(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def table(images: Path) -> pd.DataFrame:
-    """Rows of the gray pictures."""
+    """Rows of the gray images."""
     return read_encoding(images, "gray")
 
 
-def sides(folder: Path) -> tuple[set[str], set[str]]:
-    """Pictures of the training and of the evaluation folder, as ``class/name``."""
+def laid_out(folder: Path) -> tuple[set[str], set[str]]:
+    """Images of the training and of the evaluation folder, as ``class/name``."""
     fold = folder.name.removeprefix("evaluation_on_fold")
 
     def below(name: str) -> set[str]:
@@ -73,7 +75,7 @@ def test_every_clip_is_evaluated_exactly_once_and_never_trained_on_there(table: 
     everything = {"/".join(Path(p).parts[-2:]) for p in table["path"]}
     evaluated: list[str] = []
     for folder in folders:
-        training, evaluation = sides(folder)
+        training, evaluation = laid_out(folder)
         assert not training & evaluation
         assert training | evaluation == everything
         evaluated += evaluation
@@ -83,7 +85,7 @@ def test_every_clip_is_evaluated_exactly_once_and_never_trained_on_there(table: 
 def test_fold_10_says_10(table: pd.DataFrame, tmp_path: Path) -> None:
     lay_out(table, tmp_path)
     of_ten = {f"{row.label}/{row.clip_id}.png" for row in table[table["fold"] == "10"].itertuples()}
-    assert sides(tmp_path / "evaluation_on_fold10")[1] == of_ten
+    assert laid_out(tmp_path / "evaluation_on_fold10")[1] == of_ten
     assert (tmp_path / "evaluation_on_fold10" / "training_all_folds_but_fold10").is_dir()
     first = (tmp_path / "evaluation_on_fold1" / "test.txt").read_text().splitlines()
     assert not set(first) & of_ten
@@ -101,7 +103,7 @@ def test_the_lists_name_test_and_validation(table: pd.DataFrame, tmp_path: Path)
     assert paths[0] == fold_folder(tmp_path, "10") / "test.txt"
 
 
-def test_hard_links_take_no_room(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_hard_links_take_no_space(table: pd.DataFrame, tmp_path: Path) -> None:
     lay_out(table, tmp_path / "folds")
     for path in table["path"]:
         assert os.stat(path).st_nlink == 11  # itself, and once in each fold
@@ -131,7 +133,7 @@ def test_a_second_time_changes_nothing(table: pd.DataFrame, tmp_path: Path) -> N
     assert {p: b for p, b in contents(tmp_path / "folds").items() if p.endswith(".png")} == first
 
 
-def test_pictures_that_no_longer_belong_go(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_images_that_no_longer_belong_go(table: pd.DataFrame, tmp_path: Path) -> None:
     lay_out(table, tmp_path / "folds")
     (tmp_path / "folds" / "notes.txt").write_text("mine")
     Path(table["path"][0]).unlink()
@@ -141,46 +143,44 @@ def test_pictures_that_no_longer_belong_go(table: pd.DataFrame, tmp_path: Path) 
     fewer.loc[fewer["clip_id"].isin(["02.wav", "22.wav"]), "fold"] = "5"
     folders = lay_out(fewer, tmp_path / "folds")
     for folder in folders:
-        training, evaluation = sides(folder)
+        training, evaluation = laid_out(folder)
         assert not training & evaluation
         assert "dog bark/00.wav.png" not in training | evaluation
         assert len(training | evaluation) == 39
-    assert "dog bark/02.wav.png" in sides(fold_folder(tmp_path / "folds", "5"))[1]
-    assert "dog bark/02.wav.png" in sides(fold_folder(tmp_path / "folds", "3"))[0]
+    assert "dog bark/02.wav.png" in laid_out(fold_folder(tmp_path / "folds", "5"))[1]
+    assert "dog bark/02.wav.png" in laid_out(fold_folder(tmp_path / "folds", "3"))[0]
     assert {p.read_bytes() for p in (tmp_path / "folds").rglob("01.wav.png")} == {b"drawn anew"}
     assert (tmp_path / "folds" / "notes.txt").read_text() == "mine"
 
 
-def test_names_of_folds_that_cannot_stand_in_a_path(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_names_of_folds_that_cannot_be_in_a_path(table: pd.DataFrame, tmp_path: Path) -> None:
     named = table.assign(fold=["site/a" if int(f) % 2 else "site:b" for f in table["fold"]])
     folders = lay_out(named, tmp_path)
     assert [f.name for f in folders] == ["evaluation_on_foldsite_a", "evaluation_on_foldsite_b"]
-    training, evaluation = sides(folders[0])
+    training, evaluation = laid_out(folders[0])
     assert len(training) == len(evaluation) == 20
 
 
-def test_two_folds_hold_out_a_fifth_of_the_training_side(table: pd.DataFrame, tmp_path: Path) -> None:
+def test_two_folds_hold_out_a_fifth_of_the_training_rows(table: pd.DataFrame, tmp_path: Path) -> None:
     two = table.assign(fold=[str(1 + int(f) % 2) for f in table["fold"]])
     lists = [write_lists(two, tmp_path / str(k), seed=seed)["1"][1].read_text() for k, seed in enumerate((0, 0, 1))]
     assert lists[0] == lists[1] != lists[2]
     assert len(lists[0].splitlines()) == 4
-    assert sides(lay_out(two, tmp_path / "folds")[0])[0].issuperset(lists[0].splitlines())
+    assert laid_out(lay_out(two, tmp_path / "folds")[0])[0].issuperset(lists[0].splitlines())
 
 
 def test_a_leak_is_refused_before_anything_is_written(
     images: Path, table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from small_study import command
-
     leaking = table.assign(group="g0", path=[str(Path(p).relative_to(images.parent)) for p in table["path"]])
     write(leaking, images, IMAGES)
-    with pytest.raises(SplitError, match="group 'g0' stands in fold '1' and in fold '2'"):
+    with pytest.raises(SplitError, match="group 'g0' is in fold '1' and in fold '2'"):
         lay_out(table.assign(group="g0"), tmp_path / "folds")
-    told = ["layout", "--images", images, "--encoding", "gray", "--out", tmp_path / "folds"]
-    said = command(app, *told, capsys=capsys)
+    words = ["layout", "--images", images, "--encoding", "gray", "--out", tmp_path / "folds"]
+    said = command(app, *words, capsys=capsys)
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1
     assert not (tmp_path / "folds").exists()
-    said = command(app, *told, "--allow-shared-groups", capsys=capsys)
+    said = command(app, *words, "--allow-shared-groups", capsys=capsys)
     assert said.code == 0
     assert said.out.splitlines() == [str(fold_folder(tmp_path / "folds", str(k))) for k in range(1, 11)]

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-import corpora
-from converter.pipeline import convert
-from converter.registry import make_spec
-from harness.hub.handles import parse
-from harness.store import Store
 from trainer import lbfgs
-from trainer.bottlenecks import image_features
-from trainer.crossvalidate import training_order
 from trainer.head import Head
 from trainer.lbfgs import STRENGTHS, LogisticSettings, fit, fit_many
 
@@ -94,7 +85,7 @@ def test_all_features_constant_gives_the_shares_of_the_classes() -> None:
     np.testing.assert_allclose(head.scores(np.ones((1, 5), np.float32)), [[1 / 2, 1 / 3, 1 / 6]], atol=1e-4)
 
 
-def test_a_class_that_a_side_lacks_is_never_its_answer() -> None:
+def test_a_class_that_a_training_set_lacks_is_never_its_answer() -> None:
     x, y = problem(60, 8)
     rows = np.flatnonzero(y != 2)
     for strength in (0.01, 1.0):
@@ -111,36 +102,36 @@ def test_a_class_that_a_side_lacks_is_never_its_answer() -> None:
 def test_many_at_once_are_the_same_as_one_at_a_time(features: int) -> None:
     x, y = problem(64, features)
     rng = np.random.default_rng(1)
-    sides = [np.sort(rng.choice(64, size, replace=False)) for size in (40, 64, 25)]  # n < D and n >= D together
+    train = [np.sort(rng.choice(64, size, replace=False)) for size in (40, 64, 25)]  # n < D and n >= D together
     strengths = (1e-3, 0.03, 1.0)
-    together = fit_many(x, y, 4, train=sides, strengths=strengths, settings=TIGHT)
-    for side, heads in zip(sides, together, strict=True):
+    together = fit_many(x, y, 4, train=train, strengths=strengths, settings=TIGHT)
+    for rows, heads in zip(train, together, strict=True):
         for strength, head in zip(strengths, heads, strict=True):
-            alone = fit(x[side], y[side], 4, strength=strength, settings=TIGHT)
+            alone = fit(x[rows], y[rows], 4, strength=strength, settings=TIGHT)
             np.testing.assert_allclose(head.scores(x), alone.scores(x), atol=1e-6)
 
 
-def test_a_row_of_strengths_for_each_side() -> None:
+def test_a_row_of_strengths_for_each_training_set() -> None:
     x, y = problem(60, 10)
-    sides = [np.arange(0, 40), np.arange(20, 60)]
-    heads = fit_many(x, y, 4, train=sides, strengths=np.array([[1e-3], [1.0]]), settings=TIGHT)
-    for side, strength, (head,) in zip(sides, (1e-3, 1.0), heads, strict=True):
-        np.testing.assert_allclose(head.scores(x), sklearn_scores(x, y, side, strength), atol=1e-5)
+    train = [np.arange(0, 40), np.arange(20, 60)]
+    heads = fit_many(x, y, 4, train=train, strengths=np.array([[1e-3], [1.0]]), settings=TIGHT)
+    for rows, strength, (head,) in zip(train, (1e-3, 1.0), heads, strict=True):
+        np.testing.assert_allclose(head.scores(x), sklearn_scores(x, y, rows, strength), atol=1e-5)
 
 
 @pytest.mark.parametrize(("n", "features"), [(120, 30), (50, 200), (600, 150)])
 def test_single_precision_is_close_to_double(n: int, features: int, monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = problem(n, features)
-    sides = [np.arange(0, n - 10), np.arange(10, n)]
+    train = [np.arange(0, n - 10), np.arange(10, n)]
     steps: list[np.dtype] = []
     search = lbfgs._Lbfgs._line_search
     monkeypatch.setattr(
         lbfgs._Lbfgs, "_line_search", lambda self, x, *args: (steps.append(x.dtype), search(self, x, *args))[1]
     )
-    double = fit_many(x, y, 4, train=sides, strengths=STRENGTHS)
+    double = fit_many(x, y, 4, train=train, strengths=STRENGTHS)
     taken = len(steps)
     monkeypatch.setattr(lbfgs, "_SINGLE_ABOVE", 0)
-    single = fit_many(x, y, 4, train=sides, strengths=STRENGTHS)
+    single = fit_many(x, y, 4, train=train, strengths=STRENGTHS)
     assert set(steps[:taken]) == {np.dtype(np.float64)}
     assert set(steps[taken:]) == {np.dtype(np.float32)}
     assert len(steps) - taken <= 3 * taken, "single precision goes on although it gets no further"
@@ -150,15 +141,15 @@ def test_single_precision_is_close_to_double(n: int, features: int, monkeypatch:
             np.testing.assert_allclose(b.scores(x), a.scores(x), atol=1e-4, err_msg=f"C={strength}")
 
 
-def test_sides_that_do_not_fit_together_are_solved_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_problems_that_do_not_fit_together_are_solved_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = problem(60, 10)
-    sides = [np.arange(k, k + 40) for k in range(5)]
-    expected = fit_many(x, y, 4, train=sides, strengths=[0.1], settings=TIGHT)
+    train = [np.arange(k, k + 40) for k in range(5)]
+    expected = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
     solved: list[int] = []
     real = lbfgs._solve
     monkeypatch.setattr(lbfgs, "_solve", lambda s, *args: (solved.append(len(s)), real(s, *args))[1])
     monkeypatch.setattr(lbfgs, "_TOGETHER", 2 * 40 * 10)
-    got = fit_many(x, y, 4, train=sides, strengths=[0.1], settings=TIGHT)
+    got = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
     assert solved == [2, 2, 1]
     for (a,), (b,) in zip(expected, got, strict=True):
         np.testing.assert_allclose(a.scores(x), b.scores(x), atol=1e-6)
@@ -167,9 +158,9 @@ def test_sides_that_do_not_fit_together_are_solved_in_turns(monkeypatch: pytest.
 @pytest.mark.parametrize("features", [20, 300])
 def test_the_same_input_gives_the_same_bits(features: int) -> None:
     x, y = problem(100, features)
-    sides = [np.arange(0, 80), np.arange(20, 100)]
-    first = fit_many(x, y, 4, train=sides, strengths=STRENGTHS)
-    second = fit_many(x.copy(), y.copy(), 4, train=sides, strengths=STRENGTHS)
+    train = [np.arange(0, 80), np.arange(20, 100)]
+    first = fit_many(x, y, 4, train=train, strengths=STRENGTHS)
+    second = fit_many(x.copy(), y.copy(), 4, train=train, strengths=STRENGTHS)
     for a, b in zip(first, second, strict=True):
         for one, two in zip(a, b, strict=True):
             assert one.weights.tobytes() == two.weights.tobytes()
@@ -183,15 +174,14 @@ def test_separable_data_ends() -> None:
     assert np.isfinite(head.weights).all()
 
 
-def test_scattering_is_solved_too(tmp_path: Path) -> None:
-    """Thousands of features that move together: descent crawls there, and must not be cut short."""
-    clips = corpora.load("demo")
-    store = Store(tmp_path / "store")
-    images, _ = convert(clips, {"gray": make_spec("gray", {})}, tmp_path, store=store, jobs=2)
-    rows = training_order(images[images["fold"] != "1"])
-    x = image_features([tmp_path / p for p in rows["path"]], parse("builtin:scattering"), store=store).values
-    y = np.unique(rows["label"], return_inverse=True)[1]
+@pytest.mark.parametrize("features", [40, 3000])
+def test_features_that_move_together_are_solved_too(features: int) -> None:
+    """As those of scattering: descent crawls along them, and must not be cut short."""
+    rng = np.random.default_rng(0)
+    targets = np.arange(120) % 5
+    few = rng.standard_normal((5, 6))[targets] + rng.standard_normal((120, 6))
+    x = (few @ rng.standard_normal((6, features)) + 1e-3 * rng.standard_normal((120, features))).astype(np.float32)
     for strength, head in zip(
-        STRENGTHS, fit_many(x, y, 10, train=[np.arange(len(y))], strengths=STRENGTHS)[0], strict=True
+        STRENGTHS, fit_many(x, targets, 5, train=[np.arange(120)], strengths=STRENGTHS)[0], strict=True
     ):
-        assert np.abs(objective_gradient(head, x, y, strength)).max() < 1e-6, f"C={strength}"
+        assert np.abs(objective_gradient(head, x, targets, strength)).max() < 1e-6, f"C={strength}"

@@ -1,4 +1,4 @@
-"""``trainer run``: every clip scored once by every combination, as the study does it; oddities in one line."""
+"""``trainer run``: every clip scored once by every combination, as the study does it; what is wrong in one line."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ import pytest
 from small_study import CLASSES, Said, command
 
 from harness.errors import SettingsError
-from harness.hub.handles import parse
+from harness.hub.kinds import parse
 from harness.record import read_steps
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, IMAGES, PREDICTIONS, read, score_columns, write
 from trainer.__main__ import app
-from trainer.crossvalidate import HeadSettings
+from trainer.bottlenecks import image_features
+from trainer.fitting import HeadSettings
 from trainer.head import load_heads
+from trainer.inputs import read_encoding
 from trainer.running import combination_name, combinations
 
 
 @pytest.fixture
 def images(studied: Path, tmp_path: Path) -> Path:
-    """A copy of the study's pictures that a test may spoil; gives its ``images.csv``."""
+    """A copy of the study's images that a test may spoil; gives its ``images.csv``."""
     return Path(shutil.copytree(studied / "run" / "images", tmp_path / "images")) / IMAGES.name
 
 
@@ -65,21 +67,18 @@ def test_every_clip_once_for_each_combination(studied: Path) -> None:
 
 
 def test_the_heads_give_the_predictions(studied: Path, tiny_module: str) -> None:
-    from trainer.bottlenecks import image_features
-    from trainer.layout import read_encoding
-
     table = read(studied / "run" / PREDICTIONS.name, PREDICTIONS)
     rows = table[table["encoding"] == "stacked"].set_index("clip_id")
     named = {"encoding": "stacked", "module": tiny_module, "head": "lbfgs", "seed": "0"}
     heads, classes = load_heads(studied / "run" / "heads" / f"{combination_name(named)}.npz")
     assert classes == sorted(CLASSES)
-    pictures = read_encoding(studied / "run" / "images" / "images.csv", "stacked")
+    images = read_encoding(studied / "run" / "images" / "images.csv", "stacked")
     values = image_features(
-        [Path(p) for p in pictures["path"]], parse(tiny_module), store=Store(studied / "store")
+        [Path(p) for p in images["path"]], parse(tiny_module), store=Store(studied / "store")
     ).values
     for fold, head in heads.items():
-        of_fold = (pictures["fold"] == fold).to_numpy()
-        expected = rows.loc[pictures.loc[of_fold, "clip_id"], score_columns(table)]
+        of_fold = (images["fold"] == fold).to_numpy()
+        expected = rows.loc[images.loc[of_fold, "clip_id"], score_columns(table)]
         np.testing.assert_allclose(head.scores(values[of_fold]), expected, atol=1e-9)
 
 
@@ -98,8 +97,8 @@ def test_the_record_says_what_was_trained_on_what(studied: Path, tiny_module: st
 def test_seeds_and_head_sgd(
     images: Path, studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
-    said = trainer(*told, "--head", "sgd", "--steps", 20, "--seed", 0, "--seed", 1, "--out", tmp_path, capsys=capsys)
+    options = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
+    said = trainer(*options, "--head", "sgd", "--steps", 20, "--seed", 0, "--seed", 1, "--out", tmp_path, capsys=capsys)
     assert said.code == 0, said.err
     table = read(tmp_path / PREDICTIONS.name, PREDICTIONS)
     scores = {seed: rows[score_columns(table)].to_numpy() for seed, rows in table.groupby("seed")}
@@ -107,25 +106,25 @@ def test_seeds_and_head_sgd(
     assert np.abs(scores["0"] - scores["1"]).max() > 1e-4
 
 
-def test_a_broken_picture_is_named_and_the_rest_goes_on(
+def test_a_broken_image_is_named_and_the_rest_goes_on(
     images: Path, studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = read(images, IMAGES)
     broken = table[table["encoding"] == "gray"].iloc[4]
     (images.parent / broken["path"]).write_bytes(b"\x89PNG broken")
-    told = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
-    said = trainer(*told, "--out", tmp_path / "out", capsys=capsys)
+    options = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--store", studied / "store"]
+    said = trainer(*options, "--out", tmp_path / "out", capsys=capsys)
     assert said.code == 1
     assert said.err == f"warning: 1 failures, listed in {tmp_path / 'out' / 'failures.csv'}\n"
     failures = read(tmp_path / "out" / FAILURES.name, FAILURES)
     assert failures["clip_id"].tolist() == [broken["clip_id"]]
     assert failures["step"].tolist() == [f"train: gray through {tiny_module}"]
-    assert "not a picture" in failures["reason"][0]
+    assert "not an image" in failures["reason"][0]
     scored = read(tmp_path / "out" / PREDICTIONS.name, PREDICTIONS)
     assert sorted(scored["clip_id"]) == sorted(set(table["clip_id"]) - {broken["clip_id"]})
 
     (images.parent / broken["path"]).write_bytes((studied / "run" / "images" / broken["path"]).read_bytes())
-    said = trainer(*told, "--out", tmp_path / "out", capsys=capsys)  # mended: nothing is listed any more
+    said = trainer(*options, "--out", tmp_path / "out", capsys=capsys)  # fixed: nothing is listed any more
     assert said.code == 0
     assert not (tmp_path / "out" / FAILURES.name).exists()
 
@@ -136,11 +135,11 @@ def test_a_broken_picture_is_named_and_the_rest_goes_on(
         (["--encoding", "grey"], "no encoding 'grey'; did you mean 'gray'"),
         (["--module", "no/such/folder"], "module 'no/such/folder': no such folder"),
         (["--module", "builtin:scatering"], "did you mean 'builtin:scattering'"),
-        (["--head", "lbfsg"], "head='lbfsg' is not known; did you mean 'lbfgs'"),
-        (["--encoding", "gray", "--encoding", "gray"], "encoding 'gray' stands twice"),
-        (["--module", "builtin:scattering", "--module", "builtin:scattering"], "stands twice"),
-        (["--seed", "1", "--seed", "1"], "seed 1 stands twice"),
-        (["--steps", "-4", "--head", "sgd"], "steps=-4: expected 0 or more"),
+        (["--head", "lbfsg"], "--head='lbfsg': did you mean 'lbfgs'"),
+        (["--encoding", "gray", "--encoding", "gray"], "encoding 'gray' is given twice"),
+        (["--module", "builtin:scattering", "--module", "builtin:scattering"], "is given twice"),
+        (["--seed", "1", "--seed", "1"], "seed 1 is given twice"),
+        (["--steps", "-4", "--head", "sgd"], "--steps=-4: must be an integer of 0 or more"),
     ],
 )
 def test_what_is_wrong_is_one_line(
@@ -157,29 +156,29 @@ def test_what_is_wrong_is_one_line(
 def test_a_module_that_takes_sounds_needs_the_sounds(
     studied: Path, tiny_yamnet: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ["--images", studied / "run" / "images" / "images.csv", "--module", tiny_yamnet, "--out", tmp_path]
-    said = trainer(*told, capsys=capsys)
+    options = ["--images", studied / "run" / "images" / "images.csv", "--module", tiny_yamnet, "--out", tmp_path]
+    said = trainer(*options, capsys=capsys)
     assert said.code == 1
     assert said.err == "error: a module that takes the sound itself needs --clips, the table of the sounds\n"
     clips = read(studied / "run" / CLIPS.name, CLIPS)
     clips["path"] = ["../sounds/" + "/".join(Path(p).parts[-2:]) for p in clips["path"]]
     write(clips, studied / "beside" / CLIPS.name, CLIPS)  # relative to the table's own folder
-    said = trainer(*told, "--clips", studied / "beside" / CLIPS.name, capsys=capsys)
+    said = trainer(*options, "--clips", studied / "beside" / CLIPS.name, capsys=capsys)
     assert said.code == 0, said.err
     assert set(read(tmp_path / PREDICTIONS.name, PREDICTIONS)["encoding"]) == {"sound"}
 
 
-def test_a_group_on_two_sides_is_refused(
+def test_a_group_in_two_folds_is_refused(
     images: Path, tiny_module: str, studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = read(images, IMAGES)
     write(table.assign(group="same"), images, IMAGES)
-    told = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--out", tmp_path / "out"]
-    said = trainer(*told, "--store", studied / "store", capsys=capsys)
+    options = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--out", tmp_path / "out"]
+    said = trainer(*options, "--store", studied / "store", capsys=capsys)
     assert said.code == 1
-    assert said.err.startswith("error: group 'same' stands in fold '1' and in fold '2'")
+    assert said.err.startswith("error: group 'same' is in fold '1' and in fold '2'")
     assert len(said.err.splitlines()) == 1
-    assert trainer(*told, "--store", studied / "store", "--allow-shared-groups", capsys=capsys).code == 0
+    assert trainer(*options, "--store", studied / "store", "--allow-shared-groups", capsys=capsys).code == 0
 
 
 def test_combinations(tiny_module: str, tiny_yamnet: str, studied: Path) -> None:
@@ -189,7 +188,7 @@ def test_combinations(tiny_module: str, tiny_yamnet: str, studied: Path) -> None
         ("gray", False, 0), ("gray", False, 1), ("stacked", False, 0), ("stacked", False, 1),
         ("sound", True, 0), ("sound", True, 1),
     ]  # fmt: skip
-    with pytest.raises(SettingsError, match="stands twice"):
+    with pytest.raises(SettingsError, match="is given twice"):
         combinations(["gray"], [modules[0], modules[0]], HeadSettings(), [0], store=store)
 
 

@@ -1,0 +1,95 @@
+"""The tables that a training starts from: the rows of an encoding, their order, their classes, their splits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from harness.errors import SettingsError, SplitError, TableError, did_you_mean
+from harness.protocol import Split, splits
+from harness.tables import CLIPS, IMAGES, class_order, read
+
+__all__ = ["check_classes", "check_trainable", "read_encoding", "read_sounds", "split_table", "training_order"]
+
+
+def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
+    """Rows of one encoding of an ``images.csv``, paths made absolute.
+
+    Raises
+    ------
+    TableError
+        No such table, or no such encoding in it.
+    """
+    path = Path(images)
+    table = read(path, IMAGES)
+    rows = table[table["encoding"] == encoding].reset_index(drop=True)
+    if rows.empty:
+        raise TableError(f"{path}: no encoding {encoding!r}; {did_you_mean(encoding, set(table['encoding']))}")
+    return _with_absolute_paths(rows, path)
+
+
+def read_sounds(clips: str | Path | None) -> pd.DataFrame:
+    """Rows of a ``clips.csv``, paths made absolute.
+
+    Raises
+    ------
+    SettingsError
+        None given: only images were.
+    TableError
+        No such table.
+    """
+    if clips is None:
+        raise SettingsError("a module that takes the sound itself needs --clips, the table of the sounds")
+    return _with_absolute_paths(read(clips, CLIPS), Path(clips))
+
+
+def _with_absolute_paths(table: pd.DataFrame, file: Path) -> pd.DataFrame:
+    root = file.resolve().parent
+    return table.assign(path=[str(root / p) for p in table["path"]])
+
+
+def training_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by class, then by the file name of their image: the order in which every head sees them."""
+    keyed = table.assign(_name=[Path(p).name for p in table["path"]])
+    return keyed.sort_values(["label", "_name", "clip_id"], kind="stable").drop(columns="_name").reset_index(drop=True)
+
+
+def check_trainable(table: pd.DataFrame, *, allow_shared: bool = False) -> None:
+    """Check that a table of clips or images can be cross-validated.
+
+    Raises
+    ------
+    SplitError
+        As :func:`check_classes` and :func:`split_table`.
+    """
+    check_classes(table)
+    split_table(table, allow_shared=allow_shared)
+
+
+def check_classes(table: pd.DataFrame) -> None:
+    """Check that every clip has a label, and that there are two classes at least.
+
+    Raises
+    ------
+    SplitError
+        A clip without a label, or one class only.
+    """
+    bare = table.index[table["label"] == ""]
+    if len(bare):
+        raise SplitError(f"clip {table['clip_id'][bare[0]]!r} has no label; training needs one for every clip")
+    classes = class_order(table["label"])
+    if len(classes) < 2:
+        raise SplitError(f"training needs at least 2 classes, found {len(classes)}: {', '.join(classes) or 'none'}")
+
+
+def split_table(table: pd.DataFrame, *, seed: int = 0, allow_shared: bool = False) -> list[Split]:
+    """The splits of a table's rows, in natural order of the folds; see :func:`harness.protocol.splits`.
+
+    Raises
+    ------
+    SplitError
+        Fewer than two folds, a clip without a fold, or a group in both the training and the test rows of a split.
+    """
+    columns = (list(table[name]) for name in ("fold", "group", "label"))
+    return list(splits(*columns, seed=seed, allow_shared=allow_shared))

@@ -1,0 +1,94 @@
+"""Step ``train`` of a run's ``run.json``: written and read here, and nowhere else in the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.errors import SettingsError
+from harness.files import digest_file
+from harness.hub.base import ModuleInfo
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import parse
+from harness.model import module_to_json
+from harness.record import read_steps, record_step
+from harness.tables import PREDICTIONS
+from trainer.fitting import HeadSettings
+
+__all__ = ["STEP", "read_image_specs", "read_module", "record_training"]
+
+STEP = "train"
+_OVERRIDES = ("image_size", "value_range", "sample_rate")
+
+
+def record_training(
+    out: str | Path,
+    settings: HeadSettings,
+    *,
+    seeds: Sequence[int],
+    modules: Mapping[ModuleSpec, ModuleInfo],
+    image_specs: Mapping[str, list[str]],
+    chosen: Mapping[str, Mapping[str, float]],
+    inputs: Mapping[str, str],
+    started: float,
+) -> None:
+    """Write the step beside the predictions that it made.
+
+    Parameters
+    ----------
+    out : path
+        Folder of ``predictions.csv``.
+    settings : HeadSettings
+    seeds : sequence of int
+    modules : mapping of ModuleSpec to ModuleInfo
+    image_specs : mapping of str to list of str
+        The values of column ``spec`` of ``images.csv``, by encoding.
+    chosen : mapping
+        Regularisation strengths by combination and fold.
+    inputs : mapping of str to str
+        Digests of what was read.
+    started : float
+        `time.monotonic` at the start.
+    """
+    spec = {
+        **settings.of_head(),
+        "seeds": list(seeds),
+        "allow_shared_groups": settings.allow_shared_groups,
+        "modules": {m.handle: _module_to_json(m, info) for m, info in modules.items()},
+        "pictures": dict(image_specs),
+        "chosen": dict(chosen),
+    }
+    predictions = Path(out) / PREDICTIONS.name
+    inputs = {**inputs, predictions.name: digest_file(predictions)}
+    record_step(out, STEP, spec=spec, inputs=inputs, seed=seeds[0] if seeds else None, started=started)
+
+
+def read_module(run: str | Path, handle: str) -> tuple[ModuleSpec, str]:
+    """The module that a run was trained with, and the digest of its content then.
+
+    Raises
+    ------
+    SettingsError
+        The run does not say.
+    """
+    recorded = _spec(run).get("modules", {}).get(handle)
+    if recorded is None:
+        raise SettingsError(f"{run}: run.json does not say what module {handle!r} was; train again")
+    table = {"handle": handle, **{name: recorded[name] for name in _OVERRIDES}}
+    return parse(table, base=Path(recorded["base"])), recorded["info"]["digest"]
+
+
+def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:
+    """Column ``spec`` of the images that an encoding's heads were trained on; None where the run does not say."""
+    specs: list[str] | None = _spec(run).get("pictures", {}).get(encoding)
+    return specs
+
+
+def _module_to_json(module: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
+    return {**module.overrides(), "base": str(module.base.resolve()), "info": module_to_json(info)}
+
+
+def _spec(run: str | Path) -> dict[str, Any]:
+    spec: dict[str, Any] = read_steps(run).get(STEP, {}).get("spec", {})
+    return spec
