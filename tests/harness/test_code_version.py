@@ -9,22 +9,28 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
-from plugins.support import ENCODING_FILE, MERGE_FILE, install_birdtools, loaded, names_with
+from plugins.support import ENCODING_FILE, MERGE_FILE, MODULE_FILE, install_birdtools, loaded, names_with
 
 from converter import references
 from converter import registry as encodings
 from converter.drawing import draw_pngs
 from converter.references import Clip
 from converter.registry import ENCODINGS, encoding_code
-from harness import audio, code_version, image
+from harness import audio, code_version, files, image, protocol, tables
+from harness.hub import kinds
+from harness.hub.preprocess import image_input, waveform_input
+from harness.hub.tensorflow import import_tensorflow
+from harness.registry import defining_module
 from harness.store import Store
 from merger import registry as methods
 from merger.merging import merge_png
 from merger.registry import METHODS, method_code
+from trainer import crossvalidate, fitting
+from trainer.sgd import SgdSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 ENCODING_NAMES, METHOD_NAMES = names_with(ENCODINGS, ENCODING_FILE), names_with(METHODS, MERGE_FILE)
@@ -35,7 +41,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The plugin files loaded, and a folder on the path with the package ``birdtools``."""
     site = install_birdtools(tmp_path_factory.mktemp("site"))
     with ExitStack() as stack:
-        stack.enter_context(loaded(ENCODING_FILE, MERGE_FILE))
+        stack.enter_context(loaded(ENCODING_FILE, MERGE_FILE, MODULE_FILE))
         stack.enter_context(pytest.MonkeyPatch.context()).syspath_prepend(site)
         yield site
     for name in [name for name in sys.modules if name.partition(".")[0] == "birdtools"]:
@@ -67,9 +73,9 @@ def executed(work: Callable[[], object], *folders: Path) -> set[Path]:
             for each in vars(module).values():
                 if hasattr(each, "cache_clear"):
                     each.cache_clear()
-    files: set[str] = set()
+    ran: set[str] = set()
     before = sys.gettrace()
-    trace = lambda frame, event, arg: files.add(frame.f_code.co_filename)  # noqa: E731
+    trace = lambda frame, event, arg: ran.add(frame.f_code.co_filename)  # noqa: E731
     sys.settrace(trace)
     threading.settrace(trace)
     try:
@@ -78,7 +84,7 @@ def executed(work: Callable[[], object], *folders: Path) -> set[Path]:
         sys.settrace(before)
         threading.settrace(before)  # type: ignore[arg-type]
     ours = [*(ROOT / package for package in code_version.PROJECT), ENCODING_FILE.parent, *folders]
-    return {Path(file) for file in files if any(Path(file).is_relative_to(each) for each in ours)}
+    return {Path(file) for file in ran if any(Path(file).is_relative_to(each) for each in ours)}
 
 
 def roots_of(key: Callable[[], object], module: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
@@ -91,10 +97,10 @@ def roots_of(key: Callable[[], object], module: Any, monkeypatch: pytest.MonkeyP
     return seen[0]
 
 
-def assert_in_key(files: set[Path], roots: tuple[str, ...]) -> None:
+def assert_in_key(ran: set[Path], roots: tuple[str, ...]) -> None:
     closure = {path.resolve() for path in code_version.import_closure(*roots).values()}
-    assert len(files) > 3
-    assert {file.resolve() for file in files} <= closure
+    assert len(ran) > 3
+    assert {file.resolve() for file in ran} <= closure
 
 
 @pytest.mark.parametrize("name", [*ENCODING_NAMES, "bird_bands"])
@@ -105,9 +111,9 @@ def test_what_draws_is_in_the_key(name: str, wav: Path, site: Path, monkeypatch:
         drawn = cls(size=(20, 30), duration_s=0.25)
         list(draw_pngs(wav, [drawn, drawn.replace(sample_rate=16000, duration_s=0)], start_s=0.01, end_s=0.1))
 
-    files = executed(draw, site)
-    assert (site / "birdtools" / "bands.py" in files) == (name == "bird_bands")
-    assert_in_key(files, roots_of(lambda: encoding_code(cls()), encodings, monkeypatch))
+    ran = executed(draw, site)
+    assert (site / "birdtools" / "bands.py" in ran) == (name == "bird_bands")
+    assert_in_key(ran, roots_of(lambda: encoding_code(cls()), encodings, monkeypatch))
 
 
 @pytest.mark.parametrize("name", [name for name in ENCODING_NAMES if name != "waveform"])
@@ -126,9 +132,58 @@ def test_what_merges_is_in_the_key(name: str, site: Path, monkeypatch: pytest.Mo
     cls, of = method_class(name), ["gray", "waveform", "gray"]
     png = image.encode_png(np.random.default_rng(0).integers(0, 256, (4, 6, 3), np.uint8))
     data = {"gray": png, "waveform": png}
-    files = executed(lambda: merge_png(data, cls(of=of), names=dict.fromkeys(data, "")), site)
-    assert any(file.samefile(str(sys.modules[cls.__module__].__file__)) for file in files)
-    assert_in_key(files, roots_of(lambda: method_code(cls(of=of)), methods, monkeypatch))
+    ran = executed(lambda: merge_png(data, cls(of=of), names=dict.fromkeys(data, "")), site)
+    assert any(file.samefile(str(sys.modules[cls.__module__].__file__)) for file in ran)
+    assert_in_key(ran, roots_of(lambda: method_code(cls(of=of)), methods, monkeypatch))
+
+
+@pytest.mark.parametrize("handle", ["builtin:scattering", "rows:16", "blocks:2", "tiny_module"])
+def test_what_makes_features_of_images_is_in_the_key(
+    handle: str, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.delitem(kinds.KINDS.__dict__, "_installed", raising=False)  # it looks for the package again
+    spec = kinds.parse(handle if ":" in handle else request.getfixturevalue(handle))
+    kind, _ = kinds.kind_of(spec), import_tensorflow()
+    files.write_bytes(tmp_path / "a.png", image.encode_png(np.full((20, 30, 4), 9, np.uint8)))
+
+    def features() -> None:
+        module = kind.load(spec)
+        module(image_input(image.read(tmp_path / "a.png"), module.info)[None])
+
+    assert_in_key(executed(features, site), roots_of(lambda: kinds.feature_code(spec), kinds, monkeypatch))
+    monkeypatch.delitem(kinds.KINDS.__dict__, "_installed", raising=False)
+
+
+def test_what_makes_features_of_sounds_is_in_the_key(
+    tiny_yamnet: str, wav: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = kinds.parse(tiny_yamnet)
+    kind, _ = kinds.kind_of(spec), import_tensorflow()
+
+    def features() -> None:
+        module = kind.load(spec)
+        module(waveform_input(*audio.read(wav, start_s=0.01), module.info)[None])
+
+    assert_in_key(executed(features), roots_of(lambda: kinds.feature_code(spec), kinds, monkeypatch))
+
+
+@pytest.mark.parametrize("head", get_args(fitting.HeadSettings.model_fields["head"].annotation))
+@pytest.mark.parametrize("n_folds", [2, 3])
+def test_what_fits_heads_is_in_the_key(head: str, n_folds: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = fitting.HeadSettings(head=head, strengths=(0.1, 1.0), sgd=SgdSettings(steps=2))
+    rows = [{"clip_id": str(i), "label": "ab"[i % 2], "fold": str(i // 2 % n_folds)} for i in range(24)]
+    table = tables.frame(
+        [{**row, "encoding": "x", "path": "x", "group": row["clip_id"]} for row in rows], tables.IMAGES
+    )
+    features = np.random.default_rng(0).normal(size=(24, 5)).astype(np.float32)
+
+    def fit() -> None:
+        of = protocol.splits(table["fold"], table["group"], table["label"])
+        trained = fitting.fit_folds(features, table["label"], list(of), settings=settings, seed=0)
+        fitting.fit_final(features, table["label"], trained, settings=settings, seed=0)
+
+    roots = roots_of(lambda: crossvalidate._key(features, table, settings, 0), crossvalidate, monkeypatch)
+    assert_in_key(executed(fit), roots)
 
 
 # ---- what is changed changes the key
@@ -139,7 +194,10 @@ def modules_in_keys() -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     roots = [(f"converter.encodings.{path.stem}", "converter.drawing") for path in _modules("converter/encodings")]
     roots += [(f"merger.methods.{path.stem}", "merger.merging") for path in _modules("merger/methods")]
-    roots += [("harness.hub.builtin", "harness.hub.base", "harness.hub.preprocess"), ("converter.references",)]
+    roots += [
+        (defining_module(kinds.KINDS[name]), "harness.hub.base", "harness.hub.preprocess") for name in kinds.KINDS
+    ]
+    roots += [("converter.references",), ("trainer.fitting",)]
     for each in roots:
         found |= dict.fromkeys(code_version.import_closure(*each), each)
     return found

@@ -79,7 +79,7 @@ def test_no_group_spans_a_split(n_folds: int) -> None:
 def test_a_shared_group_is_refused_by_name() -> None:
     folds, groups, labels = corpus(3)
     groups[folds.index("2")] = "source 1-0"
-    said = r"group 'source 1-0' stands in fold '1' and in fold '2': .*override with allow_shared_groups$"
+    said = r"group 'source 1-0' is in fold '1' and in fold '2': .*override with allow_shared_groups$"
     with pytest.raises(SplitError, match=said):
         next(splits(folds, groups, labels))
     with pytest.raises(SplitError, match=said):
