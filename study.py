@@ -287,7 +287,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"store   {plan.store.root}",
         f"corpus  {corpus_line(plan)}",
     ]
-    for name, found in converter.count_stored(plan.clips, plan.encodings, store=plan.store).items():
+    for name, found in converter.count_cached(plan.clips, plan.encodings, store=plan.store).items():
         lines.append(f"draw    {name}: {found} of {n_clips} images cached")
     for name, method in plan.merges.items():
         lines.append(f"merge   {name}: {method.name} of {', '.join(method.partners)}")

@@ -5,7 +5,7 @@ from .encodings.logmel import LogMel as LogMel
 from .encodings.mel_power import MelPower as MelPower
 from .encodings.waveform import Waveform as Waveform
 from .pipeline import convert_clips as convert_clips
-from .pipeline import count_stored as count_stored
+from .pipeline import count_cached as count_cached
 from .pipeline import read_clips as read_clips
 from .registry import ENCODINGS as ENCODINGS
 from .registry import encoding_from_json as encoding_from_json

@@ -6,6 +6,7 @@ the store has is not drawn again. Each clip is read once, and its spectra are sh
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -29,7 +30,7 @@ from harness.recipes import CONVERT, Recipes, read_recipes
 from harness.store import Store
 from harness.tables import CLIPS
 
-__all__ = ["convert_clips", "count_stored", "read_clips"]
+__all__ = ["convert_clips", "count_cached", "read_clips"]
 
 
 def read_clips(path: str | Path) -> pd.DataFrame:
@@ -107,7 +108,7 @@ def convert_clips(
     )
 
 
-def count_stored(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
+def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
     """How many images of each encoding the store has.
 
     Parameters
@@ -159,6 +160,6 @@ def _task(clip: Clip, encodings: Mapping[str, Encoding], out: Path, store: Store
             "group": clip.group,
             "spec": encoding.digest()[:16],
         }
-        images.append(PlannedImage(row, image_key(clip.digest, encoding), out / path, encoding))
-    make = partial(draw_pngs, clip.path, start_s=clip.start_s, end_s=clip.end_s)
+        images.append(PlannedImage(row, image_key(clip.digest, encoding), out.absolute() / path, encoding))
+    make = partial(draw_pngs, os.path.abspath(clip.path), start_s=clip.start_s, end_s=clip.end_s)
     return ImageTask(clip.clip_id, tuple(images), make, store)

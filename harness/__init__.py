@@ -15,6 +15,7 @@
 - `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
+- `installation`: whether a foreign package is in the way
 """
 
 import lazy_loader as lazy

@@ -11,7 +11,7 @@ from harness.errors import AudioError, ImageError
 from harness.files import write_bytes
 from harness.store import Store
 
-__all__ = ["KIND", "ImageTask", "PlannedImage", "make_images", "without_stored"]
+__all__ = ["KIND", "ImageTask", "PlannedImage", "make_images", "without_cached"]
 
 KIND = "images"
 """The kind under which the store has PNG files."""
@@ -28,7 +28,7 @@ class PlannedImage:
     key : str
         Its key in the store.
     target : Path
-        Its PNG file.
+        Its PNG file; absolute, since a worker may have been started in another folder.
     spec : Settings
         The encoding or merge method.
     """
@@ -58,7 +58,7 @@ class ImageTask:
     store: Store
 
 
-def without_stored(task: ImageTask) -> ImageTask:
+def without_cached(task: ImageTask) -> ImageTask:
     """The task without the images that the store has; those are written to their files."""
     missing = []
     for planned in task.images:

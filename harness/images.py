@@ -16,7 +16,7 @@ from harness import tables
 from harness.errors import TableError
 from harness.failures import update_failures
 from harness.files import safe_name
-from harness.image_tasks import ImageTask, make_images, without_stored
+from harness.image_tasks import ImageTask, make_images, without_cached
 from harness.parallel import in_parallel
 from harness.recipes import Recipes, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
@@ -101,7 +101,7 @@ def failed_tasks(tasks: Sequence[ImageTask], *, jobs: int, what: str) -> Iterato
     (ImageTask, str)
         A task that failed, and why.
     """
-    missing = [task for task in map(without_stored, tasks) if task.images]
+    missing = [task for task in map(without_cached, tasks) if task.images]
     for task, reason in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
         if reason:
             yield task, reason

@@ -45,7 +45,7 @@ class Store:
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.root = Path(root).expanduser() if root else default_root()
+        self.root = (Path(root).expanduser() if root else default_root()).absolute()  # for workers elsewhere
 
     def path(self, kind: str, key: str, suffix: str = "") -> Path:
         """Where the entry `key` of `kind` lies, whether it exists or not."""

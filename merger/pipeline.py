@@ -176,6 +176,6 @@ def _task(
     }
     of = {partner: digests[each] for partner, each in paths.items()}
     key = key_of(partners=of, spec=method.to_json(), code=method_code(method))
-    files = {partner: (paths[partner], of[partner]) for partner in paths}
-    image = PlannedImage(row, key, out / relative, method)
+    files = {partner: (paths[partner].absolute(), of[partner]) for partner in paths}
+    image = PlannedImage(row, key, out.absolute() / relative, method)
     return ImageTask(first["clip_id"], (image,), partial(merge_pngs, files=files), store)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,16 @@ def _own_store(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep the user's cache out of the tests; the store is shared by the tests of one run."""
     root = tmp_path_factory.getbasetemp() / "store"
     monkeypatch.setenv("SOUNDFOLD_STORE", str(root))
+
+
+@pytest.fixture(autouse=True)
+def _own_plugins() -> Iterator[None]:
+    """Forget the plugin files that a test has loaded."""
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("soundfold_plugin_"):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ class Said:
     err: str
 
     @property
-    def oddities(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """Lines on stderr that say what is wrong or odd; the others say how far it has come."""
         return [line for line in self.err.splitlines() if line.startswith(("error:", "warning:", "Traceback"))]
 

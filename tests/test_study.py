@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import signal
 import socket
@@ -15,12 +16,20 @@ from urllib.error import URLError
 
 import numpy as np
 import pytest
+import tensorflow_hub
 from small_study import CLASSES, MERGES, PATTERN, Said, command, snapshot, write_corpus, write_study
 
 import study
+from harness import images
 from harness.files import read_json
+from harness.hub import kinds
 from harness.record import read_steps
+from harness.study_file import read_study
 from harness.tables import CLIPS, FAILURES, IMAGES, METRICS, PREDICTIONS, read, score_columns
+from labeler.loading import load_model
+from labeler.predict import label_files
+from trainer import bottlenecks, lbfgs
+from trainer.__main__ import app as trainer_app
 
 ROOT = Path(__file__).resolve().parents[1]
 ENCODINGS = ("gray", "waveform", "stacked", "merged", "sound")
@@ -71,10 +80,10 @@ def test_every_clip_once_in_every_table(studied: Path, tiny_module: str, tiny_ya
             .groupby("fold")
             .apply(lambda rows: (rows["predicted"] == rows["label"]).mean(), include_groups=False)
         )
-        told = accuracy[accuracy["encoding"] == encoding].set_index("fold")["value"]
-        assert told["mean"] == pytest.approx(of_folds.mean())
-        assert told["std"] == pytest.approx(of_folds.std())
-        assert told[list(of_folds.index)].to_dict() == pytest.approx(of_folds.to_dict())
+        given = accuracy[accuracy["encoding"] == encoding].set_index("fold")["value"]
+        assert given["mean"] == pytest.approx(of_folds.mean())
+        assert given["std"] == pytest.approx(of_folds.std())
+        assert given[list(of_folds.index)].to_dict() == pytest.approx(of_folds.to_dict())
 
 
 def test_the_record_names_every_step(studied: Path) -> None:
@@ -96,7 +105,7 @@ def test_the_report_is_there_and_needs_nothing_else(studied: Path) -> None:
 
 def test_the_ranking_is_printed_and_names_the_report(small: list[object], capsys: pytest.CaptureFixture[str]) -> None:
     said = run(*small, capsys=capsys)
-    assert (said.code, said.oddities) == (0, [])
+    assert (said.code, said.warnings) == (0, [])
     out = small[4]
     assert isinstance(out, Path)
     with open(out / "ranking.csv", encoding="utf-8", newline="") as file:
@@ -114,45 +123,37 @@ def test_the_ranking_is_printed_and_names_the_report(small: list[object], capsys
 def test_a_second_run_draws_computes_and_fits_nothing(
     small: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import pipeline as convert
-    from harness import hub
-    from merger import pipeline as merge
-    from trainer import lbfgs
-
     out = small[4]
     assert isinstance(out, Path)
     before = snapshot(out)
-    pictures = {p: p.stat().st_mtime_ns for p in out.rglob("*.png") if "images" in p.parts}
+    files = {p: p.stat().st_mtime_ns for p in out.rglob("*.png") if "images" in p.parts}
     done: list[str] = []
 
     def forbid(module: object, name: str) -> None:
         monkeypatch.setattr(module, name, lambda *a, **k: done.append(name) or 1 / 0)
 
-    for module, name in ((convert, "draw_task"), (hub, "load"), (lbfgs, "fit_many"), (merge.image, "encode_png")):
+    for module, name in ((images, "make_images"), (kinds, "load"), (lbfgs, "fit_many")):
         forbid(module, name)
     said = run(*small, capsys=capsys)
     assert done == []
     assert said.code == 0, said.err
     assert len(before) >= 5
     assert snapshot(out) == before
-    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png") if "images" in p.parts} == pictures
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*.png") if "images" in p.parts} == files
 
 
 def test_a_new_folder_is_filled_from_the_store(
     studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import pipeline as convert
-    from trainer import bottlenecks, lbfgs
-
-    sides: list[int] = []
+    problems: list[int] = []
     fit = lbfgs.fit_many
-    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (sides.append(len(k["train"])), fit(*a, **k))[1])
-    monkeypatch.setattr(convert, "draw_task", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (problems.append(len(k["train"])), fit(*a, **k))[1])
+    monkeypatch.setattr(images, "make_images", lambda *a, **k: 1 / 0)
     monkeypatch.setattr(bottlenecks, "_batches", lambda *a, **k: 1 / 0)
     words = [studied / "small.toml", "--store", studied / "store", "--out", tmp_path / "new", "--jobs", 1]
     said = run(*words, capsys=capsys)
     assert said.code == 0, said.err
-    assert sides == [1]  # the final model, which is kept in the run alone
+    assert problems == [1]  # the final model, which is in the run alone
     assert snapshot(tmp_path / "new") == snapshot(studied / "run")
 
 
@@ -179,19 +180,17 @@ def test_a_second_run_does_not_import_tensorflow(small: list[object]) -> None:
 def test_only_what_changed_is_made_again(
     small: list[object], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from converter import pipeline as convert
-
-    drawn: list[list[str]] = []
-    real = convert.draw_task
+    drawn: list[list[object]] = []
+    real = images.make_images
     monkeypatch.setattr(
-        convert, "draw_task", lambda task: (drawn.append([p.encoding for p in task.pictures]), real(task))[1]
+        images, "make_images", lambda task: (drawn.append([p.row["encoding"] for p in task.images]), real(task))[1]
     )
     out = small[4]
     assert isinstance(out, Path)
     before = read(out / PREDICTIONS.name, PREDICTIONS)
     said = run(*small, "--set", "convert.waveform={encoding = 'waveform', sample_rate = 4000}", capsys=capsys)
     assert said.code == 0, said.err
-    assert drawn == [["waveform"]] * 27
+    assert drawn == [["waveform"]] * 27 + [["stacked"]] * 27 + [["merged"]] * 27
     after = read(out / PREDICTIONS.name, PREDICTIONS)
     for encoding in ENCODINGS:
         same = before[before["encoding"] == encoding].equals(after[after["encoding"] == encoding])
@@ -206,7 +205,7 @@ def test_dry_run_says_what_is_there_and_writes_nothing(
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
     said = run(*own, "--out", tmp_path / "new", "--dry-run", capsys=capsys)
     assert (said.code, said.err) == (0, "")
-    assert "draw    gray: 0 of 27 pictures cached" in said.out
+    assert "draw    gray: 0 of 27 images cached" in said.out
     assert "0 of 27 feature vectors cached" in said.out
     assert "27 clips, 3 classes, 3 folds, 18 groups" in said.out
     said = run(*small, "--dry-run", capsys=capsys)
@@ -254,7 +253,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_tables(
 
     drawn, computed = (int(n) for n in rng.integers(5, (50, 60)))
     moments = (
-        holds("pictures", drawn),
+        holds("images", drawn),
         holds("features", computed),
         (out / PREDICTIONS.name).is_file,
     )
@@ -263,7 +262,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_tables(
     assert not (out / "report.html").exists() or not (out / "model").exists()
 
     said = run(*words, capsys=capsys)
-    assert (said.code, said.oddities) == (0, [])
+    assert (said.code, said.warnings) == (0, [])
     assert snapshot(out) == snapshot(studied / "run")
     assert (out / "model" / "saved_model.pb").is_file()
     visible = [
@@ -286,7 +285,7 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
     for _ in range(2):
         said = run(*own, capsys=capsys)
         assert said.code == 1
-        assert said.oddities == [f"warning: 1 clip failed; {out / 'failures.csv'} says which and why"]
+        assert said.warnings == [f"warning: 1 clip failed; {out / 'failures.csv'} says which and why"]
         failures = read(out / FAILURES.name, FAILURES)
         assert failures["clip_id"].tolist() == [broken.name]
         assert failures["path"].tolist() == [str(broken)]
@@ -295,9 +294,9 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
         assert (out / "report.html").is_file()
     said = run(*own, "--strict", capsys=capsys)
     assert said.code == 1
-    assert len(said.oddities) == 1
-    assert said.oddities[0].startswith("error: ")
-    assert broken.name in said.oddities[0]
+    assert len(said.warnings) == 1
+    assert said.warnings[0].startswith("error: ")
+    assert broken.name in said.warnings[0]
 
     broken.write_bytes(whole)
     assert run(*own, capsys=capsys).code == 0
@@ -308,21 +307,21 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (r"corpus.pattern='(?P<fold>\d+)-\d+-(?P<group>\d)'", "group '0' stands in fold '1' and in fold '2'"),
+        (r"corpus.pattern='(?P<fold>\d+)-\d+-(?P<group>\d)'", "group '0' is in fold '1' and in fold '2'"),
         ("corpus.root=no/such/folder", "no/such/folder: no such folder"),
-        ("corpus.name=folder", "corpus='folder' is not known; did you mean 'folders'"),
+        ("corpus.name=folder", "corpus='folder': no such corpus; did you mean 'folders'"),
         ("corpus.classes=['him']", "'him' is not a class of this corpus; did you mean 'hum'"),
         ("convert.encodings=['grey']", "'grey': .*did you mean 'gray'"),
         ("convert.hop_lenght=64", "hop_lenght: .*did you mean 'hop_length'"),
         ("merge.m={how = 'stakc', of = ['gray']}", "'stakc': .*did you mean 'stack'"),
         ("merge.m={how = 'stack', of = ['gray', 'wavform']}", "'wavform'"),
-        ("train.modul=['builtin:scattering']", r"\[train\] 'modul' is not known; did you mean 'modules'"),
+        ("train.modul=['builtin:scattering']", r"--set train.modul: no such setting; did you mean 'modules'"),
         ("trian.head=sgd", "section 'trian' is not known; did you mean 'train'"),
-        ("train.head=sdg", "head='sdg' is not known; did you mean 'sgd'"),
-        ("train.seeds=[]", "train.seeds=.*at least 1"),
+        ("train.head=sdg", "head='sdg': did you mean 'sgd'"),
+        ("train.seeds=[]", r"--set train.seeds=\[\]: must not be empty"),
         ("corpus.classes=['hum']", "at least 2 classes, found 1: hum"),
         ("evaluate.baseline=grey", "baseline='grey': no such encoding; did you mean 'gray'"),
-        ("train.seeds=[0, 0]", "seed 0 stands twice"),
+        ("train.seeds=[0, 0]", "seed 0 is given twice"),
         ("train.modules=['builtin:scatter']", "'builtin:scatter' is not known; did you mean 'builtin:scattering'"),
         ("train.modules=['no/module']", "module 'no/module': no such folder"),
         ("train", "--set 'train': expected section.key=value"),
@@ -331,8 +330,6 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
 def test_what_is_wrong_is_one_line_before_any_work(
     wrong: str, says: str, own: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import re
-
     said = run(*own, "--set", wrong, capsys=capsys)
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1, said.err
@@ -343,8 +340,6 @@ def test_what_is_wrong_is_one_line_before_any_work(
 def test_a_handle_without_a_network_is_one_line(
     own: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import tensorflow_hub
-
     def unreachable(handle: str) -> str:
         raise URLError(socket.gaierror(-2, "Name or service not known"))
 
@@ -373,7 +368,7 @@ def test_as_a_program_one_line_and_exit_code_1(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["s.toml"]
 
 
-# ---------------------------------------------------------------- what can be told
+# ---------------------------------------------------------------- what can be given
 
 
 def test_paths_are_relative_to_the_file_and_in_set_to_the_working_directory(
@@ -399,8 +394,8 @@ def test_paths_are_relative_to_the_file_and_in_set_to_the_working_directory(
 
 
 def test_head_sgd_and_seeds(own: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["--set", "train.head=sgd", "--set", "train.steps=20", "--set", "train.seeds=[0, 3]"]
-    said = run(*own, *told, capsys=capsys)
+    settings = ["--set", "train.head=sgd", "--set", "train.steps=20", "--set", "train.seeds=[0, 3]"]
+    said = run(*own, *settings, capsys=capsys)
     assert said.code == 0, said.err
     table = read(tmp_path / "run" / PREDICTIONS.name, PREDICTIONS)
     assert set(table["head"]) == {"sgd"}
@@ -408,9 +403,9 @@ def test_head_sgd_and_seeds(own: list[object], tmp_path: Path, capsys: pytest.Ca
     assert read_json(tmp_path / "run" / "model" / "model.json")["training"]["head"] == "sgd"
 
 
-def test_classes_and_folds_can_be_told(own: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = ["--set", "corpus.classes=['hum', 'hiss']", "--set", "corpus.folds=2", "--set", "corpus.pattern=''"]
-    said = run(*own, *told, capsys=capsys)
+def test_classes_and_folds_can_be_given(own: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["--set", "corpus.classes=['hum', 'hiss']", "--set", "corpus.folds=2", "--set", "corpus.pattern=''"]
+    said = run(*own, *settings, capsys=capsys)
     assert said.code == 0, said.err
     table = read(tmp_path / "run" / PREDICTIONS.name, PREDICTIONS)
     assert score_columns(table) == ["p:hiss", "p:hum"]
@@ -437,10 +432,7 @@ def test_the_embedded_default_on_sounds_of_the_program_s_own(
 
 
 def test_the_studies_that_come_with_it_can_be_read() -> None:
-    from harness.study_file import read_study
-
-    assert study.demo_study().is_file()
-    found, modules = read_study(study.demo_study())
+    found, modules = read_study(ROOT / "studies" / "demo.toml")
     assert found.corpus.name == "demo"
     assert [m.handle for m in modules] == ["builtin:scattering"]
     found, modules = read_study(ROOT / "studies" / "esc10.toml")
@@ -452,16 +444,12 @@ def test_the_studies_that_come_with_it_can_be_read() -> None:
 
 @pytest.mark.corpus
 def test_three_classes_of_esc10(esc10: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from labeler.loading import load_model
-    from labeler.predict import label_files
-    from trainer.__main__ import app as trainer
-
-    told = [
+    settings = [
         "--set", f"corpus.root={esc10}", "--set", "corpus.classes=['rooster', 'rain', 'clock_tick']",
         "--set", "convert.encodings=['gray']", "--set", "merge={}", "--set", "train.modules=['builtin:scattering']",
     ]  # fmt: skip
     words = ["--store", tmp_path / "store", "--out", tmp_path / "run"]
-    said = run(ROOT / "studies" / "esc10.toml", *told, *words, capsys=capsys)
+    said = run(ROOT / "studies" / "esc10.toml", *settings, *words, capsys=capsys)
     assert said.code == 0, said.err
     table = read(tmp_path / "run" / PREDICTIONS.name, PREDICTIONS)
     assert table.groupby("fold").size().to_dict() == dict.fromkeys("12345", 24)
@@ -469,7 +457,7 @@ def test_three_classes_of_esc10(esc10: Path, tmp_path: Path, capsys: pytest.Capt
 
     out = tmp_path / "fold3"
     named = ["--encoding", "gray", "--fold", "3", "--store", tmp_path / "store", "--out", out]
-    assert command(trainer, "export", tmp_path / "run", *named, capsys=capsys).code == 0
+    assert command(trainer_app, "export", tmp_path / "run", *named, capsys=capsys).code == 0
     rows = table[table["fold"] == "3"]
     paths = read(tmp_path / "run" / CLIPS.name, CLIPS).set_index("clip_id")["path"]
     scores = np.stack([one.scores for one in label_files(load_model(out), [Path(paths[c]) for c in rows["clip_id"]])])
@@ -479,12 +467,12 @@ def test_three_classes_of_esc10(esc10: Path, tmp_path: Path, capsys: pytest.Capt
 @pytest.mark.corpus
 @pytest.mark.long
 def test_the_whole_of_esc10(esc10: Path, mobilenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    told = [
+    settings = [
         "--set", f"corpus.root={esc10}",
         "--set", f"train.modules=['builtin:scattering', '{mobilenet}']",
     ]  # fmt: skip
     words = ["--store", tmp_path / "store", "--out", tmp_path / "run"]
-    said = run(ROOT / "studies" / "esc10.toml", *told, *words, capsys=capsys)
+    said = run(ROOT / "studies" / "esc10.toml", *settings, *words, capsys=capsys)
     assert said.code == 0, said.err
     table = read(tmp_path / "run" / PREDICTIONS.name, PREDICTIONS)
     assert set(table.groupby(["encoding", "module"]).size()) == {400}
@@ -498,5 +486,5 @@ def test_the_whole_of_esc10(esc10: Path, mobilenet: Path, tmp_path: Path, capsys
     for module in (scattering, net):
         assert mean["waveform", module] < min(mean["gray", module], mean["logmel", module]) - 0.05
     before = snapshot(tmp_path / "run")
-    assert run(ROOT / "studies" / "esc10.toml", *told, *words, capsys=capsys).code == 0
+    assert run(ROOT / "studies" / "esc10.toml", *settings, *words, capsys=capsys).code == 0
     assert snapshot(tmp_path / "run") == before

@@ -148,7 +148,7 @@ def test_shared_groups_are_refused_and_allowed_aloud(
     args = ("scan", "csv", sheet(tmp_path / "c.csv", rows), "--out", tmp_path / "clips.csv")
     code, _, warned = run(*args, capsys=capsys)
     assert code == 1
-    assert "group 'g' stands in fold '1' and in fold '2'" in warned
+    assert "group 'g' is in fold '1' and in fold '2'" in warned
     code, _, warned = run(*args, "--allow-shared-groups", capsys=capsys)
     assert code == 0
     assert "figures will be too good: group 'g'" in warned
