@@ -13,7 +13,15 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from plugins.support import ENCODING_FILE, MERGE_FILE, MODULE_FILE, install_birdtools, loaded, names_with
+from plugins.support import (
+    ENCODING_FILE,
+    MERGE_FILE,
+    MODULE_FILE,
+    forget_birdtools,
+    install_birdtools,
+    loaded,
+    names_with,
+)
 
 from converter import references
 from converter import registry as encodings
@@ -43,9 +51,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with ExitStack() as stack:
         stack.enter_context(loaded(ENCODING_FILE, MERGE_FILE, MODULE_FILE))
         stack.enter_context(pytest.MonkeyPatch.context()).syspath_prepend(site)
+        forget_birdtools()
         yield site
-    for name in [name for name in sys.modules if name.partition(".")[0] == "birdtools"]:
-        del sys.modules[name]
+    forget_birdtools()
 
 
 @pytest.fixture(scope="module")
