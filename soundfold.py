@@ -26,9 +26,9 @@ except ImportError as error:
     import harness  # the foreign one
 
     raise ImportError(
-        f"the package 'harness' that Python finds ({harness.__file__}) is not soundfold's, or something that it needs is "
-        f"missing ({error}). Install soundfold into an environment of its own (uv tool install soundfold, or pipx install "
-        "soundfold)"
+        f"the package 'harness' that Python finds ({harness.__file__}) is not soundfold's, or something that it needs "
+        f"is missing ({error}). Install soundfold into an environment of its own (uv tool install soundfold, or pipx "
+        "install soundfold)"
     ) from error
 
 # public name: the module that defines it (soundfold.pyi says the same to editors and type checkers)

@@ -25,6 +25,7 @@ import merger
 import trainer
 from harness.cli import command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
+from harness.settings import in_section
 
 if TYPE_CHECKING:  # half a second, for annotations alone
     import pandas as pd
@@ -136,16 +137,7 @@ class Plan:
 def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Plan:
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
     given, modules = harness.read_study(path, overrides)
-    head = trainer.HeadSettings(
-        head=given.train.head,
-        strengths=tuple(given.train.strengths) or trainer.STRENGTHS,
-        sgd=trainer.SgdSettings(
-            steps=given.train.steps,
-            learning_rate=given.train.learning_rate,
-            train_batch_size=given.train.train_batch_size,
-        ),
-        allow_shared_groups=given.corpus.allow_shared_groups,
-    )
+    head = head_settings(given)
     encodings = converter.encodings_from_study(given.convert)
     merges = merger.methods_from_study(given.merge, encodings)
     started = time.monotonic()
@@ -157,6 +149,19 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
     if baseline and baseline not in known:
         raise SettingsError(f"[evaluate] baseline={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
     return Plan(started, path, given, store, clips, encodings, merges, head, todo)
+
+
+def head_settings(given: harness.Study) -> trainer.HeadSettings:
+    """The head that ``[train]`` asks for."""
+    section, name_of = given.train, in_section("train")
+    sgd = {name: getattr(section, name) for name in ("steps", "learning_rate", "train_batch_size")}
+    settings = {
+        "head": section.head,
+        "strengths": tuple(section.strengths) or trainer.STRENGTHS,
+        "sgd": trainer.SgdSettings.read(sgd, name_of=name_of),
+        "allow_shared_groups": given.corpus.allow_shared_groups,
+    }
+    return trainer.HeadSettings.read(settings, name_of=name_of)
 
 
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
@@ -192,11 +197,11 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     """Draw all encodings and merges into ``OUT/images``."""
     folder = out / "images"
     drawn = harness.ImageRun.empty()
-    options = {"store": plan.store, "jobs": jobs, "strict": strict}
+    store = plan.store
     if plan.encodings:
-        drawn = converter.convert_clips(plan.clips, plan.encodings, folder, **options)
+        drawn = converter.convert_clips(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
     if plan.merges:
-        drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, **options)
+        drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
     return drawn
 
 

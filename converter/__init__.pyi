@@ -21,29 +21,3 @@ from .spectrogram import MelSpectrogram as MelSpectrogram
 from .spectrogram import Spectrogram as Spectrogram
 from .spectrogram import is_silent as is_silent
 from .spectrogram import level as level
-
-__all__ = [
-    "ENCODINGS",
-    "ColourSpectrogram",
-    "DecibelSpectrogram",
-    "Encoding",
-    "Gray",
-    "Linear",
-    "LogMel",
-    "MelPower",
-    "MelSpectrogram",
-    "Reference",
-    "Sound",
-    "Spectrogram",
-    "Waveform",
-    "convert_clips",
-    "count_stored",
-    "draw",
-    "encoding_from_json",
-    "encodings_from_options",
-    "encodings_from_study",
-    "is_silent",
-    "level",
-    "preset_encodings",
-    "read_clips",
-]

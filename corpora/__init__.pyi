@@ -11,19 +11,3 @@ from .scanning import list_corpora as list_corpora
 from .scanning import make_demo as make_demo
 from .scanning import scan_to_table as scan_to_table
 from .scanning import summary as summary
-
-__all__ = [
-    "CORPORA",
-    "Corpus",
-    "ScanOptions",
-    "ScanResult",
-    "arrange",
-    "arrange_table",
-    "list_corpora",
-    "load",
-    "make_demo",
-    "missing_files",
-    "scan_to_table",
-    "summary",
-    "warnings_of",
-]

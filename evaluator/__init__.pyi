@@ -18,26 +18,3 @@ from .tables import fold_table as fold_table
 from .tables import ranking as ranking
 from .tables import ranking_text as ranking_text
 from .tables import recall_table as recall_table
-
-__all__ = [
-    "Combination",
-    "Confusion",
-    "Evaluation",
-    "bootstrap",
-    "compare_runs",
-    "confusion_matrices",
-    "confusion_matrix",
-    "corrected_ttest",
-    "draw_confusion",
-    "draw_heat_map",
-    "draw_recall",
-    "evaluate",
-    "fold_table",
-    "metrics_table",
-    "output_folders",
-    "prepare",
-    "ranking",
-    "ranking_text",
-    "read_predictions",
-    "recall_table",
-]

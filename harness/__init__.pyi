@@ -9,17 +9,3 @@ from .registry import load_plugins as load_plugins
 from .store import Store as Store
 from .study_file import Study as Study
 from .study_file import read_study as read_study
-
-__all__ = [
-    "ImageRun",
-    "Store",
-    "Study",
-    "digest_file",
-    "join_failures",
-    "load_plugin",
-    "load_plugins",
-    "read_study",
-    "record_step",
-    "tables",
-    "write_failures",
-]

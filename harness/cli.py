@@ -6,8 +6,10 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -18,6 +20,7 @@ from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
 
 __all__ = [
+    "OneLineParser",
     "PluginFiles",
     "command_app",
     "count",
@@ -191,3 +194,27 @@ def warn_of_failures(failures: Any, folder: Path, *, what: str) -> None:
         warn(f"{clip_id}: {reason}")
     warn(f"{count(len(failures), 'clip')} could not be {what}; see {folder / 'failures.csv'}")
     raise typer.Exit(1)
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Errors in one line, without the usage of thirty flags before it; a misspelt flag says what was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with exit code 2."""
+        print(f"error: {message}", file=sys.stderr)
+        sys.exit(2)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Read the command line; see :meth:`argparse.ArgumentParser.parse_args`."""
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.error(self._unknown(unknown[0]))
+        return known
+
+    def _unknown(self, word: str) -> str:
+        if not word.startswith("-"):
+            return f"unexpected argument {word!r}; every value follows its flag"
+        names = [name.removeprefix("--") for name in self._option_string_actions if name.startswith("--")]
+        close = get_close_matches(word.lstrip("-").split("=", 1)[0].replace("-", "_"), names, n=1)
+        meant = f"did you mean --{close[0]}?" if close else "see --help"
+        return f"unknown flag {word.split('=', 1)[0]}: {meant}"

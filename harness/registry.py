@@ -30,6 +30,8 @@ from harness.files import digest_bytes
 __all__ = ["Extension", "Registry", "defining_module", "load_plugin", "load_plugins", "plugin_file"]
 
 _PREFIX = "soundfold_plugin_"
+_LOADED: list[str] = []
+"""Names of the modules of plugin files that this process has loaded."""
 
 
 class Extension:
@@ -109,7 +111,7 @@ class Registry(Generic[T]):
         return {point.name: point for point in entry_points(group=self._group)}
 
     def _plugins(self) -> dict[str, Any]:
-        return self._named(module for name, module in list(sys.modules.items()) if name.startswith(_PREFIX))
+        return self._named(sys.modules[name] for name in _LOADED if name in sys.modules)
 
     def _named(self, modules: Iterable[ModuleType]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -185,6 +187,7 @@ def load_plugin(file: str | Path) -> ModuleType:
         spec.loader.exec_module(module)
         if not _extensions_in(module):
             raise SettingsError("defines no encoding, corpus, merge method or module kind")
+        _LOADED.append(name)
     except Exception as error:  # whatever somebody's file raises
         del sys.modules[name]
         reason = str(error) if isinstance(error, SettingsError) else f"{type(error).__name__}: {error}"

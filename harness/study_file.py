@@ -39,7 +39,7 @@ class CorpusSection(Settings):
 class TrainSection(Settings):
     """``[train]``: which modules, which head, which seeds."""
 
-    modules: list[str | dict[str, Any]] = Field(default_factory=lambda: ["builtin:scattering"])
+    modules: list[str | dict[str, Any]] = Field(default=["builtin:scattering"])
     head: str = "lbfgs"
     seeds: list[int] = Field(default=[0], min_length=1)
     strengths: list[float] = Field(default_factory=list)

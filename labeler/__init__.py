@@ -5,6 +5,7 @@
 - `predict`: many files, in batches, in flat memory
 - `files`: files, folders and patterns as a list of files
 - `output`: ranked lines, CSV, JSON lines
+- `frozen_graph`: a frozen graph as a model, for ``label_image.py``
 """
 
 import lazy_loader as lazy

@@ -5,13 +5,3 @@ from .output import FORMATS as FORMATS
 from .output import write_labels as write_labels
 from .predict import Labelled as Labelled
 from .predict import label_files as label_files
-
-__all__ = [
-    "FORMATS",
-    "Labelled",
-    "Model",
-    "find_files",
-    "label_files",
-    "load_model",
-    "write_labels",
-]

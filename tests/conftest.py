@@ -84,5 +84,5 @@ def studied(tmp_path_factory: pytest.TempPathFactory, tiny_module: str, tiny_yam
         more=MERGES,
     )
     plan = study.make_plan(file, [], Store(home / "store"))
-    assert study.run_study(plan, home / "run") == 0
+    assert study.run_study(plan, home / "run").failures.empty
     return home

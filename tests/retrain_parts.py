@@ -1,21 +1,34 @@
-"""What the tests of retrain.py and label_image.py share: drawn pictures, small modules, one run."""
+"""What the tests of retrain.py and label_image.py share: class folders, small modules, one run."""
 
 from __future__ import annotations
 
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 
-SIDE = 16
+import retrain
+from harness.hub.tensorflow import import_tensorflow
+
+SIZE = 16
 CLASSES = ("blue", "green", "red")
 
 
+def make_folders(root: Path, contents: dict[str, list[str]]) -> str:
+    """Class folders with empty files."""
+    for folder, files in contents.items():
+        (root / folder).mkdir(parents=True)
+        for file in files:
+            (root / folder / file).touch()
+    return str(root)
+
+
 def draw(root: Path, *, per_class: int = 24, classes: tuple[str, ...] = CLASSES, noise: float = 40) -> Path:
-    """Class folders of small noisy pictures: each class has a colour and a half that is bright."""
+    """Class folders of small noisy images: each class has a colour and a half that is bright."""
     rng = np.random.default_rng(0)
     for k, name in enumerate(classes):
         (root / name).mkdir(parents=True)
@@ -27,9 +40,9 @@ def draw(root: Path, *, per_class: int = 24, classes: tuple[str, ...] = CLASSES,
 
 
 def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = False) -> str:
-    """A TF2 SavedModel: pictures (N, 16, 16, 3), or of any size, to 12 features."""
-    tf = _tensorflow()
-    side = None if any_size else SIDE
+    """A TF2 SavedModel: images (N, 16, 16, 3), or of any size, to 12 features."""
+    tf = import_tensorflow()
+    size = None if any_size else SIZE
 
     class Small(tf.Module):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
@@ -37,9 +50,9 @@ def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = Fal
             values = np.random.default_rng(1).standard_normal((48, 12)).astype(np.float32)
             self.kernel = tf.Variable(values, name="kernel")
 
-        @tf.function(input_signature=[tf.TensorSpec((None, side, side, 3), tf.float32, name="inputs")])
+        @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32, name="inputs")])
         def __call__(self, inputs: Any) -> Any:
-            sized = tf.image.resize(inputs, (SIDE, SIDE)) if any_size else inputs
+            sized = tf.image.resize(inputs, (SIZE, SIZE)) if any_size else inputs
             pooled = tf.reshape(tf.nn.avg_pool2d(sized, 4, 4, "VALID"), (-1, 48))
             kernel = tf.quantization.fake_quant_with_min_max_args(self.kernel) if fake_quant else self.kernel
             if fake_quant:
@@ -53,10 +66,10 @@ def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = Fal
 
 def old_format_module(folder: Path) -> str:
     """A module in the TF1 hub format, as tensorflow-hub wrote it: no tags, signatures, ``tfhub_module.pb``."""
-    tf = _tensorflow()
+    tf = import_tensorflow()
     tf1 = tf.compat.v1
     with tf.Graph().as_default():
-        images = tf1.placeholder(tf.float32, (None, SIDE, SIDE, 3), name="images")
+        images = tf1.placeholder(tf.float32, (None, SIZE, SIZE, 3), name="images")
         kernel = tf1.get_variable(
             "kernel", initializer=np.random.default_rng(1).standard_normal((48, 12)).astype(np.float32)
         )
@@ -98,10 +111,8 @@ class Outcome:
         return [line for line in self.err.splitlines() if part in line]
 
 
-def train(folder: Path, capsys: pytest.CaptureFixture[str], images: Path | str, module: str, *flags: str) -> Outcome:
+def train(folder: Path, images: Path | str, module: str, *flags: str) -> Outcome:
     """Run retrain.py in this process, everything that it writes beneath `folder`; later flags win."""
-    import retrain
-
     folder.mkdir(parents=True, exist_ok=True)
     given = [
         "--image_dir", str(images), "--tfhub_module", module, "--how_many_training_steps", "30",
@@ -109,13 +120,6 @@ def train(folder: Path, capsys: pytest.CaptureFixture[str], images: Path | str, 
         "--summaries_dir", str(folder / "logs"), "--checkpoint_path", str(folder / "checkpoint"),
         "--intermediate_output_graphs_dir", str(folder / "between"),
     ]  # fmt: skip
-    capsys.readouterr()
-    code = retrain.main([*given, *flags])
-    said = capsys.readouterr()
-    return Outcome(code, said.out, said.err, folder)
-
-
-def _tensorflow() -> Any:
-    from harness.hub.tensorflow import import_tensorflow
-
-    return import_tensorflow()
+    with redirect_stdout(StringIO()) as out, redirect_stderr(StringIO()) as err:
+        code = retrain.main([*given, *flags])
+    return Outcome(code, out.getvalue(), err.getvalue(), folder)

@@ -7,23 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from retrain_parts import draw, small_module, train
+from retrain_parts import draw, train
 
 import label_image
+from harness.hub.tensorflow import import_tensorflow
+from harness.image import read, resize
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(tmp_path_factory: pytest.TempPathFactory, tiny_module: str) -> Path:
     """A folder with images, a frozen graph, its labels and a model folder."""
     root = tmp_path_factory.mktemp("labelled")
-    images = draw(root / "img")
-    module = small_module(root / "module")
-    import retrain
-
-    outputs = ["--output_graph", f"{root}/graph.pb", "--output_labels", f"{root}/labels.txt"]
-    logs = ["--summaries_dir", f"{root}/logs", "--checkpoint_path", f"{root}/ck", "--saved_model_dir", f"{root}/model"]
-    steps = ["--how_many_training_steps=500", "--learning_rate=0.3", "--logging_verbosity=ERROR"]
-    assert retrain.main(["--image_dir", str(images), "--tfhub_module", module, *outputs, *logs, *steps]) == 0
+    outputs = ["--saved_model_dir", f"{root}/model", "--store", f"{root}/store"]
+    steps = ["--how_many_training_steps=500", "--learning_rate=0.3"]
+    assert train(root, draw(root / "img"), tiny_module, *outputs, *steps).code == 0
     return root
 
 
@@ -52,26 +49,25 @@ def test_the_classic_command_line(model: Path, capsys: pytest.CaptureFixture[str
 
 def test_size_and_layers_are_read_from_the_graph(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     image = f"--image={model}/img/green/03.png"
-    told = ["--input_layer", "import/Placeholder", "--output_layer", "import/final_result:0"]
-    assert label(capsys, *classic(model), image)[1] == label(capsys, *classic(model), image, *told)[1]
+    layers = ["--input_layer", "import/Placeholder", "--output_layer", "import/final_result:0"]
+    assert label(capsys, *classic(model), image)[1] == label(capsys, *classic(model), image, *layers)[1]
     code, _, err = label(capsys, *classic(model), image, "--input_height=299")
     assert code == 1 and "the graph takes 16 x 16" in err
 
 
 def test_an_output_of_another_name_is_found(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    run = train(tmp_path, capsys, model / "img", str(model / "module"), "--final_tensor_name=my_answer")
-    graph = [f"--graph={run.folder}/graph.pb", f"--labels={run.folder}/labels.txt"]
-    image = f"--image={model}/img/green/03.png"
-    found = label(capsys, *graph, image)
+    graph = import_tensorflow().compat.v1.GraphDef.FromString((model / "graph.pb").read_bytes())
+    (node,) = (n for n in graph.node if n.name == "final_result")
+    node.name = "my_answer"
+    (tmp_path / "graph.pb").write_bytes(graph.SerializeToString())
+    flags = [f"--graph={tmp_path}/graph.pb", f"--labels={model}/labels.txt", f"--image={model}/img/green/03.png"]
+    found = label(capsys, *flags)
     assert found[0] == 0 and len(found[1]) == 3
-    assert found == label(capsys, *graph, image, "--output_layer=my_answer")
+    assert found == label(capsys, *flags, "--output_layer=my_answer")
 
 
 def test_scores_are_those_of_the_saved_model(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import tensorflow as tf
-
-    from harness.image import read, resize
-
+    tf = import_tensorflow()
     files = sorted((model / "img").glob("*/0[0-2].png"))
     signature = tf.saved_model.load(str(model / "model")).signatures["serving_default"]
     labels = (model / "labels.txt").read_text().split()
@@ -108,8 +104,7 @@ def test_kinds_of_images_and_one_that_is_none(model: Path, tmp_path: Path, capsy
 
 
 def test_another_programs_graph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import tensorflow as tf
-
+    tf = import_tensorflow()
     with tf.Graph().as_default() as graph:
         images = tf.compat.v1.placeholder(tf.float32, (1, None, None, 3), name="input")
         mean = tf.reduce_mean(images, axis=[1, 2])
@@ -135,8 +130,9 @@ def test_another_programs_graph(tmp_path: Path, capsys: pytest.CaptureFixture[st
         (["--labels=/nowhere.txt"], "labels='/nowhere.txt' cannot be read"),
         (["--output_layer=final_resul"], "did you mean 'final_result'?"),
         (["--input_layer=Placeholdr"], "did you mean 'Placeholder'?"),
-        (["--input_std=0"], "input_std=0"),
-        (["--top_k=0"], "top_k=0: expected 1 or more"),
+        (["--input_std=0"], "--input_std=0.0: must not be 0"),
+        (["--input_height=0"], "--input_height=0: must be a positive integer"),
+        (["--top_k=0"], "--top_k=0: must be a positive integer"),
     ],
 )
 def test_wrong_flags_are_one_line(model: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,35 +27,3 @@ from .running import combinations as combinations
 from .running import train_all as train_all
 from .running import train_images as train_images
 from .sgd import SgdSettings as SgdSettings
-
-__all__ = [
-    "SOUND",
-    "STRENGTHS",
-    "Combination",
-    "Head",
-    "HeadSettings",
-    "Outcome",
-    "SgdSettings",
-    "SoundPart",
-    "Trained",
-    "as_shell",
-    "cached_features",
-    "check_trainable",
-    "combinations",
-    "cross_validate",
-    "execute_all",
-    "export_fold",
-    "image_features",
-    "lay_out",
-    "load_heads",
-    "predictions",
-    "read_encoding",
-    "read_sounds",
-    "retrain_commands",
-    "sound_features",
-    "train_all",
-    "train_images",
-    "training_order",
-    "write_final",
-    "write_model",
-]

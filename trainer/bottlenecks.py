@@ -7,7 +7,7 @@ nothing, and changing anything else is a miss. Where every vector is in the stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,7 +26,7 @@ from harness.hub.preprocess import image_input, preprocessing, waveform_input
 from harness.progress import track
 from harness.store import Store, key_of
 
-__all__ = ["KIND", "Features", "SoundPart", "image_features", "image_key", "sound_features", "sound_key"]
+__all__ = ["KIND", "Features", "SoundPart", "image_features", "image_key", "module_key", "sound_features", "sound_key"]
 
 KIND = "features"  # of the entries in the store
 _BATCH = 32
@@ -71,17 +71,18 @@ class _Source:
     batch_size: Callable[[np.ndarray], int]
 
 
-def image_key(data: bytes, spec: ModuleSpec, info: ModuleInfo) -> str:
-    """Key of an image's feature vector, from the bytes of its file."""
-    return key_of(image=digest_bytes(data), **_module_key(spec, info))
+def image_key(data: bytes, module: Mapping[str, Any]) -> str:
+    """Key of an image's feature vector, from the bytes of its file and from :func:`module_key`."""
+    return key_of(image=digest_bytes(data), **module)
 
 
-def sound_key(digest: str, spec: ModuleSpec, info: ModuleInfo) -> str:
-    """Key of a sound's feature vector, from :func:`harness.audio.digest`."""
-    return key_of(sound=digest, **_module_key(spec, info))
+def sound_key(digest: str, module: Mapping[str, Any]) -> str:
+    """Key of a sound's feature vector, from :func:`harness.audio.digest` and from :func:`module_key`."""
+    return key_of(sound=digest, **module)
 
 
-def _module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
+def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
+    """What a module contributes to the keys of its feature vectors."""
     return {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
 
 
@@ -123,8 +124,9 @@ def image_features(
         The module is not available.
     """
     info = kinds.describe(spec, store=store)
+    module = module_key(spec, info)
     source = _Source(
-        key=lambda file: image_key(_read_bytes(file), spec, info),
+        key=lambda file: image_key(_read_bytes(file), module),
         read=lambda file: image_input(image.read(file), info),
         batch_size=lambda _: batch_size,
     )
@@ -145,9 +147,10 @@ def sound_features(
     Sounds of one length go through the module together.
     """
     info = kinds.describe(spec, store=store)
+    module = module_key(spec, info)
 
     def key(part: SoundPart) -> str:
-        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), spec, info)
+        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), module)
 
     def read(part: SoundPart) -> np.ndarray:
         return waveform_input(*audio.read(part.path, start_s=part.start_s, end_s=part.end_s), info)

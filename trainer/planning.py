@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from harness import audio
 from harness.errors import AudioError
 from harness.hub import kinds
-from harness.hub.base import ModuleInfo
-from harness.hub.handles import ModuleSpec
 from harness.store import Store
 from harness.tables import IMAGES, read
-from trainer.bottlenecks import KIND, image_key, sound_key
+from trainer.bottlenecks import KIND, image_key, module_key, sound_key
 from trainer.running import SOUND, Combination
 
 __all__ = ["cached_features"]
@@ -42,23 +41,23 @@ def cached_features(
     images = read(file, IMAGES) if file.is_file() else None
     counts = {}
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-        info = kinds.describe(module, store=store)
+        of_module = module_key(module, kinds.describe(module, store=store))
         if encoding == SOUND:
-            keys = _sound_keys(clips, module, info)
+            keys = _sound_keys(clips, of_module)
         elif images is None:
             keys = []
         else:
             paths = [Path(images_folder) / p for p in images.loc[images["encoding"] == encoding, "path"]]
-            keys = [image_key(p.read_bytes(), module, info) for p in paths if p.is_file()]
+            keys = [image_key(p.read_bytes(), of_module) for p in paths if p.is_file()]
         counts[encoding, module.handle] = (sum(store.has(KIND, key, ".npy") for key in keys), len(clips))
     return counts
 
 
-def _sound_keys(clips: pd.DataFrame, module: ModuleSpec, info: ModuleInfo) -> list[str]:
+def _sound_keys(clips: pd.DataFrame, of_module: Mapping[str, Any]) -> list[str]:
     keys = []
     for row in clips.itertuples():
         try:
-            keys.append(sound_key(audio.digest(row.path, start_s=row.start_s, end_s=row.end_s), module, info))
+            keys.append(sound_key(audio.digest(row.path, start_s=row.start_s, end_s=row.end_s), of_module))
         except AudioError:  # will be named when it is read
             continue
     return keys

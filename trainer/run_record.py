@@ -33,7 +33,7 @@ def record_training(
     inputs: Mapping[str, str],
     started: float,
 ) -> None:
-    """Write the step beside the predictions that it made.
+    """Write the step into the folder of the predictions that it made.
 
     Parameters
     ----------

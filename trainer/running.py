@@ -85,21 +85,11 @@ class Outcome:
     trained: dict[Combination, Trained] = field(default_factory=dict)
     computed: int = 0
 
-    def rows(self, combination: Combination) -> pd.DataFrame:
-        """The predictions of one combination."""
-        named = combination.named()
-        return self.predictions[(self.predictions[list(named)] == list(named.values())).all(axis=1)]
-
     def accuracy(self, combination: Combination) -> float:
-        """Share of clips that are right, 0 to 1, over all folds."""
-        rows = self.rows(combination)
+        """Share of a combination's clips that are right, 0 to 1, over all folds."""
+        named = combination.named()
+        rows = self.predictions[(self.predictions[list(named)] == list(named.values())).all(axis=1)]
         return float((rows["predicted"] == rows["label"]).mean())
-
-    def fold_accuracies(self, combination: Combination) -> dict[str, float]:
-        """Share of clips that are right, 0 to 1, by fold."""
-        rows = self.rows(combination)
-        right = (rows["predicted"] == rows["label"]).groupby(rows["fold"], sort=False).mean()
-        return {str(fold): float(value) for fold, value in right.items()}
 
 
 def combination_name(named: Mapping[str, str]) -> str:

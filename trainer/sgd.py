@@ -26,7 +26,7 @@ __all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "
 
 _STDDEV = 0.001
 _BLOCK = 64  # steps whose rows are drawn together
-_WEIGHTS, _ROWS = 0, 1  # what a generator is for, beside the seed
+_WEIGHTS, _ROWS = 0, 1  # what a generator is for; goes into its seed
 
 
 class SgdSettings(Settings):

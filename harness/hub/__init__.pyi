@@ -6,14 +6,3 @@ from .handles import ModuleSpec as ModuleSpec
 from .kinds import describe as describe
 from .kinds import load as load
 from .kinds import parse as parse
-
-__all__ = [
-    "HubModule",
-    "ModuleInfo",
-    "ModuleKind",
-    "ModuleSpec",
-    "UnavailableError",
-    "describe",
-    "load",
-    "parse",
-]

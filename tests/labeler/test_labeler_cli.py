@@ -106,7 +106,7 @@ def test_csv_of_a_model_that_retrain_made(
     studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     images = draw(tmp_path / "images", per_class=6)
-    assert train(tmp_path / "run", capsys, images, tiny_module, "--saved_model_dir", str(tmp_path / "model")).code == 0
+    assert train(tmp_path / "run", images, tiny_module, "--saved_model_dir", str(tmp_path / "model")).code == 0
     said = label(images, "--model", tmp_path / "model", "--format", "csv", capsys=capsys)
     assert said.code == 0, said.err
     (tmp_path / "printed.csv").write_text(said.out, encoding="utf-8")

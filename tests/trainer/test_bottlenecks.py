@@ -170,7 +170,7 @@ def test_what_else_is_in_the_batch_changes_no_bit(
     handle: str, images: list[Path], tiny_module: str, tmp_path: Path
 ) -> None:
     spec = parse(tiny_module if handle == "tiny" else handle)
-    files = images if handle == "tiny" else images[:12]
+    files = images if handle == "tiny" else images[:8]
     module = kinds.load(spec)
     together = image_features(files, spec, store=Store(tmp_path / "all"), load=lambda: module)
     for size in (1, 2, 5, 7):

@@ -162,8 +162,8 @@ def test_a_module_that_takes_sounds_needs_the_sounds(
     assert said.err == "error: a module that takes the sound itself needs --clips, the table of the sounds\n"
     clips = read(studied / "run" / CLIPS.name, CLIPS)
     clips["path"] = ["../sounds/" + "/".join(Path(p).parts[-2:]) for p in clips["path"]]
-    write(clips, studied / "beside" / CLIPS.name, CLIPS)  # relative to the table's own folder
-    said = trainer(*options, "--clips", studied / "beside" / CLIPS.name, capsys=capsys)
+    write(clips, studied / "clips" / CLIPS.name, CLIPS)  # relative to the table's own folder
+    said = trainer(*options, "--clips", studied / "clips" / CLIPS.name, capsys=capsys)
     assert said.code == 0, said.err
     assert set(read(tmp_path / PREDICTIONS.name, PREDICTIONS)["encoding"]) == {"sound"}
 

@@ -31,7 +31,7 @@ def save_checkpoint(path: str | Path, state: SgdState, *, training: Mapping[str,
     path : path
     state : SgdState
     training : mapping
-        JSON values that tell one training from another; the number of steps is not among them.
+        JSON values that identify the training; the number of steps is not among them.
     """
     buffer = io.BytesIO()
     np.savez(

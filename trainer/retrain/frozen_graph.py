@@ -1,18 +1,19 @@
 """The frozen graph of ``retrain.py``: one file that any TensorFlow program can run.
 
-Node names are the old script's: the picture goes into ``Placeholder`` (float32, N x height x width x 3, in [0, 1]),
+Node names are the old script's: the image goes into ``Placeholder`` (float32, N x height x width x 3, in [0, 1]),
 feature vectors can be fed to ``input/BottleneckInputPlaceholder`` instead, and class probabilities come out of
 ``final_result``, or of the name that was asked for.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModuleError, SettingsError
 from harness.files import write_bytes
-from harness.hub import HubModule
+from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
 from trainer.head import Head
 
@@ -39,9 +40,9 @@ class FrozenModule:
     """
 
     def __init__(self, module: HubModule) -> None:
+        tf = import_tensorflow()
         from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-        tf = import_tensorflow()
         info = module.info
         spec = tf.TensorSpec((None, info.height, info.width, 3), tf.float32, name=IMAGE_INPUT)
         try:
@@ -89,8 +90,6 @@ class FrozenModule:
 
 
 def _check_name(graph: Any, name: str) -> None:
-    import re
-
     if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name) or name.endswith("/"):
         raise SettingsError(f"final_tensor_name={name!r}: expected letters, digits, _ . - and / inside")
     if name in {op.name for op in graph.get_operations()} | {BOTTLENECK_INPUT, GROUND_TRUTH_INPUT}:

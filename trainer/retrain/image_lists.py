@@ -1,12 +1,11 @@
-"""The pictures of ``retrain.py``: class folders, labels, file lists.
+"""The images of ``retrain.py``: class folders, labels, groups, lists of files.
 
-A picture belongs to the class folder that it lies in. Which of the three sets it goes into is said by
+An image belongs to the class folder that it lies in. Which of the three sets it goes into is said by
 :mod:`trainer.retrain.split`, or by a list of files.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -17,26 +16,25 @@ from harness import tables
 from harness.errors import SettingsError, SplitError
 from harness.files import safe_name
 from harness.image import SUFFIXES
+from trainer.retrain.logs import LOGGER
 
 __all__ = [
-    "LOGGER",
     "MAX_IMAGES_PER_CLASS",
-    "Picture",
-    "find_pictures",
+    "ImageFile",
+    "find_images",
     "label_of",
     "labels_of",
     "read_groups",
     "read_list",
 ]
 
-LOGGER = logging.getLogger("retrain")
 _FEW = 20
-MAX_IMAGES_PER_CLASS = 2**27 - 1  # pictures of a class that the old script could tell apart
+MAX_IMAGES_PER_CLASS = 2**27 - 1  # images of a class that the old script could tell apart
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture of a class.
+class ImageFile:
+    """One image of a class.
 
     Parameters
     ----------
@@ -47,7 +45,7 @@ class Picture:
     target : int
         Number of its class folder.
     group : str
-        Its recording, where an ``images.csv`` tells it; else empty.
+        Its recording, where an ``images.csv`` names it; else empty.
     """
 
     name: str
@@ -56,8 +54,8 @@ class Picture:
     group: str = ""
 
 
-def find_pictures(image_dir: str) -> tuple[list[str], list[Picture]]:
-    """Find the class folders and their pictures.
+def find_images(image_dir: str) -> tuple[list[str], list[ImageFile]]:
+    """Find the class folders and their images.
 
     Parameters
     ----------
@@ -67,14 +65,14 @@ def find_pictures(image_dir: str) -> tuple[list[str], list[Picture]]:
     Returns
     -------
     folders : list of str
-        Names of the folders that hold pictures, sorted: the class order.
-    pictures : list of Picture
+        Names of the folders that hold images, sorted: the class order.
+    images : list of ImageFile
         In class order, within a class by file name.
 
     Raises
     ------
     SettingsError
-        No such folder, or fewer than two class folders with pictures in them.
+        No such folder, or fewer than two class folders with images in them.
     """
     if not image_dir:
         raise SettingsError("Must set flag --image_dir.")
@@ -83,12 +81,12 @@ def find_pictures(image_dir: str) -> tuple[list[str], list[Picture]]:
     with os.scandir(image_dir) as entries:
         inside = sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
     folders: list[str] = []
-    pictures: list[Picture] = []
+    images: list[ImageFile] = []
     for folder in inside:
-        files = _pictures_in(image_dir, folder)
+        files = _images_in(image_dir, folder)
         if files:
-            pictures += [
-                Picture(f"{folder}/{file}", os.path.join(image_dir, folder, file), len(folders)) for file in files
+            images += [
+                ImageFile(f"{folder}/{file}", os.path.join(image_dir, folder, file), len(folders)) for file in files
             ]
             folders.append(folder)
     if not folders:
@@ -97,10 +95,10 @@ def find_pictures(image_dir: str) -> tuple[list[str], list[Picture]]:
         raise SettingsError(
             f"Only one valid folder of images found at {image_dir} - multiple classes are needed for classification."
         )
-    return folders, pictures
+    return folders, images
 
 
-def _pictures_in(image_dir: str, folder: str) -> list[str]:
+def _images_in(image_dir: str, folder: str) -> list[str]:
     LOGGER.info("Looking for images in '%s'", folder)
     with os.scandir(os.path.join(image_dir, folder)) as entries:
         files = sorted(
@@ -153,7 +151,7 @@ def labels_of(folders: Sequence[str]) -> list[str]:
     return list(first)
 
 
-def read_groups(image_dir: str, pictures: Sequence[Picture]) -> list[Picture]:
+def read_groups(image_dir: str, images: Sequence[ImageFile]) -> list[ImageFile]:
     """Fill in the groups from the ``images.csv`` beside the class folders or one folder up, where there is one.
 
     Raises
@@ -162,28 +160,28 @@ def read_groups(image_dir: str, pictures: Sequence[Picture]) -> list[Picture]:
         The table is there but broken.
     """
     folder = Path(os.path.abspath(image_dir))
-    for home in (folder, folder.parent):
-        if (home / "images.csv").is_file():
-            table = tables.read(home / "images.csv", tables.IMAGES)
+    for root in (folder, folder.parent):
+        if (root / "images.csv").is_file():
+            table = tables.read(root / "images.csv", tables.IMAGES)
             group_of = {
-                os.path.normpath(home / path): group for path, group in zip(table["path"], table["group"], strict=True)
+                os.path.normpath(root / path): group for path, group in zip(table["path"], table["group"], strict=True)
             }
-            return [replace(p, group=group_of.get(os.path.normpath(folder / p.name), "")) for p in pictures]
-    return list(pictures)
+            return [replace(image, group=group_of.get(os.path.normpath(folder / image.name), "")) for image in images]
+    return list(images)
 
 
-def read_list(path: str, image_dir: str, pictures: Sequence[Picture]) -> set[str]:
-    """Read a list of pictures: one a line, relative to `image_dir`, absolute, or a bare file or clip name.
+def read_list(path: str, image_dir: str, images: Sequence[ImageFile]) -> frozenset[str]:
+    """Read a list of images: one a line, relative to `image_dir`, absolute, or a bare file or clip name.
 
     Returns
     -------
-    set of str
-        Names as in :class:`Picture`.
+    frozenset of str
+        Names as in :class:`ImageFile`.
 
     Raises
     ------
     SettingsError
-        No such list, an empty one, or an entry that names no picture, or more than one.
+        No such list, an empty one, or an entry that names no image, or more than one.
     """
     try:
         with open(path, encoding="utf-8-sig") as file:
@@ -191,11 +189,11 @@ def read_list(path: str, image_dir: str, pictures: Sequence[Picture]) -> set[str
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"list {path!r} cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not entries:
-        raise SettingsError(f"list {path!r} is empty; expected one picture a line")
-    known = {p.name for p in pictures}
-    at_path = {_real(os.path.join(image_dir, p.name)): p.name for p in pictures}
-    bare = _by_bare_name(pictures)
-    return {_named(entry, path, known, at_path, bare) for entry in entries}
+        raise SettingsError(f"list {path!r} is empty; expected one image a line")
+    known = {image.name for image in images}
+    at_path = {_real(os.path.join(image_dir, image.name)): image.name for image in images}
+    bare = _by_bare_name(images)
+    return frozenset(_named(entry, path, known, at_path, bare) for entry in entries)
 
 
 def _named(entry: str, path: str, known: set[str], at_path: dict[str, str], bare: dict[str, list[str]]) -> str:
@@ -212,13 +210,13 @@ def _named(entry: str, path: str, known: set[str], at_path: dict[str, str], bare
     raise SplitError(f"list {path!r}: {entry!r} names no image; expected a path relative to image_dir")
 
 
-def _by_bare_name(pictures: Iterable[Picture]) -> dict[str, list[str]]:
+def _by_bare_name(images: Iterable[ImageFile]) -> dict[str, list[str]]:
     """Names by file name, and by clip name: the file name without its ending."""
     found: dict[str, list[str]] = {}
-    for picture in pictures:
-        file = picture.name.split("/", 1)[1]
+    for image in images:
+        file = image.name.split("/", 1)[1]
         for key in (file, os.path.splitext(file)[0]):
-            found.setdefault(key, []).append(picture.name)
+            found.setdefault(key, []).append(image.name)
     return found
 
 

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from trainer.retrain.image_lists import LOGGER
+__all__ = ["LOGGER", "log_to_stderr"]
 
-__all__ = ["log_to_stderr"]
+LOGGER = logging.getLogger("retrain")
 
 
 @contextmanager

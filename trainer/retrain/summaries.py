@@ -1,7 +1,7 @@
 """TensorBoard summaries under ``train/`` and ``validation/``, with the tags of the old script.
 
-Events hold plain scalars and histograms, which every version of TensorBoard reads. Of what lies in the folder, only
-the event files that an earlier run wrote to the same two places are removed.
+Events hold plain scalars and histograms, which every version of TensorBoard reads. Of the files in the folder, only
+the event files that an earlier run wrote to these two are removed.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class Summaries:
     Parameters
     ----------
     folder : path
-        Beneath which ``train/`` and ``validation/`` lie; made where needed.
-    keep : bool
+        Of ``train/`` and ``validation/``; made where needed.
+    append : bool
         Whether events of an earlier run stay, as when a training goes on.
     """
 
-    def __init__(self, folder: str | Path, *, keep: bool = False) -> None:
+    def __init__(self, folder: str | Path, *, append: bool = False) -> None:
         self._tf = import_tensorflow()
         self._writers: dict[str, Any] = {}
         for run in _RUNS:
-            home = Path(folder) / run
-            home.mkdir(parents=True, exist_ok=True)
-            if not keep:
-                for old in home.glob("events.out.tfevents.*"):
+            events = Path(folder) / run
+            events.mkdir(parents=True, exist_ok=True)
+            if not append:
+                for old in events.glob("events.out.tfevents.*"):
                     old.unlink()
-            with self._tf.Graph().as_default():  # the plain writer wants no eager context
-                suffix = f".{time.time_ns()}"  # or a run of the same second would write over its forerunner
-                self._writers[run] = self._tf.compat.v1.summary.FileWriter(str(home), filename_suffix=suffix)
+            with self._tf.Graph().as_default():  # the plain writer takes no eager context
+                suffix = f".{time.time_ns()}"  # or a run of the same second would overwrite the one before
+                self._writers[run] = self._tf.compat.v1.summary.FileWriter(str(events), filename_suffix=suffix)
 
     def __enter__(self) -> Summaries:
         return self
