@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +26,19 @@ def row(clip_id: str, encoding: str = "gray", label: str = "a") -> dict[str, obj
     return {"clip_id": clip_id, "encoding": encoding, "path": relative_path(encoding, label, clip_id)}
 
 
-def make(specs: Sequence[Any], *, reason: str, asked: list[Any]) -> Iterator[bytes]:
-    """PNGs of which the last one fails where there is a reason."""
-    asked += specs
-    for spec in specs:
-        if reason and spec == specs[-1]:
-            raise AudioError(reason)
-        yield PNG + str(spec).encode()
-
-
 def task(out: Path, *rows: dict[str, object], reason: str = "", asked: list[Any] | None = None) -> ImageTask:
+    """A task whose last image fails where there is a reason; `asked` is filled with what is made."""
     planned = [PlannedImage(each, f"key {each['path']}", out / str(each["path"]), each["encoding"]) for each in rows]
-    work = partial(make, reason=reason, asked=[] if asked is None else asked)
-    return ImageTask(str(rows[0]["clip_id"]), tuple(planned), work, Store(out.parent / "store"))
+
+    def make(specs: Sequence[Any]) -> Iterator[bytes]:
+        if asked is not None:
+            asked.extend(specs)
+        for spec in specs:
+            if reason and spec == specs[-1]:
+                raise AudioError(reason)
+            yield PNG + str(spec).encode()
+
+    return ImageTask(str(rows[0]["clip_id"]), tuple(planned), make, Store(out.parent / "store"))
 
 
 def names(out: Path) -> list[str]:

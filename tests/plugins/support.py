@@ -49,3 +49,9 @@ def install_birdtools(site: Path) -> Path:
         lines += [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
     (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
     return site
+
+
+def forget_birdtools() -> None:
+    """Unload the package, so that the next import finds it where it is then."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "birdtools"]:
+        del sys.modules[name]

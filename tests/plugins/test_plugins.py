@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
@@ -12,7 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from plugins.support import CORPUS_FILE, ENCODING_FILE, HERE, MERGE_FILE, MODULE_FILE, install_birdtools, loaded
+from plugins.support import (
+    CORPUS_FILE,
+    ENCODING_FILE,
+    HERE,
+    MERGE_FILE,
+    MODULE_FILE,
+    forget_birdtools,
+    install_birdtools,
+    loaded,
+)
 
 from converter.registry import ENCODINGS
 from corpora.loading import CORPORA, load
@@ -51,14 +59,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def installed(site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The package is installed in this process; the registries look for it afresh, now and afterwards."""
     monkeypatch.syspath_prepend(site)
-    importlib.invalidate_caches()
+    forget_birdtools()
     for registry in REGISTRIES.values():
         registry.__dict__.pop("_installed", None)
     yield
     for registry in REGISTRIES.values():
         registry.__dict__.pop("_installed", None)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "birdtools"]:
-        del sys.modules[name]
+    forget_birdtools()
 
 
 @pytest.mark.parametrize("group", REGISTRIES)
