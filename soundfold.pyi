@@ -6,6 +6,7 @@ from converter.encodings.mel_power import MelPower as MelPower
 from converter.encodings.waveform import Waveform as Waveform
 from converter.spec import Encoding as Encoding
 from converter.spectrogram import level as level
+from corpora.loading import load as corpus
 from evaluator.evaluation import compare_runs as compare_runs
 from evaluator.evaluation import evaluate as evaluate
 from harness.registry import load_plugin as load_plugin
@@ -15,6 +16,27 @@ from merger.methods.channels import Channels as Channels
 from merger.methods.stack import Stack as Stack
 from merger.spec import MergeMethod as MergeMethod
 from study import study as study
+
+__all__ = [
+    "Blend",
+    "Channels",
+    "Encoding",
+    "Gray",
+    "Linear",
+    "LogMel",
+    "MelPower",
+    "MergeMethod",
+    "Stack",
+    "Waveform",
+    "compare_runs",
+    "corpus",
+    "draw",
+    "evaluate",
+    "level",
+    "load_model",
+    "load_plugin",
+    "study",
+]
 
 COMMANDS: dict[str, tuple[str, str, tuple[str, ...], str]]
 

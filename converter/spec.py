@@ -18,15 +18,15 @@ from harness.settings import is_number, positive_int
 
 __all__ = ["Colour", "ColourMap", "Encoding", "ImageSize", "Reference"]
 
-MAX_SIDE = 16384
+MAX_PIXELS = 16384
 
 
 def _size(value: Any) -> tuple[int, int]:
     if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
         raise ValueError("must be [height, width] in pixels")
     height, width = (positive_int(length) for length in value)
-    if max(height, width) > MAX_SIDE:
-        raise ValueError(f"neither may be above {MAX_SIDE} pixels")
+    if max(height, width) > MAX_PIXELS:
+        raise ValueError(f"neither may be above {MAX_PIXELS} pixels")
     return height, width
 
 

@@ -21,7 +21,7 @@ from harness.files import atomic_path
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # only where a plot is drawn
 
 __all__ = ["draw_confusion", "draw_heat_map", "draw_recall", "write_png"]
 
@@ -39,7 +39,7 @@ def draw_confusion(confusion: Confusion, *, title: str) -> Figure:
         2 to 50 classes or so.
     title : str
     """
-    from matplotlib.colors import PowerNorm
+    from matplotlib.colors import PowerNorm  # only where a plot is drawn
 
     n = len(confusion.classes)
     extent = max(2.0, 0.46 * n if n <= 20 else 0.27 * n)
@@ -120,7 +120,7 @@ def write_png(figure: Figure, path: str | Path) -> None:
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure  # only where a plot is drawn
 
     figure = Figure(figsize=(width, height), dpi=150, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.1, h_pad=0.1)
@@ -128,7 +128,7 @@ def _canvas(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _colours() -> Colormap:
-    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.colors import LinearSegmentedColormap  # only where a plot is drawn
 
     return LinearSegmentedColormap.from_list("ink", _BLUES).with_extremes(bad="#f3f3f3")
 

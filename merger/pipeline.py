@@ -84,11 +84,12 @@ def merge_images(
     _stop_at_first(failures, strict)
     failed = set()
     for task, reason in failed_tasks(tasks, jobs=jobs, what="merging"):
-        name, target = task.images[0].row["encoding"], task.images[0].target
-        failed.add(target)
-        failures.append({"clip_id": task.clip_id, "path": str(target), "reason": f"{name}: {reason}"})
+        row = task.images[0].row
+        failed.add(row["path"])
+        path, reason = str(out / str(row["path"])), f"{row['encoding']}: {reason}"
+        failures.append({"clip_id": task.clip_id, "path": path, "reason": reason})
         _stop_at_first(failures, strict)
-    done = [task for task in tasks if task.images[0].target not in failed]
+    done = [task for task in tasks if task.images[0].row["path"] not in failed]
     if failures and not done:
         first = f"{failures[0]['clip_id']}: {failures[0]['reason']}"
         raise ImageError(f"none of {len(failures)} images could be merged; the first: {first}")
@@ -138,14 +139,16 @@ def _plan(
     for name, method in methods.items():
         for clip_id, rows in clips.items():
             missing = [partner for partner in method.partners if partner not in rows]
-            if len(missing) == len(method.partners):
+            if missing and len(missing) < len(method.partners):
+                reason = f"{name}: the clip has no image of {', '.join(missing)}"
+                failures.append({"clip_id": clip_id, "path": "", "reason": reason})
+            if missing:
                 continue
             try:
-                if missing:
-                    raise ImageError(f"the clip has no image of {', '.join(missing)}")
                 tasks.append(_task(name, method, rows, root, out, store, digests))
             except ImageError as error:
-                failures.append({"clip_id": clip_id, "path": "", "reason": f"{name}: {error}"})
+                path = str(out / relative_path(name, rows[method.partners[0]]["label"], clip_id))
+                failures.append({"clip_id": clip_id, "path": path, "reason": f"{name}: {error}"})
     return tasks, failures
 
 

@@ -138,6 +138,8 @@ PRIVATE = re.compile(
     r"|strangers?|oddit(y|ies)|mend(s|ed|ing)?|heirs?|room of its own|pictures?)\b",
     re.IGNORECASE,
 )
+# a study's key; numpy's, pandas' and the old retrain.py's names
+GIVEN = {"how", "side", "keep_default_na", "how_many_training_steps"}
 IN_DOCSTRINGS = re.compile(
     r"\b(told|hows|turns|Sides?|Beside|Material|stored|delivers?|publish|can be had|stands? twice|strangers?"
     r"|oddities|mend(s|ed|ing)?|heirs?)\b"

@@ -78,14 +78,14 @@ def _fetched(spec: ModuleSpec) -> Path:
 
 
 def _from_kaggle(name: str) -> Path:
-    import kagglehub
+    import kagglehub  # only for its handles
 
     return Path(kagglehub.model_download(name))
 
 
 def _from_address(handle: str) -> Path:
     import_tensorflow()  # quietly, before tensorflow_hub does it
-    import tensorflow_hub
+    import tensorflow_hub  # only for its handles
 
     return Path(tensorflow_hub.resolve(handle))
 

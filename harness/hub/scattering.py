@@ -41,7 +41,7 @@ from harness.hub.tensorflow import import_tensorflow
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_error, is_number
 
 if TYPE_CHECKING:  # tensorflow is imported when a module is built
-    import tensorflow as tf
+    import tensorflow as tf  # five seconds
 
 __all__ = ["DEFAULT", "ScatteringSpec", "band_weights", "build", "feature_count", "wavelets"]
 
@@ -186,7 +186,7 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
         ``tf.saved_model.save(module, folder)`` writes it with its ``serving_default`` signature.
     """
     import_tensorflow()  # quietly
-    import tensorflow as tf
+    import tensorflow as tf  # five seconds
 
     class Scattering(tf.Module):
         # As plain attributes, where tf.Module has properties, they outlive saving: a reusable SavedModel has both.

@@ -17,11 +17,11 @@ def import_tensorflow() -> Any:
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         with _stderr_held_back():
-            import tensorflow
+            import tensorflow  # five seconds
 
             tensorflow.constant(0)  # the device set-up prints, too
         tensorflow.get_logger().setLevel("ERROR")
-    import tensorflow
+    import tensorflow  # there by now
 
     return tensorflow
 

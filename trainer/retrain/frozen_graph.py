@@ -41,7 +41,7 @@ class FrozenModule:
 
     def __init__(self, module: HubModule) -> None:
         tf = import_tensorflow()
-        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+        from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # five seconds
 
         info = module.info
         spec = tf.TensorSpec((None, info.height, info.width, 3), tf.float32, name=IMAGE_INPUT)
