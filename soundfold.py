@@ -47,7 +47,7 @@ _NAMES = {
     "corpus": "corpora.loading:load",
     "draw": "converter.drawing",
     "evaluate": "evaluator.evaluation",
-    "level": "converter.spectrogram",
+    "level": "converter.levels",
     "load_model": "labeler.loading",
     "load_plugin": "harness.registry",
     "study": "study",

@@ -4,8 +4,8 @@ from converter.encodings.linear import Linear as Linear
 from converter.encodings.logmel import LogMel as LogMel
 from converter.encodings.mel_power import MelPower as MelPower
 from converter.encodings.waveform import Waveform as Waveform
+from converter.levels import level as level
 from converter.spec import Encoding as Encoding
-from converter.spectrogram import level as level
 from corpora.loading import load as corpus
 from evaluator.evaluation import compare_runs as compare_runs
 from evaluator.evaluation import evaluate as evaluate

@@ -2,6 +2,7 @@
 
 - `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform``, ``mel_power``, a module each
 - `spec`: the base of every encoding; `spectrogram`: what the spectrograms among them share
+- `levels`: reference, decibels and silence, for all of them alike
 - `registry`: which encodings there are, ours and others'
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
 - `drawing`: one clip as an array or as PNGs

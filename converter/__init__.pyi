@@ -4,6 +4,8 @@ from .encodings.linear import Linear as Linear
 from .encodings.logmel import LogMel as LogMel
 from .encodings.mel_power import MelPower as MelPower
 from .encodings.waveform import Waveform as Waveform
+from .levels import is_silent as is_silent
+from .levels import level as level
 from .pipeline import convert_clips as convert_clips
 from .pipeline import count_cached as count_cached
 from .pipeline import read_clips as read_clips
@@ -19,5 +21,3 @@ from .spectrogram import ColourSpectrogram as ColourSpectrogram
 from .spectrogram import DecibelSpectrogram as DecibelSpectrogram
 from .spectrogram import MelSpectrogram as MelSpectrogram
 from .spectrogram import Spectrogram as Spectrogram
-from .spectrogram import is_silent as is_silent
-from .spectrogram import level as level

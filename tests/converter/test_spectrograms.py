@@ -12,7 +12,7 @@ from converter.encodings.gray import Gray
 from converter.encodings.linear import Linear
 from converter.encodings.logmel import LogMel
 from converter.sound import as_sound
-from converter.spectrogram import is_silent, level
+from converter.levels import is_silent, level
 from harness.errors import SettingsError
 
 SR = 22050
