@@ -11,8 +11,8 @@ from converter.dsp import stft_power
 from converter.encodings.gray import Gray
 from converter.encodings.linear import Linear
 from converter.encodings.logmel import LogMel
-from converter.sound import as_sound
 from converter.levels import is_silent, level
+from converter.sound import as_sound
 from harness.errors import SettingsError
 
 SR = 22050

