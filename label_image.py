@@ -19,7 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import labeler
 from harness.cli import OneLineParser, guard, say, warn
+from harness.installation import check_packages
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,20 +52,18 @@ def _parser() -> argparse.ArgumentParser:
 
 def _label(files: Sequence[str], flags: dict[str, Any]) -> int:
     """Load the graph, label the images in batches, print the ranked labels."""
-    # numpy and pandas only once the flags are right: --help and a misspelt flag are answered at once
-    from labeler import frozen_graph, output, predict  # noqa: PLC0415
-
-    settings = frozen_graph.GraphSettings.read(flags, name_of=lambda name: f"--{name}")
-    model = frozen_graph.load_frozen_graph(settings)
+    check_packages()
+    settings = labeler.GraphSettings.read(flags, name_of=lambda name: f"--{name}")
+    model = labeler.load_frozen_graph(settings)
     failures = 0
-    for labelled in predict.label_files(model, [Path(file) for file in files]):
+    for labelled in labeler.label_files(model, [Path(file) for file in files]):
         if labelled.scores is None:
             failures += 1
             warn(labelled.reason)
             continue
         if len(files) > 1:
             say(f"{labelled.path}:")
-        for label, score in output.ranked(labelled.scores, model.card.classes, settings.top_k):
+        for label, score in labeler.ranked(labelled.scores, model.card.classes, settings.top_k):
             say(f"{label} {score:.8g}")
     return 1 if failures else 0
 

@@ -15,8 +15,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import trainer
 from harness.cli import guard
-from trainer.retrain.flags import parse_flags
+from harness.installation import check_packages
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,11 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(argv: Sequence[str] | None) -> int:
-    flags = parse_flags(argv)
-    # numpy, pandas and PIL only once the flags are right: --help and a misspelt flag are answered at once
-    from trainer.retrain import run  # noqa: PLC0415
-
-    return run.run_logged(flags)
+    check_packages()
+    flags = trainer.parse_flags(argv)  # numpy and the like are imported after this
+    return trainer.run_logged(flags)
 
 
 if __name__ == "__main__":

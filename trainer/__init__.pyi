@@ -20,6 +20,8 @@ from .inputs import training_order as training_order
 from .layout import lay_out as lay_out
 from .lbfgs import STRENGTHS as STRENGTHS
 from .planning import cached_features as cached_features
+from .retrain.flags import parse_flags as parse_flags
+from .retrain.run import run_logged as run_logged
 from .running import SOUND as SOUND
 from .running import Combination as Combination
 from .running import Outcome as Outcome
