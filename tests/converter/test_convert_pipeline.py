@@ -15,7 +15,7 @@ from converter import drawing, registry, spectrogram
 from converter.drawing import draw
 from converter.encodings.gray import Gray
 from converter.encodings.waveform import Waveform
-from converter.pipeline import convert_clips, count_stored
+from converter.pipeline import convert_clips, count_cached
 from converter.references import with_references
 from converter.registry import ENCODINGS, encoding_from_json
 from converter.sound import Sound, as_sound
@@ -309,4 +309,4 @@ def test_what_the_store_has_is_counted_by_encoding(clips: pd.DataFrame, store: S
     convert_clips(clips[:2], ENCODED, tmp_path / "images", store=store)
     convert_clips(clips[2:3], {"gray": ENCODED["gray"]}, tmp_path / "images", store=store)
     missing = pd.concat([clips, clips[:1].assign(clip_id="none", path="none.wav")], ignore_index=True)
-    assert count_stored(missing, ENCODED, store=store) == {"gray": 3, "waveform": 2}
+    assert count_cached(missing, ENCODED, store=store) == {"gray": 3, "waveform": 2}

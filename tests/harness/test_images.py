@@ -13,7 +13,7 @@ import pytest
 
 from harness import image, tables
 from harness.errors import AudioError, TableError
-from harness.image_tasks import KIND, ImageTask, PlannedImage, make_images, without_stored
+from harness.image_tasks import KIND, ImageTask, PlannedImage, make_images, without_cached
 from harness.images import check_paths, failed_tasks, finish, relative_path, update_index
 from harness.recipes import CONVERT, MERGE, Recipes, read_recipes
 from harness.record import read_steps
@@ -64,7 +64,7 @@ def test_two_clips_may_not_share_a_file(tmp_path: Path) -> None:
 
 def test_what_is_made_is_in_the_store_and_in_its_file(tmp_path: Path) -> None:
     work = task(tmp_path / "out", row("1"), row("1", "wave"))
-    assert without_stored(work) == work
+    assert without_cached(work) == work
     assert make_images(work) == ""
     for planned in work.images:
         expected = PNG + str(planned.spec).encode()
@@ -75,12 +75,12 @@ def test_what_the_store_has_is_written_and_not_made(tmp_path: Path) -> None:
     asked: list[Any] = []
     work = task(tmp_path / "out", row("1"), row("1", "wave"), asked=asked)
     work.store.put(KIND, work.images[0].key, PNG, ".png")
-    rest = without_stored(work)
+    rest = without_cached(work)
     assert [planned.spec for planned in rest.images] == ["wave"]
     assert work.images[0].target.read_bytes() == PNG
     make_images(rest)
     assert asked == ["wave"]
-    assert without_stored(work).images == ()
+    assert without_cached(work).images == ()
 
 
 def test_a_file_is_written_only_where_it_differs(tmp_path: Path) -> None:
@@ -88,18 +88,18 @@ def test_a_file_is_written_only_where_it_differs(tmp_path: Path) -> None:
     make_images(work)
     target = work.images[0].target
     before = target.stat().st_mtime_ns, target.stat().st_ino
-    without_stored(work)
+    without_cached(work)
     assert (target.stat().st_mtime_ns, target.stat().st_ino) == before
     for damage in (b"", PNG[:-1], PNG + b"more"):
         target.write_bytes(damage)
-        without_stored(work)
+        without_cached(work)
         assert target.read_bytes() == PNG + b"gray"
 
 
 def test_a_failure_is_a_reason_and_what_was_made_before_it_stays(tmp_path: Path) -> None:
     work = task(tmp_path / "out", row("1"), row("1", "wave"), reason="a.wav: empty")
     assert make_images(work) == "a.wav: empty"
-    assert [planned.spec for planned in without_stored(work).images] == ["wave"]
+    assert [planned.spec for planned in without_cached(work).images] == ["wave"]
     broken = ImageTask("1", work.images, lambda specs: iter([PNG]), work.store)
     with pytest.raises(ValueError, match="shorter"):
         make_images(broken)

@@ -12,10 +12,10 @@ from harness import code_version
 @pytest.mark.parametrize(
     ("source", "modules"),
     [
-        ("import converter\n\ndef f(S):\n    return converter.level(S)", ["converter", "converter.spectrogram"]),
+        ("import converter\n\ndef f(S):\n    return converter.level(S)", ["converter", "converter.levels"]),
         ("from converter import LogMel", ["converter", "converter.encodings", "converter.encodings.logmel"]),
         ("from converter import LogMel as Mel", ["converter.encodings.logmel"]),
-        ("import soundfold as sf\nsf.level", ["soundfold", "converter.spectrogram"]),
+        ("import soundfold as sf\nsf.level", ["soundfold", "converter.levels"]),
         ("import soundfold\nsoundfold.load_model()", ["soundfold", "labeler.loading"]),
         ("from harness import hub\nhub.load()", ["harness.hub", "harness.hub.kinds"]),
         ("from converter import *", ["converter.spectrogram", "converter.encodings.waveform"]),
