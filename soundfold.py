@@ -14,45 +14,43 @@ Examples
 
 from __future__ import annotations
 
+import ast
 import sys
 from importlib import import_module, metadata
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 try:
     from harness.cli import guard
     from harness.errors import did_you_mean
     from harness.installation import check_packages
 except ImportError as error:
-    import harness  # the foreign one
-
+    foreign = getattr(sys.modules.get("harness"), "__file__", None)
     raise ImportError(
-        f"the package 'harness' that Python finds ({harness.__file__}) is not soundfold's, or something that it needs "
-        f"is missing ({error}). Install soundfold into an environment of its own (uv tool install soundfold, or pipx "
-        "install soundfold)"
+        f"the package 'harness' that Python finds ({foreign}) is not soundfold's, or something it needs is missing "
+        f"({error}). Install soundfold into an environment of its own (uv tool install soundfold, or pipx install "
+        "soundfold)"
     ) from error
 
-# public name: the module that defines it (soundfold.pyi says the same to editors and type checkers)
-_NAMES = {
-    "Blend": "merger.methods.blend",
-    "Channels": "merger.methods.channels",
-    "Encoding": "converter.spec",
-    "Gray": "converter.encodings.gray",
-    "Linear": "converter.encodings.linear",
-    "LogMel": "converter.encodings.logmel",
-    "MelPower": "converter.encodings.mel_power",
-    "MergeMethod": "merger.spec",
-    "Stack": "merger.methods.stack",
-    "Waveform": "converter.encodings.waveform",
-    "compare_runs": "evaluator.evaluation",
-    "corpus": "corpora.loading:load",
-    "draw": "converter.drawing",
-    "evaluate": "evaluator.evaluation",
-    "level": "converter.levels",
-    "load_model": "labeler.loading",
-    "load_plugin": "harness.registry",
-    "study": "study",
-}
-__all__ = sorted(_NAMES)
+if TYPE_CHECKING:  # the public names, each imported when it is first used; `_public_names` reads them here
+    from converter.drawing import draw as draw
+    from converter.encodings.gray import Gray as Gray
+    from converter.encodings.linear import Linear as Linear
+    from converter.encodings.logmel import LogMel as LogMel
+    from converter.encodings.mel_power import MelPower as MelPower
+    from converter.encodings.waveform import Waveform as Waveform
+    from converter.levels import level as level
+    from converter.spec import Encoding as Encoding
+    from corpora.loading import load as corpus
+    from evaluator.evaluation import compare_runs as compare_runs
+    from evaluator.evaluation import evaluate as evaluate
+    from harness.registry import load_plugin as load_plugin
+    from labeler.loading import load_model as load_model
+    from merger.methods.blend import Blend as Blend
+    from merger.methods.channels import Channels as Channels
+    from merger.methods.stack import Stack as Stack
+    from merger.spec import MergeMethod as MergeMethod
+    from study import study as study
 
 # command: module, function, words put before the rest, what it does
 COMMANDS = {
@@ -68,13 +66,26 @@ COMMANDS = {
 }
 
 
+def _public_names() -> dict[str, tuple[str, str]]:
+    """The module and the name in it of each public name, from the imports for type checkers above."""
+    block = next(
+        node for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body if isinstance(node, ast.If)
+    )
+    imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
+    return {str(a.asname): (str(node.module), a.name) for node in imports for a in node.names}
+
+
+_NAMES = _public_names()
+__all__ = sorted(_NAMES)
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used."""
     if name not in _NAMES:
         raise AttributeError(f"module 'soundfold' has no attribute {name!r}; {did_you_mean(name, __all__)}")
     check_packages()
-    module, _, attribute = _NAMES[name].partition(":")
-    found = globals()[name] = getattr(import_module(module), attribute or name)
+    module, original = _NAMES[name]
+    found = globals()[name] = getattr(import_module(module), original)
     return found
 
 

@@ -25,7 +25,7 @@ import merger
 import trainer
 from harness.cli import command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
-from harness.settings import in_section
+from harness.settings import Namer
 
 if TYPE_CHECKING:  # half a second, for annotations alone
     import pandas as pd
@@ -137,23 +137,28 @@ class Plan:
 def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Plan:
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
     given, modules = harness.read_study(path, overrides)
-    head = head_settings(given)
-    encodings = converter.encodings_from_study(given.convert)
+    head = head_settings(given, harness.name_in("train", path, overrides))
+    name_of = harness.name_in("convert", path, overrides)
+    encodings = converter.encodings_from_study(given.convert, name_of=name_of)
     merges = merger.methods_from_study(given.merge, encodings)
     started = time.monotonic()
-    clips = corpora.load(**dict(given.corpus))
+    try:
+        clips = corpora.load(**dict(given.corpus))
+    except SettingsError as error:
+        raise SettingsError(f"[corpus] {error}") from None
     trainer.check_trainable(clips, allow_shared=given.corpus.allow_shared_groups)
     todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
     known = {each.encoding for each in todo}
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
-        raise SettingsError(f"[evaluate] baseline={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
+        where = harness.name_in("evaluate", path, overrides)("baseline")
+        raise SettingsError(f"{where}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
     return Plan(started, path, given, store, clips, encodings, merges, head, todo)
 
 
-def head_settings(given: harness.Study) -> trainer.HeadSettings:
+def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
     """The head that ``[train]`` asks for."""
-    section, name_of = given.train, in_section("train")
+    section = given.train
     sgd = {name: getattr(section, name) for name in ("steps", "learning_rate", "train_batch_size")}
     settings = {
         "head": section.head,

@@ -18,7 +18,7 @@ __all__ = ["draw", "draw_pngs"]
 
 
 def draw(
-    source: str | Path | np.ndarray,
+    source: str | Path | np.ndarray | Sequence[float],
     encoding: Encoding,
     *,
     sr: int | None = None,
@@ -29,7 +29,7 @@ def draw(
 
     Parameters
     ----------
-    source : path, or ndarray of float, shape (samples,)
+    source : path, or array of float, shape (samples,)
         Any sound that :mod:`harness.audio` reads, or mono samples in [-1, 1].
     encoding : Encoding
         For instance ``LogMel(n_mels=64)``.
@@ -58,10 +58,18 @@ def draw(
     if not isinstance(encoding, Encoding):
         raise SettingsError(f"encoding={encoding!r}: expected an encoding with its settings, for instance LogMel()")
     if isinstance(source, (str, Path)):
+        if sr is not None:
+            raise SettingsError(f"sr={sr!r}: the rate of a file is read from it; leave sr out")
         y, rate = audio.read(source, start_s=start_s, end_s=end_s)
         return encoding.draw(y, sr=rate)
+    if not isinstance(source, (np.ndarray, list, tuple)):
+        raise SettingsError(
+            f"source is a {type(source).__name__}: expected the path of a sound, or an array of samples"
+        )
     if sr is None:
         raise SettingsError("sr is missing: samples need their rate in Hz, draw(y, encoding, sr=22050)")
+    if not (math.isnan(start_s) and math.isnan(end_s)):
+        raise SettingsError("start_s, end_s: are for files; take a part of the samples themselves")
     return encoding.draw(source, sr=sr)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from converter.dsp import AMIN, decibels
 from harness.errors import SettingsError
+from harness.settings import is_number
 
 __all__ = ["is_silent", "level"]
 
@@ -58,7 +59,7 @@ def level(
     Raises
     ------
     SettingsError
-        ``ref="corpus"``: one clip alone does not know its corpus.
+        No values, NaN, a wrong reference; ``ref="corpus"``: one clip alone does not know its corpus.
 
     Examples
     --------
@@ -67,6 +68,11 @@ def level(
     >>> level(np.float32([1.0, 0.25]), top_db=None, ref=0.5).tolist()
     [1.0, 0.5]
     """
+    S = np.asarray(S, np.float32)
+    if not S.size or np.isnan(S).any():
+        raise SettingsError(f"S has shape {S.shape}: expected a spectrogram without NaN, at least one value")
+    if ref not in ("max", "corpus") and not (is_number(ref) and float(ref) > 0):
+        raise SettingsError(f'ref={ref!r}: must be "max" or a number above 0')
     if is_silent(S, power=power):
         return np.full(S.shape, silent, np.float32)
     if ref == "corpus":

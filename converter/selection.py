@@ -10,6 +10,7 @@ from converter.presets import PRESETS
 from converter.registry import ENCODINGS, encoding_class
 from converter.spec import Encoding
 from harness.errors import SettingsError, did_you_mean
+from harness.files import is_plain_name
 from harness.settings import Namer, in_section
 from harness.toml import apply_settings
 
@@ -17,7 +18,6 @@ __all__ = ["DEFAULT", "encodings_from_options", "encodings_from_study", "preset_
 
 DEFAULT = ("linear", "logmel", "gray", "waveform")
 """The encodings of a study that names none."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def encodings_from_study(table: Mapping[str, Any], *, name_of: Namer | None = None) -> dict[str, Encoding]:
@@ -106,7 +106,7 @@ def _check_common(common: Mapping[str, Any], made: Mapping[str, Encoding], name_
 def _from_study(
     name: str, own: Mapping[str, dict[str, Any]], common: Mapping[str, Any], preset: str, common_name: Namer
 ) -> Encoding:
-    if not _NAME.fullmatch(name):
+    if not is_plain_name(name):
         raise SettingsError(
             f"{common_name('encodings')}: {name!r}: an encoding's name has letters, digits, '_', '-' and '.' only"
         )

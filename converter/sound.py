@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
@@ -49,7 +49,7 @@ class SoundSettings(Settings):
         return (self.sample_rate, self.duration_s, self.pad if self.duration_s else "")
 
 
-def as_sound(y: np.ndarray | Sound, *, sr: int, settings: SoundSettings) -> Sound:
+def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: SoundSettings) -> Sound:
     """Bring samples to the rate and length that an encoding asks for.
 
     Parameters
@@ -75,7 +75,14 @@ def as_sound(y: np.ndarray | Sound, *, sr: int, settings: SoundSettings) -> Soun
         return y
     if not isinstance(sr, (int, np.integer)) or sr <= 0:
         raise SettingsError(f"sr={sr!r}: must be a positive integer, the rate of the samples in Hz")
-    y = np.asarray(y)
+    try:
+        y = np.asarray(y)
+    except ValueError:
+        raise AudioError("y is ragged: expected mono samples, shape (samples,)") from None
+    if y.dtype.kind != "f" and y.size:
+        raise AudioError(
+            f"y has dtype {y.dtype}: expected float samples in [-1, 1]; divide integers by their full scale"
+        )
     if y.ndim != 1 or y.size == 0:
         raise AudioError(f"y has shape {y.shape}: expected mono samples, at least one")
     if not np.isfinite(y).all():

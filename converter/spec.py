@@ -5,6 +5,7 @@ An encoding is a frozen class of settings with a name and a method ``encode``; s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -22,9 +23,13 @@ MAX_PIXELS = 16384
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 2:
+    lengths = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(lengths, (list, tuple)) or len(lengths) != 2:
         raise ValueError("must be [height, width] in pixels")
-    height, width = (positive_int(length) for length in value)
+    try:
+        height, width = (positive_int(length) for length in lengths)
+    except ValueError:
+        raise ValueError("must be [height, width] in pixels, two positive integers") from None
     if max(height, width) > MAX_PIXELS:
         raise ValueError(f"neither may be above {MAX_PIXELS} pixels")
     return height, width
@@ -111,7 +116,7 @@ class Encoding(SoundSettings, SettingsExtension):
         """The highest value of a clip, for ``ref="corpus"``; an encoding with a setting `ref` has it."""
         raise TypeError(f"{type(self).__name__} has no method peak, so it cannot take ref='corpus'")
 
-    def draw(self, y: np.ndarray | Sound, *, sr: int) -> np.ndarray:
+    def draw(self, y: np.ndarray | Sequence[float] | Sound, *, sr: int) -> np.ndarray:
         """Draw samples at any rate; the same samples give the same pixels as the file that holds them.
 
         Parameters

@@ -187,7 +187,7 @@ def bootstrap(
         A fold that no drawn group falls into is left out of that sample's mean.
     """
     known = groups or {}
-    of_clip = [known.get(clip) or f"\0{clip}" for clip in predictions["clip_id"]]
+    of_clip = [known.get(clip) or f"\x01{clip}" for clip in predictions["clip_id"]]
     group, distinct = pd.factorize(pd.Series(of_clip, dtype=object), sort=True)
     names = combinations_of(predictions)
     combination = predictions.groupby(list(COLUMNS)).ngroup().to_numpy()

@@ -8,4 +8,5 @@ from .registry import load_plugin as load_plugin
 from .registry import load_plugins as load_plugins
 from .store import Store as Store
 from .study_file import Study as Study
+from .study_file import name_in as name_in
 from .study_file import read_study as read_study

@@ -119,7 +119,11 @@ def _file_of(name: str) -> Path | None:
 def _folder_of(top: str) -> Path | None:
     """The folder that a module or package without a package above it lies in."""
     path = _file_of(top)
-    return path and (path.parent.parent if path.stem == "__init__" else path.parent)
+    if path:
+        return path.parent.parent if path.stem == "__init__" else path.parent
+    spec = find_spec(top) if top not in sys.modules else sys.modules[top].__spec__
+    places = list(spec.submodule_search_locations or ()) if spec else []  # a folder without an __init__
+    return Path(places[0]).parent if places else None
 
 
 @dataclass(frozen=True)
@@ -150,10 +154,17 @@ def _is_text(statement: ast.AST) -> bool:
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
+
+
 def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
-    """(module, name) of every import; `name` is empty where the module itself is imported."""
+    """(module, name) of every import that runs; `name` is empty where the module itself is imported."""
     modules: dict[str, set[str]] = {}  # what a name may stand for that is a module
+    unused = {each for node in ast.walk(tree) if _is_for_type_checkers(node) for each in ast.walk(node)}
     for node in ast.walk(tree):
+        if node in unused:
+            continue
         if isinstance(node, ast.Import):
             for alias in node.names:
                 first = alias.name.partition(".")[0]
@@ -196,18 +207,20 @@ def _resolved(module: str, name: str) -> Iterator[str]:
     path = _file_of(module) if name and module else None
     if path is None:
         return
-    stub = path.with_suffix(".pyi")
-    lazy = list(_lazy_names(stub, module, name)) if stub.is_file() else []
+    lazy = list(_lazy_names(path, module, name))
     for target, original in lazy:
         yield from _resolved(target, original)
     if path.stem == "__init__" and not lazy:
         yield from _submodules(module, path, name)
 
 
-def _lazy_names(stub: Path, module: str, name: str) -> Iterator[tuple[str, str]]:
-    """(module, name) that the stub of a lazy package or module says that a name, or ``*``, is."""
-    package = module if stub.stem == "__init__" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(read_source(stub))):
+def _lazy_names(path: Path, module: str, name: str) -> Iterator[tuple[str, str]]:
+    """(module, name) that a lazy package says that a name, or ``*``, is: in its stub, or for type checkers."""
+    package = module if path.stem == "__init__" else module.rpartition(".")[0]
+    stub = path.with_suffix(".pyi")
+    tree = ast.parse(read_source(stub if stub.is_file() else path))
+    blocks: list[ast.AST] = [tree] if stub.is_file() else [each for each in tree.body if _is_for_type_checkers(each)]
+    for node in (each for block in blocks for each in ast.walk(block)):
         if isinstance(node, ast.ImportFrom) and (target := _absolute(node, package)) != module:
             for alias in node.names:
                 if name in ("*", alias.asname or alias.name):

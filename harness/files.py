@@ -22,6 +22,7 @@ __all__ = [
     "digest_bytes",
     "digest_file",
     "digest_json",
+    "is_plain_name",
     "link_or_copy",
     "natural_key",
     "read_json",
@@ -159,6 +160,17 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """
     parts = re.split(r"(\d+)", str(text))
     return tuple((0, int(p), p) if p.isdecimal() else (1, 0, p) for p in parts if p)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name can stand in paths and tables as it is: letters, digits, ``_``, ``-`` and ``.`` only.
+
+    Examples
+    --------
+    >>> is_plain_name("logmel_fine"), is_plain_name("../x")
+    (True, False)
+    """
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is not None
 
 
 def safe_name(name: str) -> str:

@@ -147,7 +147,7 @@ def _most_common(labels: Iterable[str]) -> int:
 
 
 def _filled(groups: Sequence[str]) -> np.ndarray:
-    return np.asarray([g or f"\0row {i}" for i, g in enumerate(groups)], dtype=object)
+    return np.asarray([g or f"\x01row {i}" for i, g in enumerate(groups)], dtype=object)
 
 
 def _quiet_split(folder: object, label: np.ndarray, group: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:

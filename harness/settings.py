@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from numbers import Real
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -59,7 +60,7 @@ def in_section(section: str) -> Namer:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and not true or false."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def positive_int(value: Any) -> int:
@@ -157,6 +158,10 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise SettingsError(describe_error(error.errors()[0], cls, name_of)) from None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse: settings do not change."""
+        raise SettingsError(f"{name}={value!r}: settings cannot be changed; make new ones by replace({name}={value!r})")
+
     def replace(self, **changes: Any) -> Self:
         """The same settings with some changed, checked."""
         return type(self)(**{**dict(self), **changes})
@@ -167,7 +172,10 @@ class Settings(BaseModel):
 
     def digest(self) -> str:
         """sha256 over all settings, 64 hex digits."""
-        return _digest(self)
+        try:
+            return _digest(self)
+        except TypeError:  # a field that cannot be hashed, such as a list
+            return digest_json(self.to_json())
 
 
 def _as_json(value: Any) -> Any:
@@ -175,6 +183,8 @@ def _as_json(value: Any) -> Any:
         return value.to_json()
     if isinstance(value, (tuple, list)):
         return [_as_json(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(name): _as_json(each) for name, each in value.items()}
     return str(value) if isinstance(value, Path) else value
 
 

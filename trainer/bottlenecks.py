@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from harness import audio, image
+from harness import audio
 from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
-from harness.hub.preprocess import image_input, preprocessing, waveform_input
+from harness.hub.preprocess import preprocessing, read_image, read_waveform
 from harness.progress import track
 from harness.store import Store, key_of
 
@@ -127,7 +127,7 @@ def image_features(
     module = module_key(spec, info)
     source = _Source(
         key=lambda file: image_key(_read_bytes(file), module),
-        read=lambda file: image_input(image.read(file), info),
+        read=lambda file: read_image(file, info),
         batch_size=lambda _: batch_size,
     )
     load = load or partial(kinds.load, spec, store=store)
@@ -153,7 +153,7 @@ def sound_features(
         return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), module)
 
     def read(part: SoundPart) -> np.ndarray:
-        return waveform_input(*audio.read(part.path, start_s=part.start_s, end_s=part.end_s), info)
+        return read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
 
     source = _Source(key, read, batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))))
     load = load or partial(kinds.load, spec, store=store)

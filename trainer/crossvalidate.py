@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from harness.code_version import code_version
 from harness.files import digest_bytes
+from harness.protocol import Split
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
@@ -44,7 +46,7 @@ def cross_validate(
     """
     check_classes(table)
     splits = split_table(table, seed=seed, allow_shared=settings.allow_shared_groups)
-    key = _key(features, table, settings, seed)
+    key = _key(features, table, splits, settings, seed)
     found = _get(store, key)
     if found is not None:
         return found
@@ -75,12 +77,13 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
     return result.assign(**columns)
 
 
-def _key(features: np.ndarray, table: pd.DataFrame, settings: HeadSettings, seed: int) -> str:
+def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:
     seeded = settings.head == "sgd" or len(fold_order(table["fold"])) < 3
     return key_of(
         features=digest_bytes(np.ascontiguousarray(features).tobytes()),
         shape=list(features.shape),
         rows=digest_bytes(json.dumps(table[["clip_id", "label", "fold", "group"]].to_numpy().tolist()).encode()),
+        splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test))] for s in splits],
         settings=settings.of_head(),
         seed=seed if seeded else None,
         code=code_version(fitting.__name__),

@@ -76,7 +76,7 @@ def write_final(
     }
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
-        module=kinds.describe(best.module, store=store).digest, code=code_version(fitting.__name__),
+        module=kinds.describe(best.module, store=store).digest, code=code_version(__name__),
         features=digest_bytes(values.tobytes()), labels=list(ordered["label"]),
     )  # fmt: skip
     if _key_of_model(out) == training["key"]:

@@ -15,8 +15,6 @@ from harness.registry import Extension
 
 __all__ = ["HubModule", "ModuleInfo", "ModuleKind", "UnavailableError", "run_batch"]
 
-_COPIES = 2  # of the last item of a batch
-
 
 class UnavailableError(ModuleError):
     """A module that is not there or cannot be fetched; the message goes on with what is available offline."""
@@ -144,10 +142,6 @@ class ModuleKind(Extension):
 def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
     """Put a batch through a TensorFlow function; what else is in it changes an item's result by rounding at most.
 
-    Kernels compute several numbers at a time, and those left over at the end of a batch by another path, which rounds
-    differently on many processors. So the last item is appended again, and its copies are what is left over: features
-    of builtin:scattering, MobileNet V2 and YAMNet are then the same to the last bit in any batch.
-
     Parameters
     ----------
     function : callable
@@ -159,7 +153,8 @@ def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
     -------
     ndarray of float32
     """
-    padded = np.concatenate([batch, *[batch[-1:]] * _COPIES])
-    values = padded.astype(np.float32) / np.float32(255) if padded.dtype == np.uint8 else padded
+    if len(batch) == 1:  # alone it would take another path through the kernels, and differ by more
+        return run_batch(function, np.concatenate([batch, batch]))[:1]
+    values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
     result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()
-    return result[: len(batch)]
+    return result

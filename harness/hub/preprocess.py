@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,20 @@ import numpy as np
 from harness import audio, image
 from harness.hub.base import ModuleInfo
 
-__all__ = ["image_input", "preprocessing", "waveform_input"]
+__all__ = ["image_input", "preprocessing", "read_image", "read_waveform", "waveform_input"]
 
 _AT_LEAST_S = 1.0
+
+
+def read_image(file: Path, info: ModuleInfo) -> np.ndarray:
+    """Read an image file as a module takes it; see :func:`image_input`."""
+    return image_input(image.read(file), info)
+
+
+def read_waveform(file: Path, info: ModuleInfo, *, start_s: float, end_s: float) -> np.ndarray:
+    """Read a sound, or a part of it (in seconds; NaN: its own start and end), as a module takes it."""
+    y, sr = audio.read(file, start_s=start_s, end_s=end_s)
+    return waveform_input(y, sr, info)
 
 
 def image_input(pixels: np.ndarray, info: ModuleInfo) -> np.ndarray:

@@ -120,7 +120,7 @@ def test_equal_settings_are_one_encoding_whatever_their_type() -> None:
         ({"pad": "middle"}, "pad='middle': available: centre, end, repeat, start"),
         ({"axis": "mel"}, "axis='mel'"),
         ({"size": 224}, r"size=224: must be \[height, width\]"),
-        ({"size": [0, 224]}, r"size=\[0, 224\]: must be a positive integer"),
+        ({"size": [0, 224]}, r"size=\[0, 224\]: must be \[height, width\] in pixels"),
         ({"size": [224, 100000]}, "neither may be above"),
         ({"colormap": "magmma"}, "colormap='magmma': no such colour map; did you mean 'magma'"),
         ({"foreground": "blurple"}, "foreground='blurple': must be a colour"),
@@ -154,7 +154,7 @@ def test_options_of_the_command_line() -> None:
     ("options", "message"),
     [
         ({"size": "64"}, "^--size '64': expected HEIGHTxWIDTH"),
-        ({"size": "0x64"}, r"^--size=\[0, 64\]: must be a positive integer"),
+        ({"size": "0x64"}, r"^--size=\[0, 64\]: must be \[height, width\] in pixels"),
         ({"encodings": ["logmell"]}, "^--encoding: 'logmell': no such encoding; did you mean 'logmel'"),
         ({"pairs": ["fmax=12000"]}, "^--set fmax=12000: above 11025 Hz"),
         ({"pairs": ["hop=3"]}, "^--set hop: no such setting"),

@@ -30,7 +30,7 @@ from converter.references import Clip
 from converter.registry import ENCODINGS, encoding_code
 from harness import audio, code_version, files, image, protocol, tables
 from harness.hub import kinds
-from harness.hub.preprocess import image_input, waveform_input
+from harness.hub.preprocess import read_image, waveform_input
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import defining_module
 from harness.store import Store
@@ -156,7 +156,7 @@ def test_what_makes_features_of_images_is_in_the_key(
 
     def features() -> None:
         module = kind.load(spec)
-        module(image_input(image.read(tmp_path / "a.png"), module.info)[None])
+        module(read_image(tmp_path / "a.png", module.info)[None])
 
     assert_in_key(executed(features, site), roots_of(lambda: kinds.feature_code(spec), kinds, monkeypatch))
     monkeypatch.delitem(kinds.KINDS.__dict__, "_installed", raising=False)
@@ -190,7 +190,7 @@ def test_what_fits_heads_is_in_the_key(head: str, n_folds: int, monkeypatch: pyt
         trained = fitting.fit_folds(features, table["label"], list(of), settings=settings, seed=0)
         fitting.fit_final(features, table["label"], trained, settings=settings, seed=0)
 
-    roots = roots_of(lambda: crossvalidate._key(features, table, settings, 0), crossvalidate, monkeypatch)
+    roots = roots_of(lambda: crossvalidate._key(features, table, [], settings, 0), crossvalidate, monkeypatch)
     assert_in_key(executed(fit), roots)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -320,3 +321,17 @@ def test_the_version_covers_what_computes_heads_and_nothing_that_stores_or_reads
     assert {f"trainer.{name}" for name in ("fitting", "lbfgs", "sgd", "head")} <= ours
     assert "harness.protocol" in ours
     assert not {"harness.store", "harness.record", "harness.audio", "trainer.crossvalidate", "trainer.running"} & ours
+
+
+def test_other_splits_of_the_same_rows_are_other_heads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Code that splits is in no version, so the splits themselves are in the key."""
+    features, rows = corpus()
+    before = validate(features, rows, store)
+    real = crossvalidate.split_table
+    monkeypatch.setattr(
+        crossvalidate,
+        "split_table",
+        lambda *a, **k: [dataclasses.replace(split, train=split.train[5:]) for split in real(*a, **k)],
+    )
+    after = validate(features, rows, store)
+    assert any(not np.array_equal(before.heads[f].weights, after.heads[f].weights) for f in before.heads)

@@ -28,6 +28,7 @@ from harness.hub.preprocess import preprocessing
 from harness.store import Store
 
 RNG = np.random.default_rng(0)
+ROUNDING = 1e-5  # of features of a few units: on many processors kernels round by a number's place in the batch
 IMAGES = RNG.integers(0, 256, (5, 32, 32, 3), np.uint8)
 WAVES = RNG.uniform(-1, 1, (3, 16000)).astype(np.float32)
 IMAGE = (None, 32, 32, 3)
@@ -334,7 +335,7 @@ def test_scattering_is_a_module_like_any(store: Store) -> None:
     images = RNG.integers(0, 256, (3, module.info.height, module.info.width, 3), np.uint8)
     got = module(images)
     assert got.shape == (3, module.info.features)
-    assert np.array_equal(module(images[2:]), got[2:])
+    assert np.allclose(module(images[2:]), got[2:], rtol=0, atol=ROUNDING)
 
 
 def test_native_lines_are_held_back_unless_it_fails(capfd: pytest.CaptureFixture[str]) -> None:
@@ -413,8 +414,8 @@ def test_mobilenet_gives_one_image_the_same_features_in_any_batch(mobilenet: Pat
     many = module(images)
     assert many.std(axis=0).max() > 0.01
     for i in range(9):
-        assert np.array_equal(module(images[i : i + 1])[0], many[i])
-    assert np.array_equal(np.concatenate([module(images[:4]), module(images[4:])]), many)
+        assert np.allclose(module(images[i : i + 1])[0], many[i], rtol=0, atol=ROUNDING)
+    assert np.allclose(np.concatenate([module(images[:4]), module(images[4:])]), many, rtol=0, atol=ROUNDING)
 
 
 @pytest.mark.corpus
@@ -427,4 +428,4 @@ def test_yamnet_hears_16_khz(yamnet: Path, esc10: Path, store: Store) -> None:
     assert got.shape == (len(paths), module.info.features)
     assert np.isfinite(got).all()
     assert not np.allclose(got[0], got[1])
-    assert np.array_equal(module(waves[:1]), got[:1])
+    assert np.allclose(module(waves[:1]), got[:1], rtol=0, atol=ROUNDING)
