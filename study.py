@@ -70,6 +70,7 @@ def study(
         Anything that a person can fix, in one line.
     """
     path = Path(file)
+    settings = [settings] if isinstance(settings, str) else settings
     plan = make_plan(path, settings, harness.Store(store))
     return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
 

@@ -92,4 +92,4 @@ def draw_pngs(path: str | Path, encodings: Sequence[Encoding], *, start_s: float
         key = encoding.sound_key()
         if key not in sounds:
             sounds[key] = as_sound(y, sr=sr, settings=encoding)
-        yield image.encode_png(encoding.encode(sounds[key]))
+        yield image.encode_png(encoding.checked(sounds[key]))

@@ -5,6 +5,7 @@ An encoding is a frozen class of settings with a name and a method ``encode``; s
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -14,6 +15,7 @@ from pydantic import PlainValidator
 
 from converter.colour import closest_colour_maps, is_colour_map
 from converter.sound import Sound, SoundSettings, as_sound
+from harness.errors import SettingsError, SoundfoldError
 from harness.extension import SettingsExtension
 from harness.settings import is_number, positive_int
 
@@ -70,8 +72,6 @@ class Encoding(SoundSettings, SettingsExtension):
     ----------
     size : (int, int)
         Height and width of the image in pixels.
-    sample_rate, duration_s, pad
-        See :class:`~converter.sound.SoundSettings`.
 
     Raises
     ------
@@ -88,6 +88,8 @@ class Encoding(SoundSettings, SettingsExtension):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Say in messages which encoding it is."""
         cls.title = f"encoding {cls.name!r}" if cls.name else ""
+        if cls.name:
+            cls.__doc__ = _with_all_settings(cls)
 
     def encode(self, sound: Sound) -> np.ndarray:
         """Draw a sound that has the rate and length of these settings; each encoding has its own.
@@ -135,8 +137,42 @@ class Encoding(SoundSettings, SettingsExtension):
         AudioError
             No samples, not mono, or NaN.
         """
-        return self.encode(as_sound(y, sr=sr, settings=self))
+        return self.checked(as_sound(y, sr=sr, settings=self))
+
+    def checked(self, sound: Sound) -> np.ndarray:
+        """Draw a sound by :meth:`encode`, and check what that gives.
+
+        Raises
+        ------
+        SettingsError
+            The encoding fails, or gives something else than uint8 of shape (H, W, 3).
+        """
+        try:
+            pixels = self.encode(sound)
+        except SoundfoldError:
+            raise
+        except Exception as error:  # whatever somebody's encoding raises
+            reason = f"{type(error).__name__}: {error}"
+            raise SettingsError(f"encoding {self.name!r}: its method encode failed ({reason})") from error
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != (*self.size, 3):
+            got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+            expected = f"an array of uint8, shape {(*self.size, 3)}"
+            raise SettingsError(f"encoding {self.name!r}: its method encode gave {got}, expected {expected}")
+        return pixels
 
     def to_json(self) -> dict[str, Any]:
         """All settings as JSON values, with the encoding's name."""
         return {"encoding": self.name, **super().to_json()}
+
+
+def _with_all_settings(cls: type[Encoding]) -> str:
+    """The docstring of an encoding with the settings that it inherits, for ``help`` in a notebook."""
+    start = "Parameters\n----------\n"
+    own = inspect.cleandoc(cls.__dict__.get("__doc__") or "")
+    parts = [own.partition(start)[2].partition("\n\n")[0]]
+    for base in cls.__mro__[1:]:
+        parts.append(inspect.cleandoc(base.__dict__.get("__doc__") or "").partition(start)[2].partition("\n\n")[0])
+        if base.__dict__.get("name"):  # an encoding whose docstring has them all
+            break
+    lines = [line for part in parts for line in part.splitlines()]
+    return "\n".join([own.partition(start)[0].rstrip(), "", *start.splitlines(), *lines, ""])

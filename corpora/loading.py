@@ -17,7 +17,7 @@ import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
 from corpora.patterns import apply_pattern
-from harness.errors import SettingsError, SplitError, TableError, did_you_mean
+from harness.errors import SettingsError, SoundfoldError, SplitError, TableError, did_you_mean
 from harness.files import natural_key
 from harness.protocol import assign_folds, check_groups
 from harness.registry import Registry
@@ -85,10 +85,14 @@ def load(
     corpus = CORPORA[name]
     options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed)
     _check_options(corpus, options)
+    if not 0 <= seed < 2**32:
+        raise SettingsError(f"seed={seed}: expected 0 to {2**32 - 1}")
+    if isinstance(classes, str):
+        classes = [classes]
     if folds < 0 or folds == 1:
         raise SettingsError(f"folds={folds}: expected 2 or more, or 0 for the corpus's own")
     where = _absolute_root(corpus, root, options)
-    rows = corpus.scan(where, options)
+    rows = _scanned(corpus, where, options)
     if not rows:
         raise SettingsError(f"root={where}: the corpus {name!r} found no clips there")
     base = where.parent if where.is_file() else where
@@ -128,6 +132,25 @@ def warnings_of(table: pd.DataFrame) -> list[str]:
     if len(class_order(table["label"])) < 2:
         found.append("fewer than two classes: the clips can be drawn and labelled, but nothing can be learnt from them")
     return found
+
+
+def _scanned(corpus: Corpus, root: Path, options: ScanOptions) -> list[Row]:
+    """The rows that a corpus gives, each held against the columns of a clips table."""
+    try:
+        rows = list(corpus.scan(root, options))
+    except SoundfoldError:
+        raise
+    except Exception as error:  # whatever somebody's corpus raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SettingsError(f"corpus {corpus.name!r}: its function scan failed ({reason})") from error
+    for row in rows:
+        if not isinstance(row, Mapping) or not row.get("path"):
+            raise SettingsError(f"corpus {corpus.name!r}: scan gave {row!r}, expected a row with a 'path'")
+        for column in row:
+            if column not in CLIPS.columns:
+                hint = did_you_mean(str(column), CLIPS.columns)
+                raise SettingsError(f"corpus {corpus.name!r}: scan gave a row with {column!r}; {hint}")
+    return rows
 
 
 def _check_options(corpus: Corpus, options: ScanOptions) -> None:

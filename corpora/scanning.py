@@ -12,7 +12,7 @@ import pandas as pd
 
 from corpora.datasets.demo import VERSION
 from corpora.loading import CORPORA, load, missing_files, warnings_of
-from harness.errors import SplitError, TableError
+from harness.errors import SettingsError, SplitError, TableError
 from harness.failures import update_failures
 from harness.files import digest_file
 from harness.protocol import check_groups
@@ -106,8 +106,13 @@ def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
     """Every corpus, its licence, its folds and what its groups are, as aligned text."""
     load_plugins(plugins)
     columns = ("name", "title", "licence", "folds", "group")
-    table = pd.DataFrame([[getattr(CORPORA[name], c) for c in columns] for name in CORPORA], columns=list(columns))
-    return _aligned(table)
+    rows = []
+    for name in CORPORA:
+        try:
+            rows.append([getattr(CORPORA[name], column) for column in columns])
+        except SettingsError as error:  # an installed package that is broken
+            rows.append([name, f"not available: {error}", "", "", ""])
+    return _aligned(pd.DataFrame(rows, columns=list(columns)))
 
 
 def make_demo(out: str | Path, *, seed: int = 0) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from pathlib import Path
 from pkgutil import walk_packages
 
 from harness.files import digest_bytes, digest_json
+from harness.registry import check_unchanged
 
 __all__ = ["code_version", "import_closure", "syntax_digest"]
 
@@ -67,6 +68,8 @@ def import_closure(*modules: str) -> dict[str, Path]:
         if path is None:
             continue
         found[name] = path
+        if name in sys.modules:
+            check_unchanged(sys.modules[name])
         for module, imported in _summary(read_source(path), _package(name, path)).imports:
             top = module.partition(".")[0]
             if top in ours or (folders and _folder_of(top) in folders):

@@ -14,6 +14,7 @@ Nothing is ever loaded because a model folder or a data file names it.
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -25,11 +26,20 @@ from types import ModuleType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from harness.errors import SettingsError, did_you_mean
-from harness.files import digest_bytes
+from harness.files import digest_bytes, digest_file
 
-__all__ = ["Extension", "Registry", "defining_module", "load_plugin", "load_plugins", "plugin_file"]
+__all__ = [
+    "Extension",
+    "Registry",
+    "check_unchanged",
+    "defining_module",
+    "load_plugin",
+    "load_plugins",
+    "plugin_file",
+]
 
 _PREFIX = "soundfold_plugin_"
+_DIGEST = "__soundfold_digest__"
 _LOADED: list[str] = []
 """Names of the modules of plugin files that this process has loaded."""
 
@@ -149,9 +159,9 @@ class Registry(Generic[T]):
         return found
 
 
-def load_plugins(files: Iterable[str | Path]) -> None:
-    """Load several files of extensions; see :func:`load_plugin`."""
-    for file in files:
+def load_plugins(files: Iterable[str | Path] | str | Path) -> None:
+    """Load several files of extensions, or one; see :func:`load_plugin`."""
+    for file in [files] if isinstance(files, (str, Path)) else files:
         load_plugin(file)
 
 
@@ -170,29 +180,48 @@ def load_plugin(file: str | Path) -> ModuleType:
     Raises
     ------
     SettingsError
-        No such file, an error in it, or no extension in it.
+        No such file, an error in it, no extension in it, or the file has changed since it was loaded.
     """
     path = Path(file).expanduser().resolve()
     name = f"{_PREFIX}{digest_bytes(str(path).encode())[:12]}"
-    if name in sys.modules:
-        return sys.modules[name]
     if not path.is_file():
-        raise SettingsError(f"plugin {str(file)!r}: no such file; expected a Python file")
+        found = "is a folder" if path.is_dir() else "no such file"
+        raise SettingsError(f"plugin {str(file)!r}: {found}; expected a Python file")
+    if name in sys.modules:
+        check_unchanged(sys.modules[name])
+        return sys.modules[name]
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SettingsError(f"plugin {str(file)!r}: not a Python file; its name must end in .py")
     module = module_from_spec(spec)
     sys.modules[name] = module
     try:
+        module.__dict__[_DIGEST] = digest_file(path)
         spec.loader.exec_module(module)
         if not _extensions_in(module):
-            raise SettingsError("defines no encoding, corpus, merge method or module kind")
+            raise SettingsError(f"defines no encoding, corpus, merge method or module kind{_nameless(module)}")
         _LOADED.append(name)
     except Exception as error:  # whatever somebody's file raises
         del sys.modules[name]
         reason = str(error) if isinstance(error, SettingsError) else f"{type(error).__name__}: {error}"
-        raise SettingsError(f"plugin {str(file)!r}: {' '.join(reason.split())}") from error
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f", line {lines[-1]}" if lines else ""
+        raise SettingsError(f"plugin {str(file)!r}{where}: {' '.join(reason.split())}") from error
     return module
+
+
+def check_unchanged(module: ModuleType) -> None:
+    """Refuse to go on with a plugin whose file is not the one that was loaded: its results would have a wrong key."""
+    digest = vars(module).get(_DIGEST)
+    if digest is not None and digest_file(str(module.__file__)) != digest:
+        raise SettingsError(f"plugin {module.__file__!r}: has changed since it was loaded; start Python again")
+
+
+def _nameless(module: ModuleType) -> str:
+    """What to say of classes that would be extensions if they had a name of their own."""
+    classes = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+    nameless = [each.__name__ for each in classes if issubclass(each, Extension)]
+    return f"; give class {nameless[0]} a name of its own, name = '...'" if nameless else ""
 
 
 def plugin_file(extension: Any) -> str:
@@ -212,6 +241,8 @@ def _extensions_in(module: ModuleType) -> list[Any]:
     for each in vars(module).values():
         if isinstance(each, type):
             if issubclass(each, Extension) and each.__module__ == module.__name__ and each.__dict__.get("name"):
+                if not isinstance(each.name, str):
+                    raise SettingsError(f"class {each.__name__}: name={each.name!r}: must be a text")
                 found.append(each)
         elif isinstance(each, Extension) and defining_module(each) == module.__name__:
             found.append(each)

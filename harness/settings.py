@@ -130,8 +130,12 @@ class Settings(BaseModel):
     title: ClassVar[str] = ""
     """What the settings are of, for messages: ``encoding 'gray'``."""
 
-    def __init__(self, /, **values: Any) -> None:
+    def __init__(self, /, *unnamed: Any, **values: Any) -> None:
         """Check all values."""
+        if unnamed:
+            first = next(iter(type(self).model_fields), "name")
+            text = f"{type(self).__name__}({unnamed[0]!r}): settings are given by name"
+            raise SettingsError(f"{text}, as in {type(self).__name__}({first}=...)")
         try:
             super().__init__(**values)
         except ValidationError as error:

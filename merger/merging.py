@@ -43,7 +43,7 @@ def merge_pngs(methods: Sequence[MergeMethod], *, files: Mapping[str, tuple[Path
 def merge_png(data: Mapping[str, bytes], method: MergeMethod, *, names: Mapping[str, str]) -> bytes:
     """Merge images given as the bytes of their files; `names` is what errors call them."""
     decoded = {name: image.decode(each, name=names[name]) for name, each in data.items()}
-    return image.encode_png(method.merge(decoded))
+    return image.encode_png(method.checked(decoded))
 
 
 def read_bytes(path: Path) -> bytes:

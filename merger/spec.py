@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from harness.errors import SettingsError, SoundfoldError
 from harness.extension import SettingsExtension
 
 __all__ = ["MergeMethod"]
@@ -49,6 +50,26 @@ class MergeMethod(SettingsExtension):
             An image is missing, or they do not fit.
         """
         raise TypeError(f"{type(self).__name__} is no merge method of its own: it has no method merge")
+
+    def checked(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Merge images by :meth:`merge`, and check what that gives.
+
+        Raises
+        ------
+        SettingsError
+            The method fails, or gives something else than uint8 of shape (H, W, 3) or (H, W, 4).
+        """
+        try:
+            pixels = self.merge(images)
+        except SoundfoldError:
+            raise
+        except Exception as error:  # whatever somebody's method raises
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise SettingsError(f"merge method {self.name!r}: its method merge failed ({reason})") from error
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape[2:] not in ((3,), (4,)):
+            got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
+            raise SettingsError(f"merge method {self.name!r}: gave {got}, expected uint8 (H, W, 3) or (H, W, 4)")
+        return pixels
 
     def to_json(self) -> dict[str, Any]:
         """All settings as JSON values, with the method's name as ``how``."""

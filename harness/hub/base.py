@@ -99,6 +99,11 @@ class HubModule:
             shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
             self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
         out = run_batch(self._compiled, batch)
+        if out.shape != (len(batch), self.info.features):
+            expected = (len(batch), self.info.features)
+            raise ModuleError(
+                f"module {self.info.handle!r} gave {out.shape} for {len(batch)} items; expected {expected}"
+            )
         if not np.isfinite(out).all():
             raise ModuleError(f"module {self.info.handle!r} gave values that are not finite; is value_range right?")
         return out

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.code_version import code_version
-from harness.errors import ModuleError
+from harness.errors import ModuleError, SettingsError, SoundfoldError, did_you_mean
+from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.handles import GivenModule, ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
@@ -48,6 +49,9 @@ def parse(given: str | Mapping[str, Any], *, base: Path = Path(), name_of: Namer
     """
     table = {"handle": given} if isinstance(given, str) else given
     spec = ModuleSpec(**dict(GivenModule.read(table, name_of=name_of)), base=base)
+    if spec.scheme and spec.scheme not in KINDS and "://" not in spec.handle and not (base / spec.handle).exists():
+        known = did_you_mean(spec.scheme, KINDS.names())
+        raise SettingsError(f"module {spec.handle!r}: no such kind of modules; {known}; others come by --plugin FILE")
     kind = kind_of(spec)
     if kind.check:
         kind.check(spec)
@@ -83,6 +87,7 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     """
     import_tensorflow()
     module = _call(kind_of(spec).load, spec)
+    _check_loaded(module, spec)
     store, key = store or Store(), _key(spec, module.info.digest)
     if store.get_json("modules", key) is None:
         store.put_json("modules", key, asdict(module.info))
@@ -92,7 +97,9 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
 def feature_code(spec: ModuleSpec) -> str:
     """Version of all code that makes a feature vector from an image or a sound, for keys; 64 hex digits."""
     kind = defining_module(kind_of(spec))
-    return code_version(kind, "harness.hub.base", "harness.hub.preprocess")
+    code = code_version(kind, "harness.hub.base", "harness.hub.preprocess")
+    # of another's kind we cannot know that its digests differ wherever its modules do
+    return code if kind.startswith("harness.hub.") else digest_json([code, spec.handle])
 
 
 def _key(spec: ModuleSpec, digest: str) -> str:
@@ -106,3 +113,24 @@ def _call(function: Callable[[ModuleSpec], R], spec: ModuleSpec) -> R:
     except UnavailableError as error:
         offline = [text for text in (KINDS[name].offline for name in KINDS) if text]
         raise ModuleError(f"{error}; without a network there are {', '.join([*offline, _FETCHED])}") from error
+    except SoundfoldError:
+        raise
+    except Exception as error:  # whatever somebody's kind raises
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ModuleError(f"module {spec.handle!r}: its kind {kind_of(spec).name!r} failed ({reason})") from error
+
+
+def _check_loaded(module: Any, spec: ModuleSpec) -> None:
+    """Hold what a kind has loaded against what is asked of a module."""
+    what = f"module {spec.handle!r}: its kind {kind_of(spec).name!r} gave"
+    if not isinstance(module, HubModule):
+        raise ModuleError(f"{what} {type(module).__name__}, expected a HubModule")
+    info = module.info
+    if not isinstance(info.digest, str) or not info.digest:
+        raise ModuleError(f"{what} digest={info.digest!r}, expected a text that identifies the module's content")
+    if info.takes not in ("image", "waveform"):
+        raise ModuleError(f"{what} takes={info.takes!r}, expected 'image' or 'waveform'")
+    if info.takes == "image" and min(info.height, info.width) < 1:
+        raise ModuleError(f"{what} height={info.height}, width={info.width}, expected the pixels of its images")
+    if info.takes == "waveform" and info.sample_rate < 1:
+        raise ModuleError(f"{what} sample_rate={info.sample_rate}, expected the rate of its waveforms in Hz")

@@ -125,7 +125,7 @@ def test_another_seed_replaces_an_older_demo_but_nothing_else(
     with pytest.raises(SettingsError, match="mine: holds something that is not a demo corpus"):
         load("demo", tmp_path / "mine")
     assert mine.is_file()
-    with pytest.raises(SettingsError, match="seed=-1: expected 0 or more"):
+    with pytest.raises(SettingsError, match="seed=-1: expected 0 to 4294967295"):
         load("demo", tmp_path / "third", seed=-1)
 
 
