@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
-from typing_extensions import Self
 
 from harness.audio import resample
 from harness.errors import AudioError, SettingsError

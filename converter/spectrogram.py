@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 from types import FunctionType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
-from typing_extensions import Self
 
 from converter.colour import GRAY, paint
 from converter.dsp import fft_frequencies, mel_bands, mel_frequencies, stft_power

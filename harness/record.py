@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def record_step(
         "inputs": dict(inputs or {}),
         "seed": seed,
         "seconds": None if started is None else round(time.monotonic() - started, 3),
-        "finished": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
     }
     write_json(path, {"schema": SCHEMA_VERSION, "steps": steps})

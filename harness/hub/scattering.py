@@ -31,11 +31,10 @@ P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 3
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
-from typing_extensions import Self
 
 from harness.hub.tensorflow import import_tensorflow
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_error, is_number

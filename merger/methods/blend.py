@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
-from typing_extensions import Self
 
 from harness.settings import field_error, is_number
 from merger.pixels import Names, check_sizes

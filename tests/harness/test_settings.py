@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import pytest
 from pydantic import Field, PlainValidator, model_validator
-from typing_extensions import Self
 
 from harness.errors import SettingsError
 from harness.settings import (

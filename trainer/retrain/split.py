@@ -12,9 +12,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from pydantic import model_validator
-from typing_extensions import Self
 
 from harness.errors import SplitError
 from harness.protocol import check_groups
