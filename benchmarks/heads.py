@@ -15,7 +15,12 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.hub.handles import ModuleSpec
+from harness.record import read_steps
+from harness.store import Store
 from trainer import lbfgs
+from trainer.bottlenecks import image_features
+from trainer.inputs import read_encoding, training_order
 
 N_FOLDS = 5
 
@@ -31,13 +36,6 @@ def made_up(n: int = 400, d: int = 1280, n_classes: int = 10) -> tuple[np.ndarra
 
 def of_run(run: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, targets and folds of a run's first image encoding through its first module."""
-    from harness.hub.handles import ModuleSpec
-    from harness.record import read_steps
-    from harness.store import Store
-    from trainer.bottlenecks import image_features
-    from trainer.crossvalidate import training_order
-    from trainer.layout import read_encoding
-
     handle, recorded = next(iter(read_steps(run)["train"]["spec"]["modules"].items()))
     name = next(p.name for p in sorted((run / "images").iterdir()) if p.is_dir())
     table = training_order(read_encoding(run / "images" / "images.csv", name))

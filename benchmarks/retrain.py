@@ -31,7 +31,7 @@ from harness.store import Store
 from trainer.bottlenecks import image_features
 from trainer.commands import retrain_commands
 from trainer.head import softmax
-from trainer.layout import read_encoding
+from trainer.inputs import read_encoding
 from trainer.retrain.data import bottleneck_file
 from trainer.sgd import SgdSettings, first_head, fit
 

@@ -16,7 +16,7 @@ import soxr
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json
 
-__all__ = ["SUFFIXES", "digest", "duration", "lengthen", "load", "read", "resample", "write_wav"]
+__all__ = ["SUFFIXES", "digest", "duration", "load", "read", "resample", "write_wav"]
 
 SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma .webm .mkv .mov".split()
@@ -81,11 +81,6 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
         return y
     out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
     return out if out.size else y[:1]
-
-
-def lengthen(y: np.ndarray, samples: int) -> np.ndarray:
-    """Append silence up to `samples`; waveform modules need a second at least."""
-    return np.pad(y, (0, samples - len(y))) if len(y) < samples else y
 
 
 def duration(path: str | Path) -> float:

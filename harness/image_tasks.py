@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,9 +91,7 @@ def make_images(task: ImageTask) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     """Write `data` unless the file holds just that."""
-    try:
+    with suppress(OSError):  # not there, or not readable: written anew
         if path.read_bytes() == data:
             return
-    except OSError:  # not there, or not readable: written anew
-        pass
     write_bytes(path, data)

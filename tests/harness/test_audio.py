@@ -127,13 +127,6 @@ def test_one_sample_stays_a_sound(tmp_path: Path, rate: int) -> None:
     assert np.isfinite(got).all()
 
 
-def test_lengthen() -> None:
-    y = np.ones(3, np.float32)
-    assert audio.lengthen(y, 5).tolist() == [1, 1, 1, 0, 0]
-    assert audio.lengthen(y, 5).dtype == np.float32
-    assert audio.lengthen(y, 2) is y
-
-
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_samples_that_are_no_numbers(tmp_path: Path, bad: float) -> None:
     y = sweep()

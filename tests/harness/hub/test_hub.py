@@ -423,7 +423,7 @@ def test_yamnet_hears_16_khz(yamnet: Path, esc10: Path, store: Store) -> None:
     module = load(given(yamnet), store=store)
     assert (module.info.takes, module.info.sample_rate) == ("waveform", 16000)
     paths = sorted(esc10.rglob("*.ogg"))[::150]
-    waves = np.stack([audio.lengthen(audio.load(p, sr=16000)[:64000], 64000) for p in paths])
+    waves = np.stack([np.resize(audio.load(p, sr=16000), 64000) for p in paths])
     got = module(waves)
     assert got.shape == (len(paths), module.info.features)
     assert np.isfinite(got).all()
