@@ -6,6 +6,7 @@ before, so a study that was stopped goes on where it was, and one that is finish
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -128,11 +129,16 @@ class Plan:
     file: Path
     study: harness.Study
     store: harness.Store
-    clips: pd.DataFrame
+    corpus: corpora.LoadedCorpus
     encodings: dict[str, converter.Encoding]
     merges: dict[str, merger.MergeMethod]
     settings: trainer.HeadSettings
     combinations: list[trainer.Combination]
+
+    @property
+    def clips(self) -> pd.DataFrame:
+        """The clips table."""
+        return self.corpus.clips
 
 
 def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Plan:
@@ -143,18 +149,19 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
     encodings = converter.encodings_from_study(given.convert, name_of=name_of)
     merges = merger.methods_from_study(given.merge, encodings)
     started = time.monotonic()
-    try:
-        clips = corpora.load(**dict(given.corpus))
-    except SettingsError as error:
-        raise SettingsError(f"[corpus] {error}") from None
-    trainer.check_trainable(clips, allow_shared=given.corpus.allow_shared_groups)
+    with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
+        try:
+            corpus = corpora.load_corpus(**dict(given.corpus))
+        except SettingsError as error:
+            raise SettingsError(f"[corpus] {error}") from None
+        trainer.check_trainable(corpus.clips, shared=corpus.shared)
     todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
     known = {each.encoding for each in todo}
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         where = harness.name_in("evaluate", path, overrides)("baseline")
         raise SettingsError(f"{where}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
-    return Plan(started, path, given, store, clips, encodings, merges, head, todo)
+    return Plan(started, path, given, store, corpus, encodings, merges, head, todo)
 
 
 def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
@@ -165,7 +172,6 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
         "head": section.head,
         "strengths": tuple(section.strengths) or trainer.STRENGTHS,
         "sgd": trainer.SgdSettings.read(sgd, name_of=name_of),
-        "allow_shared_groups": given.corpus.allow_shared_groups,
     }
     return trainer.HeadSettings.read(settings, name_of=name_of)
 
@@ -174,6 +180,8 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     """Run every stage."""
     missing = write_clips(plan, out)
     note(f"corpus    {corpus_line(plan)}")
+    for line in corpus_notes(plan):
+        note(f"          {line}")
     drawn = draw(plan, out, jobs=jobs, strict=strict)
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
     outcome = train(plan, drawn, out)
@@ -195,8 +203,14 @@ def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
     harness.tables.write(plan.clips, out / "clips.csv", harness.tables.CLIPS)
     given = plan.study.corpus
     inputs = {"study": harness.digest_file(plan.file)}
-    harness.record_step(out, "corpus", spec=given.to_json(), inputs=inputs, seed=given.seed, started=plan.started)
+    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": corpus_notes(plan)}
+    harness.record_step(out, harness.CORPUS, spec=spec, inputs=inputs, seed=given.seed, started=plan.started)
     return corpora.missing_files(plan.clips)
+
+
+def corpus_notes(plan: Plan) -> list[str]:
+    """What a reader of the results must know about the clips and their folds, a sentence each."""
+    return plan.corpus.notes
 
 
 def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
@@ -208,6 +222,8 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
         drawn = converter.convert_clips(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
+    if plan.encodings:
+        harness.copy_step(out, folder, harness.CORPUS)
     return drawn
 
 
@@ -215,7 +231,10 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
     """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
     inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
     tables = tables_of(plan, drawn, out)
-    return trainer.train_all(tables, plan.combinations, plan.settings, out, store=plan.store, inputs=inputs)
+    shared = plan.corpus.shared
+    return trainer.train_all(
+        tables, plan.combinations, plan.settings, out, store=plan.store, inputs=inputs, shared=shared
+    )
 
 
 def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.DataFrame]:
@@ -228,7 +247,7 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
 def refit_best(
     plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, evaluation: evaluator.Evaluation, out: Path
 ) -> None:
-    """``OUT/model``: the best combination refitted on all folds, unless it is there already; of several seeds one."""
+    """``OUT/model``: the best combination refitted on all clips, unless it is there already; of several seeds one."""
     named = evaluation.best._asdict()
     best = next(c for c in outcome.trained if named.items() <= c.named().items())
     trainer.write_final(
@@ -241,6 +260,7 @@ def refit_best(
         n_combinations=len(outcome.trained),
         figure=accuracy_by_fold(evaluation, best),
         store=plan.store,
+        notes=corpus_notes(plan),
     )
 
 
@@ -277,7 +297,7 @@ def command(
     for warning in run.evaluation.warnings:
         say(f"Note: {warning}")
     say(f"\nreport  {run.evaluation.report}")
-    say(f"model   {folder / 'model'}  (the best of {len(plan.combinations)}, refitted on all folds)")
+    say(f"model   {folder / 'model'}  (the best of {len(plan.combinations)}, refitted on all clips)")
     n_failed = run.failures["clip_id"].nunique()
     if n_failed:
         warn(f"{count(n_failed, 'clip')} failed; {folder / 'failures.csv'} says which and why")
@@ -292,6 +312,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"out     {out}",
         f"store   {plan.store.root}",
         f"corpus  {corpus_line(plan)}",
+        *(f"        {line}" for line in corpus_notes(plan)),
     ]
     for name, found in converter.count_cached(plan.clips, plan.encodings, store=plan.store).items():
         lines.append(f"draw    {name}: {found} of {n_clips} images cached")
@@ -306,11 +327,12 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
 
 
 def corpus_line(plan: Plan) -> str:
-    """The corpus in one line: clips, classes, folds, groups."""
+    """The corpus in one line: clips, classes, folds or parts of a single split, groups."""
     counts = [
         f"{plan.clips.loc[plan.clips[column] != '', column].nunique()} {name}"
         for name, column in (("classes", "label"), ("folds", "fold"), ("groups", "group"))
     ]
+    counts[1] = harness.split_words(plan.clips["fold"]) or counts[1]
     return f"{plan.study.corpus.name}: {', '.join([f'{len(plan.clips)} clips', *counts])}"
 
 

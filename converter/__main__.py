@@ -45,6 +45,7 @@ def convert(
     drawn = converter.convert_clips(
         converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
     )
+    harness.copy_step(clips.parent, out, harness.CORPUS)
     say(f"{len(drawn.images)} images of {drawn.images['clip_id'].nunique()} clips in {out}")
     warn_of_failures(drawn.failures, out, what="drawn")
 

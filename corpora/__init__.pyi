@@ -3,7 +3,9 @@ from .arranging import arrange_table as arrange_table
 from .base import Corpus as Corpus
 from .base import ScanOptions as ScanOptions
 from .loading import CORPORA as CORPORA
+from .loading import LoadedCorpus as LoadedCorpus
 from .loading import load as load
+from .loading import load_corpus as load_corpus
 from .loading import missing_files as missing_files
 from .loading import warnings_of as warnings_of
 from .scanning import ScanResult as ScanResult

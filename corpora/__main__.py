@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import corpora
-from harness.cli import command_app, main, say, warn
+import harness
+from harness.cli import RenamedSharedGroups, command_app, main, option_words, say, warn
 from harness.errors import SettingsError
 
 app = command_app(name="corpora", help="What sounds there are: read a corpus into a clips table.")
@@ -42,31 +44,50 @@ def scan(
     folds: Annotated[
         int, typer.Option(help="Assign so many folds by groups; 0: the corpus's own, or 5 where it has none.")
     ] = 0,
+    split: Annotated[
+        str,
+        typer.Option(help="Assign a single split by percentages and groups: 80/20, or train/test/validation 75/20/5."),
+    ] = "",
+    list_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--list", metavar="FOLD=FILE", help="A text file that lists the clips of a fold, or of test; repeat."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="For folds that are assigned, and for demo.")] = 0,
-    allow_shared_groups: Annotated[
-        bool, typer.Option("--allow-shared-groups", help="Go on although a group spans folds: the figures will leak.")
-    ] = False,
+    shared_groups: Annotated[
+        str,
+        typer.Option(
+            help="Groups in several folds: official (the corpus's own exceptions), refuse, drop (clips) or allow."
+        ),
+    ] = "official",
+    allow_shared_groups: RenamedSharedGroups = False,
     strict: Strict = False,
     plugin: Plugins = None,
 ) -> None:
     """Write the clips table of a corpus, and say what is in it."""
-    result = corpora.scan_to_table(
-        corpus,
-        root,
-        out=out,
-        pattern=pattern,
-        classes=[name.strip() for given in classes or () for name in given.split(",") if name.strip()],
-        columns=dict(_pair(text) for text in column or ()),
-        subset=subset,
-        folds=folds,
-        seed=seed,
-        allow_shared_groups=allow_shared_groups,
-        strict=strict,
-        plugins=plugin or (),
-    )
+    with harness.in_words_of(option_words):
+        result = corpora.scan_to_table(
+            corpus,
+            root,
+            out=out,
+            pattern=pattern,
+            classes=[name.strip() for given in classes or () for name in given.split(",") if name.strip()],
+            columns=dict(_pair("--column", "OURS=THEIRS, as path=file", text) for text in column or ()),
+            subset=subset,
+            folds=folds,
+            split=split,
+            lists=_lists(list_ or ()),
+            seed=seed,
+            shared_groups=harness.as_policy(shared_groups, name="--shared-groups"),
+            strict=strict,
+            plugins=plugin or (),
+        )
     for line in result.warnings:
         warn(line)
     say(f"{out}: {corpora.summary(result.clips)}")
+    for line in result.notes:
+        say(f"Note: {line}")
     _leave(len(result.failures), out.parent, "listed by the corpus: not there")
 
 
@@ -102,11 +123,21 @@ def run() -> None:
     main(app)
 
 
-def _pair(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
-    if not (ours and equals and theirs):
-        raise SettingsError(f"--column {text!r}: expected OURS=THEIRS, as path=file")
-    return ours.strip(), theirs.strip()
+def _pair(option: str, expected: str, text: str) -> tuple[str, str]:
+    first, equals, second = text.partition("=")
+    if not (first and equals and second):
+        raise SettingsError(f"{option} {text!r}: expected {expected}")
+    return first.strip(), second.strip()
+
+
+def _lists(given: Iterable[str]) -> dict[str, str]:
+    lists: dict[str, str] = {}
+    for text in given:
+        fold, file = _pair("--list", "FOLD=FILE, as test=testing_list.txt", text)
+        if fold in lists:
+            raise SettingsError(f"--list {text!r}: {fold!r} has a list already, {lists[fold]}")
+        lists[fold] = file
+    return lists
 
 
 def _leave(failed: int, folder: Path, what: str) -> None:

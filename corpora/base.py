@@ -35,11 +35,14 @@ class ScanOptions(Settings):
         A named part of the corpus; empty for all of it.
     seed : int
         For a corpus that is made by the program.
+    pattern_parts : tuple of str
+        The columns (fold, group, label) that a pattern on the path will fill in afterwards.
     """
 
     columns: Mapping[str, str] = {}
     subset: str = ""
     seed: int = 0
+    pattern_parts: tuple[str, ...] = ()
 
     @field_validator("columns")
     @classmethod
@@ -77,6 +80,8 @@ class Corpus(Extension):
         Files that it reads apart from the sounds, relative to the root.
     default_root : callable, optional
         Where it lies if no root is given.
+    shared_groups : tuple of str
+        Groups that span its official folds, as its authors released it: the declared exceptions.
     """
 
     name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
@@ -91,6 +96,7 @@ class Corpus(Extension):
     columns: bool = False
     metadata: tuple[str, ...] = ()
     default_root: Callable[[ScanOptions], Path] | None = None
+    shared_groups: tuple[str, ...] = ()
 
     @property
     def source(self) -> Callable[[Path, ScanOptions], list[Row]]:

@@ -10,24 +10,44 @@ import math
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
-from corpora.patterns import apply_pattern
-from harness.errors import SettingsError, SoundfoldError, SplitError, TableError, did_you_mean
+from corpora.patterns import apply_pattern, compile_pattern
+from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
+from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
-from harness.protocol import assign_folds, check_groups
 from harness.registry import Registry
+from harness.shared_groups import SharedGroups, as_policy, check_groups, describe_groups, torn_groups
+from harness.split_parts import parts_of, split_notes
 from harness.tables import CLIPS, FAILURES, class_order, fold_order, frame
 
-__all__ = ["CORPORA", "DEFAULT_FOLDS", "load", "missing_files", "warnings_of"]
+__all__ = ["CORPORA", "LoadedCorpus", "load", "load_corpus", "missing_files", "warnings_of"]
 
 CORPORA: Registry[Corpus] = Registry("corpus", Corpus, package="corpora.datasets", group="soundfold.corpora")
 
-DEFAULT_FOLDS = 5
+
+@dataclass(frozen=True)
+class LoadedCorpus:
+    """A corpus that was read and checked.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        Its clips table, as :func:`load` gives it.
+    shared : SharedGroups
+        What is done about groups that span folds, with the declared exceptions that this table has.
+    notes : list of str
+        What a reader of the results must know about the clips and their folds, a sentence each.
+    """
+
+    clips: pd.DataFrame
+    shared: SharedGroups
+    notes: list[str]
 
 
 def load(
@@ -39,8 +59,10 @@ def load(
     columns: Mapping[str, str] | None = None,
     subset: str = "",
     folds: int = 0,
+    split: str | Mapping[str, float] = "",
+    lists: Mapping[str, str] | None = None,
     seed: int = 0,
-    allow_shared_groups: bool = False,
+    shared_groups: str = "official",
 ) -> pd.DataFrame:
     """Give the clips table of a corpus.
 
@@ -62,10 +84,17 @@ def load(
     folds : int
         0 takes the corpus's own folds; where it has none, five are assigned if there are enough groups and
         clips of a class. Any other number assigns that many, whatever the corpus says.
+    split : str or mapping
+        Percentages of a single split to assign: ``"80/20"`` (train/test), ``"75/20/5"`` (train/test/validation), or a
+        mapping of train, validation and test to theirs.
+    lists : mapping of str to str, optional
+        Fold, or part of a single split, to a text file that names its clips, one a line; see
+        :func:`corpora.splitting.listed_folds`.
     seed : int
         For folds that are assigned, and for a corpus that is made.
-    allow_shared_groups : bool
-        Go on although a group spans folds. This is a leak; the caller must say so.
+    shared_groups : str
+        What is done about groups that span folds: ``refuse``, ``official``, ``drop`` or ``allow``; see
+        :class:`harness.shared_groups.SharedGroups`.
 
     Returns
     -------
@@ -76,37 +105,86 @@ def load(
     Raises
     ------
     SettingsError
-        An unknown corpus, class, column, subset or pattern; a root that is missing or empty.
+        An unknown corpus, class, column, subset, policy or pattern; a root that is missing or empty; a list that names
+        no clip; several ways to give folds.
     SplitError
-        A group spans folds, or there are fewer groups, or clips of every class, than `folds` asks for.
+        A group spans folds, folds that are parts of a single split together with others, or fewer groups, or clips
+        of every class, than are asked for.
     TableError
         Metadata without a needed column, a clip named twice, a part of a file that ends before it starts.
     """
-    corpus = CORPORA[name]
-    options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed)
+    loaded = load_corpus(
+        name, root, pattern=pattern, classes=classes, columns=columns, subset=subset, folds=folds, split=split,
+        lists=lists, seed=seed, shared_groups=shared_groups,
+    )  # fmt: skip
+    return loaded.clips
+
+
+def load_corpus(
+    name: str,
+    root: str | Path = "",
+    *,
+    pattern: str = "",
+    classes: Sequence[str] = (),
+    columns: Mapping[str, str] | None = None,
+    subset: str = "",
+    folds: int = 0,
+    split: str | Mapping[str, float] = "",
+    lists: Mapping[str, str] | None = None,
+    seed: int = 0,
+    shared_groups: str = "official",
+) -> LoadedCorpus:
+    """Read a corpus: its clips table, its exceptions, and notes on them; parameters and errors as :func:`load`."""
+    corpus, policy, lists = CORPORA[name], as_policy(shared_groups), lists or {}
+    pattern_parts = tuple(compile_pattern(pattern).groupindex) if pattern else ()
+    options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed, pattern_parts=pattern_parts)
     _check_options(corpus, options)
+    check_ways(folds=folds, split=split, lists=lists)
     if not 0 <= seed < 2**32:
         raise SettingsError(f"seed={seed}: expected 0 to {2**32 - 1}")
-    if isinstance(classes, str):
-        classes = [classes]
-    if folds < 0 or folds == 1:
-        raise SettingsError(f"folds={folds}: expected 2 or more, or 0 for the corpus's own")
     where = _absolute_root(corpus, root, options)
     rows = _scanned(corpus, where, options)
     if not rows:
         raise SettingsError(f"root={where}: the corpus {name!r} found no clips there")
     base = where.parent if where.is_file() else where
     rows = sorted(_completed(rows, base, pattern), key=lambda row: natural_key(row["clip_id"]))
+    notes = []
+    if lists:
+        listed = listed_folds(rows, [_relative(Path(row["path"]), base) for row in rows], lists, base)
+        rows, notes = listed.rows, listed.notes
+    table = _table(rows, [classes] if isinstance(classes, str) else classes, where)
+    if split:
+        table["fold"], assigned = split_by_shares(table, split, seed)
+        notes.append(assigned)
+    else:
+        table["fold"] = assigned_folds(table, folds, seed)
+    declared = corpus.shared_groups if is_official(folds, split, lists, pattern_parts) else ()
+    shared = SharedGroups(policy, _exceptions(table, declared))
+    return LoadedCorpus(table, shared, notes + _checked_notes(table, shared))
+
+
+def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame:
     try:
         table = frame(_of_classes(rows, classes), CLIPS)
     except TableError as error:
         raise TableError(f"{where}: {error}") from None
     _check_parts(table)
     _check_any_there(table, where)
-    table["fold"] = _folds(table, folds, seed)
-    if not allow_shared_groups:
-        check_groups(table["fold"].tolist(), table["group"].tolist())
     return table
+
+
+def _exceptions(table: pd.DataFrame, declared: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The declared groups that span folds in this table."""
+    torn = torn_groups(table["fold"].tolist(), table["group"].tolist())
+    return {group: torn[group] for group in declared if group in torn}
+
+
+def _checked_notes(table: pd.DataFrame, shared: SharedGroups) -> list[str]:
+    """Check the folds of a table; give what is to be said of them."""
+    folds, groups = table["fold"].tolist(), table["group"].tolist()
+    parts_of(folds)
+    check_groups(folds, groups, shared)
+    return [*split_notes(folds, table["label"].tolist()), *describe_groups(folds, groups, shared.exceptions)]
 
 
 def missing_files(table: pd.DataFrame) -> pd.DataFrame:
@@ -127,7 +205,14 @@ def warnings_of(table: pd.DataFrame) -> list[str]:
         if 0 < len(empty) < len(table):
             first = empty["clip_id"].iloc[0]
             found.append(f"{len(empty)} of {len(table)} clips have no {column}; the first is {first!r}")
-    if len(fold_order(table["fold"])) < 2:
+    folds = fold_order(table["fold"])
+    parts = parts_of(folds)
+    if parts and len(folds) > 1 and "train" not in parts:
+        listed = " and ".join(folds)
+        found.append(
+            f"a single split without train ({listed}): the clips can be drawn and labelled, but not trained on"
+        )
+    if len(folds) < 2:
         found.append("fewer than two folds: the clips can be drawn and labelled, but not cross-validated")
     if len(class_order(table["label"])) < 2:
         found.append("fewer than two classes: the clips can be drawn and labelled, but nothing can be learnt from them")
@@ -235,18 +320,3 @@ def _check_any_there(table: pd.DataFrame, where: Path) -> None:
         raise SettingsError(
             f"root={where}: none of its {len(table)} sounds is there; the first is {table['path'].iloc[0]}"
         )
-
-
-def _folds(table: pd.DataFrame, folds: int, seed: int) -> list[str]:
-    """The corpus's own folds, those asked for, or five where there is enough to share out."""
-    own = table["fold"].tolist()
-    groups, labels = table["group"].tolist(), table["label"].tolist()
-    largest, most = Counter(labels).most_common(1)[0]
-    apart = len(set(groups) - {""}) + groups.count("")
-    if folds == 0:
-        if any(own) or min(apart, most) < DEFAULT_FOLDS:
-            return own
-        folds = DEFAULT_FOLDS
-    if most < folds <= apart:
-        raise SplitError(f"folds={folds}: the largest class, {largest!r}, has only {most} clips; ask for fewer folds")
-    return assign_folds(groups, labels, n_folds=folds, seed=seed)

@@ -11,13 +11,14 @@ from typing import Any
 import pandas as pd
 
 from corpora.datasets.demo import VERSION
-from corpora.loading import CORPORA, load, missing_files, warnings_of
-from harness.errors import SettingsError, SplitError, TableError
+from corpora.loading import CORPORA, load, load_corpus, missing_files, warnings_of
+from harness.errors import SettingsError, TableError
 from harness.failures import update_failures
 from harness.files import digest_file
-from harness.protocol import check_groups
-from harness.record import record_step
+from harness.record import CORPUS, record_step
 from harness.registry import load_plugins, plugin_file
+from harness.shared_groups import SharedGroups, torn_groups
+from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
 
 __all__ = ["ScanResult", "list_corpora", "make_demo", "scan_to_table", "summary"]
@@ -35,11 +36,14 @@ class ScanResult:
         The clips whose files are not, as `harness.tables.FAILURES`.
     warnings : list of str
         What is unusual about the table, one line each.
+    notes : list of str
+        What a reader of the results must know about the clips and their folds, as ``run.json`` has it.
     """
 
     clips: pd.DataFrame
     failures: pd.DataFrame
     warnings: list[str]
+    notes: list[str]
 
 
 def scan_to_table(
@@ -52,8 +56,10 @@ def scan_to_table(
     columns: Mapping[str, str] | None = None,
     subset: str = "",
     folds: int = 0,
+    split: str | Mapping[str, float] = "",
+    lists: Mapping[str, str] | None = None,
     seed: int = 0,
-    allow_shared_groups: bool = False,
+    shared_groups: str = "official",
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
 ) -> ScanResult:
@@ -61,7 +67,7 @@ def scan_to_table(
 
     Parameters
     ----------
-    corpus, root, pattern, classes, columns, subset, folds, seed, allow_shared_groups
+    corpus, root, pattern, classes, columns, subset, folds, split, lists, seed, shared_groups
         As for :func:`corpora.load`.
     out : path
         The table.
@@ -85,10 +91,13 @@ def scan_to_table(
         "columns": dict(columns or {}),
         "subset": subset,
         "folds": folds,
+        "split": split if isinstance(split, str) else dict(split),
+        "lists": {fold: str(file) for fold, file in (lists or {}).items()},
         "seed": seed,
-        "allow_shared_groups": allow_shared_groups,
+        "shared_groups": shared_groups,
     }
-    table = load(corpus, root, **settings)
+    loaded = load_corpus(corpus, root, **settings)
+    table = loaded.clips
     failures = missing_files(table)
     if strict and len(failures):
         first = failures.iloc[0]
@@ -97,9 +106,9 @@ def scan_to_table(
     write(clips, out, CLIPS)
     folder = Path(out).parent
     update_failures(folder, failures, step="corpus")
-    spec = {"name": corpus, "root": str(root), **settings}
-    record_step(folder, "corpus", spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
-    return ScanResult(clips, failures, warnings_of(clips) + (_leaks(clips) if allow_shared_groups else []))
+    spec = {"name": corpus, "root": str(root), **settings, **loaded.shared.to_json(), "notes": loaded.notes}
+    record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
+    return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), loaded.notes)
 
 
 def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
@@ -128,14 +137,15 @@ def summary(clips: pd.DataFrame) -> str:
     grouped, folds = clips[clips["group"] != ""], fold_order(clips["fold"])
     counts = pd.DataFrame({"clips": clips["label"].value_counts()})
     counts["groups"] = grouped.groupby("label")["group"].nunique()
+    single = parts_of(folds) is not None
     for fold in folds:
-        counts[f"fold {fold}"] = clips.loc[clips["fold"] == fold, "label"].value_counts()
+        counts[fold if single else f"fold {fold}"] = clips.loc[clips["fold"] == fold, "label"].value_counts()
     counts = counts.fillna(0).astype(int).sort_index()
     total = {**counts.sum(), "groups": grouped["group"].nunique()}
     words = (
         (len(clips), "clip", "clips"),
         (len(counts), "class", "classes"),
-        (len(folds), "fold", "folds"),
+        (len(folds), *(("part of a split", "parts of a split") if single else ("fold", "folds"))),
         (total["groups"], "group", "groups"),
     )
     counts = pd.concat([counts.rename({"": "(none)"}), pd.DataFrame([total], index=["all"])])
@@ -151,11 +161,9 @@ def _inputs(corpus: str, root: Path) -> dict[str, str]:
     return {path.name: digest_file(path) for path in files if path.is_file()}
 
 
-def _leaks(clips: pd.DataFrame) -> list[str]:
-    try:
-        check_groups(clips["fold"].tolist(), clips["group"].tolist())
-    except SplitError as error:
-        return [f"allowed, so figures will be too good: {error}"]
+def _leaks(clips: pd.DataFrame, shared: SharedGroups) -> list[str]:
+    if shared.policy == "allow" and torn_groups(clips["fold"].tolist(), clips["group"].tolist()):
+        return ["groups in several folds are allowed, so figures will be too good"]
     return []
 
 

@@ -1,8 +1,8 @@
 """Everything about one run folder, or several: read the predictions, compute and write what they are worth.
 
 Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``failures.csv`` and ``run.json``. Writes
-``metrics.csv``, ``ranking.csv`` (also ``.md``, ``.tex``), ``folds.csv``, ``recall.csv``, ``differences.csv``,
-``confusion/`` and ``report.html``. The same predictions give the same tables, byte for byte.
+``metrics.csv``, ``ranking.csv`` (also ``.md``, ``.tex``), ``verdict.txt``, ``folds.csv``, ``recall.csv``,
+``differences.csv``, ``confusion/`` and ``report.html``. The same predictions give the same tables, byte for byte.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +29,7 @@ from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.tables import CLIPS, FAILURES, PREDICTIONS
 
-__all__ = ["compare_runs", "evaluate", "find_warnings", "output_folders"]
+__all__ = ["compare_runs", "evaluate", "find_warnings", "notes_of", "output_folders"]
 
 
 def evaluate(
@@ -66,11 +67,15 @@ def evaluate(
     """
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
-    predictions, failures, groups = read_predictions(run), read_optional(run, FAILURES), read_groups(run)
+    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
+    groups = read_groups(run, set(predictions["fold"]))
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
     differences = compare(metrics, pairs_of(order, baseline), samples)
+    found_odd = find_warnings(
+        predictions, groups, failures, metrics, leaks_noted="shared_groups" in _spec(steps, "train")
+    )
     found = Evaluation(
         ranking=ranked,
         folds=fold_table(metrics, ranked),
@@ -78,8 +83,16 @@ def evaluate(
         metrics=metrics,
         differences=differences_table(differences),
         predictions=predictions,
-        verdict=tuple(verdict_sentences(ranked, differences, predictions, groups=samples.groups)),
-        warnings=tuple(dict.fromkeys([*warnings, *find_warnings(predictions, groups, failures, metrics)])),
+        verdict=tuple(
+            verdict_sentences(
+                ranked,
+                differences,
+                predictions,
+                groups=samples.groups,
+                single=_spec(steps, "train").get("single_split"),
+            )
+        ),
+        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *found_odd])),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],
         report=target / "report.html",
@@ -89,7 +102,7 @@ def evaluate(
         write_confusion(matrices, target / "confusion", drawn=order if all_plots else order[:1]),
         write_heat_map(ranked, target / "heatmap.png"),
     )
-    data = ReportData(run.resolve().name, found, differences, baseline, failures, read_steps(run), *plots)
+    data = ReportData(run.resolve().name, found, differences, baseline, failures, steps, *plots)
     write_text(found.report, render(data))
     spec = {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_plots}
     inputs = {s.name: digest_file(run / s.name) for s in (PREDICTIONS, CLIPS, FAILURES) if (run / s.name).is_file()}
@@ -165,8 +178,29 @@ def _run_names(run_folders: Sequence[str | Path]) -> list[str]:
     return names if len(set(names)) == len(names) else [str(f) for f in run_folders]
 
 
+def notes_of(steps: Mapping[str, Any]) -> list[str]:
+    """What the steps before noted on the clips and their folds, of the corpus first.
+
+    Parameters
+    ----------
+    steps : mapping
+        As `harness.record.read_steps` gives them.
+    """
+    return [str(line) for step in ("corpus", "train") for line in _spec(steps, step).get("notes") or ()]
+
+
+def _spec(steps: Mapping[str, Any], step: str) -> dict[str, Any]:
+    spec: dict[str, Any] = steps.get(step, {}).get("spec") or {}
+    return spec
+
+
 def find_warnings(
-    predictions: pd.DataFrame, groups: Mapping[str, str], failures: pd.DataFrame, metrics: pd.DataFrame
+    predictions: pd.DataFrame,
+    groups: Mapping[str, str],
+    failures: pd.DataFrame,
+    metrics: pd.DataFrame,
+    *,
+    leaks_noted: bool = False,
 ) -> list[str]:
     """What a reader must know before believing the figures.
 
@@ -179,6 +213,8 @@ def find_warnings(
         As `harness.tables.FAILURES`.
     metrics : DataFrame
         As :func:`evaluator.metrics.metrics_table` gives it.
+    leaks_noted : bool
+        The training has noted what was done about groups that span folds.
     """
     found = []
     n = failures["clip_id"].nunique()
@@ -186,7 +222,7 @@ def find_warnings(
         found.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
     named = {clip: group for clip, group in groups.items() if group}
     spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
-    shared = sorted(spans[spans > 1].index)
+    shared = [] if leaks_noted else sorted(spans[spans > 1].index)
     if shared:
         found.append(
             f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "

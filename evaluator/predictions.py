@@ -5,7 +5,7 @@ All other modules take predictions as :func:`read_predictions` or :func:`prepare
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 from evaluator.combinations import COLUMNS
 from harness.errors import TableError
 from harness.files import natural_key
+from harness.split_parts import part_of
 from harness.tables import (
     CLIPS,
     PREDICTIONS,
@@ -55,9 +56,18 @@ def read_optional(run_folder: str | Path, schema: Schema) -> pd.DataFrame:
     return read(path, schema) if path.is_file() else frame([], schema)
 
 
-def read_groups(run_folder: str | Path) -> dict[str, str]:
-    """The group of each clip by ``clips.csv``; empty without that table."""
+def read_groups(run_folder: str | Path, tested: Collection[str] = ()) -> dict[str, str]:
+    """The group of each clip by ``clips.csv``; empty without that table.
+
+    Parameters
+    ----------
+    run_folder : path
+    tested : collection of str
+        Folds of the predictions. Of a single split, clips of its other parts are left out.
+    """
     clips = read_optional(run_folder, CLIPS)
+    if any(part_of(fold) for fold in tested):
+        clips = clips[[fold in tested or not part_of(fold) for fold in clips["fold"]]]
     return dict(zip(clips["clip_id"], clips["group"], strict=True))
 
 

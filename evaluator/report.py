@@ -110,7 +110,7 @@ def _ranking(found: Evaluation, short: Mapping[str, str]) -> dict[str, Any]:
                 **row,
                 "module": short[row["module"]],
                 "figure": spread(row["accuracy"], row["std"]),
-                "dots": [_place(v, start) for v in dots[key]],
+                "dots": [_place(v, start) for v in dots[key]] if len(names) > 1 else [],
                 "mean": _place(row["accuracy"], start),
                 "ends": ends,
             }
@@ -121,7 +121,7 @@ def _ranking(found: Evaluation, short: Mapping[str, str]) -> dict[str, Any]:
         "seeds": (ranked["seeds"] > 1).any(),
         "interval": ranked["low"].notna().any(),
     }
-    return {"rows": rows, "start": f"{100 * start:.0f}", "shown": shown}
+    return {"rows": rows, "start": f"{100 * start:.0f}", "shown": shown, "folds": len(names)}
 
 
 def _place(share: float, start: float) -> float:
@@ -142,8 +142,9 @@ def _image(png: Path, alt: str) -> dict[str, Any]:
 def _heat_map_alt(ranked: pd.DataFrame, short: Mapping[str, str]) -> str:
     shown = ranked.drop_duplicates(["encoding", "module"])  # of several heads the best
     best, last = shown.iloc[0], shown.iloc[-1]
+    mean = "mean accuracy" if (ranked["folds"] > 1).any() else "accuracy"
     return (
-        f"Heat map of mean accuracy, {ranked['encoding'].nunique()} encodings by {ranked['module'].nunique()} modules: "
+        f"Heat map of {mean}, {ranked['encoding'].nunique()} encodings by {ranked['module'].nunique()} modules: "
         f"from {percent(last['accuracy'])} % ({last['encoding']} on {short[last['module']]}) "
         f"to {percent(best['accuracy'])} % ({best['encoding']} on {short[best['module']]})."
     )
@@ -168,8 +169,8 @@ def _folds(table: pd.DataFrame, names: Mapping[Combination, str]) -> dict[str, A
         known = [v for v in values if not np.isnan(v)]
         cells = [(percent(v), len(known) > 1 and v == min(known) and v < max(known)) for v in values]
         name = names[Combination(*(row[c] for c in COLUMNS))] + (f", seed {row['seed']}" if several else "")
-        rows.append({"name": name, "cells": cells, "figure": spread(row["mean"], row["std"])})
-    return {"names": folds, "rows": rows}
+        rows.append({"name": name, "cells": cells, "figure": spread(row["mean"], row["std"]) if len(folds) > 1 else ""})
+    return {"names": folds, "rows": rows, "shown": len(folds) > 1 or several}
 
 
 def _fold_names(table: pd.DataFrame) -> list[str]:

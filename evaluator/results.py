@@ -39,7 +39,7 @@ class Evaluation:
     verdict : tuple of str
         The outcome in words, the most important sentence first.
     warnings : tuple of str
-        Those handed in, then what was found.
+        Those handed in, then notes of the steps before, then what was found.
     confusion : Confusion
         Of the best combination, over folds and seeds.
     best : Combination
@@ -68,11 +68,12 @@ class Evaluation:
 
 
 def write_tables(found: Evaluation, folder: Path) -> None:
-    """Write every table that is not about confusion."""
+    """Write every table that is not about confusion, and the verdict with what it needs to be understood."""
     write(found.metrics, folder / METRICS.name, METRICS)
     write_csv(found.ranking, folder / "ranking.csv")
     write_text(folder / "ranking.md", as_markdown(readable(found.ranking)))
     write_text(folder / "ranking.tex", as_latex(readable(found.ranking)))
+    write_text(folder / "verdict.txt", "".join(f"{line}\n" for line in (*found.verdict, *found.warnings)))
     write_csv(found.folds, folder / "folds.csv")
     write_csv(found.recall, folder / "recall.csv")
     write_csv(found.differences, folder / "differences.csv")
@@ -123,5 +124,6 @@ def write_heat_map(ranked: pd.DataFrame, path: Path) -> Path | None:
     if min(ranked["encoding"].nunique(), ranked["module"].nunique()) < 2:
         path.unlink(missing_ok=True)
         return None
-    write_png(draw_heat_map(ranked, title="Mean accuracy over folds, in %"), path)
+    title = "Mean accuracy over folds, in %" if (ranked["folds"] > 1).any() else "Accuracy, in %"
+    write_png(draw_heat_map(ranked, title=title), path)
     return path

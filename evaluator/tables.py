@@ -82,9 +82,10 @@ def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap
 
 
 def fold_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of each combination and seed on each fold, then mean and std, in the order of `ranked`."""
+    """Accuracy of each combination and seed on each fold, then, of several, mean and std; in the order of `ranked`."""
     chosen = metrics[(metrics["metric"] == "accuracy") & (metrics["fold"] != "pooled")]
-    folds = [*fold_order(set(chosen["fold"]) - set(OVERALL)), "mean", "std"]
+    folds = fold_order(set(chosen["fold"]) - set(OVERALL))
+    folds += ["mean", "std"] if len(folds) > 1 else []
     wide = chosen.pivot(index=[*COLUMNS, "seed"], columns="fold", values="value").reindex(columns=folds)
     return _in_order(wide.reset_index(), ranked)
 
@@ -115,7 +116,7 @@ def readable(ranked: pd.DataFrame) -> pd.DataFrame:
         out["95 % interval"] = [f"{percent(a)} to {percent(b)}" for a, b in ends]
     out["macro F1"] = [percent(v) for v in ranked["macro_f1"]]
     for column in ("folds", "seeds", "clips"):
-        if column != "seeds" or (ranked["seeds"] > 1).any():
+        if column == "clips" or (ranked[column] > 1).any():
             out[column] = ranked[column].astype(str)
     return out
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +14,16 @@ from evaluator.tables import percent, spread
 
 __all__ = ["p_text", "signed", "verdict_sentences"]
 
+_SIZES = (("train", "train"), ("choose on", "validation"), ("test", "test"))
+
 
 def verdict_sentences(
-    ranked: pd.DataFrame, differences: Sequence[Difference], predictions: pd.DataFrame, *, groups: int
+    ranked: pd.DataFrame,
+    differences: Sequence[Difference],
+    predictions: pd.DataFrame,
+    *,
+    groups: int,
+    single: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Say what the figures mean, most important sentence first.
 
@@ -29,14 +37,17 @@ def verdict_sentences(
         As :func:`evaluator.predictions.prepare` gives it.
     groups : int
         How many groups the intervals were drawn from.
+    single : mapping, optional
+        Of a single split: ``tested``, the name of its part, and ``train, validation, test``, its numbers of clips.
     """
     order = combinations_of(ranked)
     names = titles(order)
-    sentences = _headline(ranked, names[order[0]], groups)
+    sentences = _headline(ranked, names[order[0]], groups, single)
     if len(order) > 1:
         sentences += _lead(order, names, differences)
+        where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
         sentences.append(
-            f"It was chosen among {len(order)} combinations on these very folds, so its figure is a little optimistic."
+            f"It was chosen among {len(order)} combinations on {where}, so its figure is a little optimistic."
         )
     share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
     sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
@@ -66,17 +77,31 @@ def p_text(p: float | None) -> str:
     return "1" if p >= 0.9995 else f"{p:.3f}"[1:]
 
 
-def _headline(ranked: pd.DataFrame, name: str, groups: int) -> list[str]:
+def _headline(ranked: pd.DataFrame, name: str, groups: int, single: Mapping[str, Any] | None) -> list[str]:
     """The figure, then what it is made of."""
     best = ranked.iloc[0]
     folds, seeds, clips = int(best["folds"]), int(best["seeds"]), int(best["clips"])
     figure = f"{spread(best['accuracy'], best['std'])} %"
     verb = "is best" if len(ranked) > 1 else "was tested alone"
-    over = "Accuracy on a single fold" if folds < 2 else f"Mean ± standard deviation of accuracy over {folds} folds"
-    seeded = f" and {seeds} seeds (± {percent(best['std_seeds'])} between seeds)" if seeds > 1 else ""
+    over = f"Mean ± standard deviation of accuracy over {folds} folds"
+    if folds < 2:
+        over = f"Accuracy {_tested(single)}" + (", mean" * (seeds > 1))
+    seeded = (
+        f"{' and' if folds > 1 else ' over'} {seeds} seeds (± {percent(best['std_seeds'])} between seeds)"
+        if seeds > 1
+        else ""
+    )
     low, high = percent(best["low"]), percent(best["high"])
     interval = f"; 95 % interval {low} to {high}, by bootstrap over {groups} groups" if low else ""
     return [f"{name} {verb}: {figure}.", f"{over}{seeded}, {clips} clips{interval}."]
+
+
+def _tested(single: Mapping[str, Any] | None) -> str:
+    """What of a single split was tested, and with how many clips."""
+    if single is None:
+        return "on a single fold"
+    sizes = ", ".join(f"{what} {single[part]}" for what, part in _SIZES)
+    return f"on the {single['tested']} part of a single split ({sizes} clips)"
 
 
 def _lead(order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference]) -> list[str]:
@@ -90,7 +115,8 @@ def _lead(order: Sequence[Combination], names: dict[Combination, str], differenc
     where = "the second" if nearest.b == order[1] else "the baseline"
     outcome = "is significant" if nearest.significant else "is not significant"
     if nearest.folds < 2:
-        reason = "cannot be tested: that takes at least two folds"
+        interval = f"95 % interval {signed(nearest.low)} to {signed(nearest.high)}, by bootstrap over groups"
+        reason = f"has no test, which takes at least two folds; {interval}"
     elif nearest.p_corrected is None:
         reason = "cannot be tested: it is the same in every fold"
     else:
@@ -101,7 +127,7 @@ def _lead(order: Sequence[Combination], names: dict[Combination, str], differenc
         chance, rope = 100 * nearest.p_same, 100 * ROPE
         same = f"; with probability {chance:.0f} % the two are within {rope:.0f} point of each other"
     lead = f"The difference to {where}, {names[nearest.b]} ({signed(nearest.difference)} points), {reason}{same}."
-    if len(own) < 2:
+    if len(own) < 2 or nearest.folds < 2:
         return [lead]
     clear = sum(d.significant and d.difference > 0 for d in own)
     if not clear:

@@ -9,7 +9,9 @@
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `recipes`: how images were drawn; `record`: ``run.json``
 - `store`: the content-addressed store
-- `protocol`: the folds: train, validation, test, and the group check
+- `protocol`: the splits: which clips train, which choose, which test
+- `split_parts`: a single train/validation/test split
+- `shared_groups`: groups that span folds, and what is done about them
 - `audio`, `image`: reading and writing sounds and images
 - `hub`: modules of every kind
 - `model`: the folder of a trained model

@@ -3,9 +3,16 @@ from .failures import join_failures as join_failures
 from .failures import write_failures as write_failures
 from .files import digest_file as digest_file
 from .images import ImageRun as ImageRun
+from .record import CORPUS as CORPUS
+from .record import copy_step as copy_step
+from .record import read_shared_groups as read_shared_groups
 from .record import record_step as record_step
 from .registry import load_plugin as load_plugin
 from .registry import load_plugins as load_plugins
+from .shared_groups import SharedGroups as SharedGroups
+from .shared_groups import as_policy as as_policy
+from .shared_groups import in_words_of as in_words_of
+from .split_parts import split_words as split_words
 from .store import Store as Store
 from .study_file import Study as Study
 from .study_file import name_in as name_in

@@ -15,19 +15,21 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness.errors import SoundfoldError
+from harness.errors import SettingsError, SoundfoldError
 from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
 
 __all__ = [
     "OneLineParser",
     "PluginFiles",
+    "RenamedSharedGroups",
     "command_app",
     "count",
     "guard",
     "list_of",
     "main",
     "note",
+    "option_words",
     "say",
     "warn",
     "warn_of_failures",
@@ -67,6 +69,26 @@ PluginFiles = Annotated[
     typer.Option("--plugin", callback=_load, is_eager=True, help="A Python file with extensions; repeat for more."),
 ]
 """The option of every command that takes encodings, corpora, merge methods or modules."""
+
+
+def _renamed(given: bool) -> None:
+    if given:
+        raise SettingsError("--allow-shared-groups: is now --shared-groups allow")
+
+
+RenamedSharedGroups = Annotated[bool, typer.Option("--allow-shared-groups", hidden=True, callback=_renamed)]
+"""An option of earlier versions, which says how it is written now."""
+
+
+def option_words(name: str, value: str | int) -> str:
+    """A setting with its value as a command line has it.
+
+    Examples
+    --------
+    >>> option_words("shared_groups", "drop")
+    '--shared-groups drop'
+    """
+    return f"--{name.replace('_', '-')} {value}"
 
 
 def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:

@@ -14,10 +14,24 @@ from typing import Any
 
 from harness.errors import TableError
 from harness.files import read_json, write_json
+from harness.shared_groups import OFFICIAL, Policy, SharedGroups, as_policy
 
-__all__ = ["SCHEMA_VERSION", "command_line", "read_steps", "record_step", "versions"]
+__all__ = [
+    "CORPUS",
+    "SCHEMA_VERSION",
+    "command_line",
+    "copy_step",
+    "read_shared_groups",
+    "read_steps",
+    "record_step",
+    "step_of",
+    "versions",
+]
 
 SCHEMA_VERSION = 1
+CORPUS = "corpus"
+"""The step that names the exceptions of a corpus's folds."""
+
 _MATTER = (
     "soundfold", "numpy", "scipy", "soundfile", "soxr", "av", "pillow", "matplotlib", "pandas",
     "scikit-learn", "baycomp", "tensorflow", "keras", "tensorflow-hub", "kagglehub",
@@ -78,6 +92,38 @@ def read_steps(folder: str | Path) -> dict[str, Any]:
             f"{path}: schema {record.get('schema')!r}, expected {SCHEMA_VERSION}; written by another version"
         )
     return dict(record["steps"])
+
+
+def step_of(folder: str | Path, step: str) -> dict[str, Any]:
+    """What a folder's record says of one step; empty where it says nothing."""
+    found: dict[str, Any] = read_steps(folder).get(step, {})
+    return found
+
+
+def copy_step(source: str | Path, folder: str | Path, step: str) -> None:
+    """Copy the record of a step that made what `folder` was made of; where `source` has none, an old copy goes."""
+    if Path(source).resolve() == Path(folder).resolve():
+        return
+    steps, own = read_steps(folder), step_of(source, step)
+    rest = {name: record for name, record in steps.items() if name != step}
+    wanted = {step: own, **rest} if own else rest
+    if wanted != steps:
+        write_json(Path(folder) / "run.json", {"schema": SCHEMA_VERSION, "steps": wanted})
+
+
+def read_shared_groups(folder: str | Path, policy: Policy | None = None) -> SharedGroups:
+    """The policy and the exceptions that the ``run.json`` of a folder names; the usual policy where it names none.
+
+    Parameters
+    ----------
+    folder : path
+        The folder of ``clips.csv`` or ``images.csv``.
+    policy : str, optional
+        In place of the recorded one.
+    """
+    spec = step_of(folder, CORPUS).get("spec", {})
+    exceptions = {str(group): tuple(folds) for group, folds in spec.get("exceptions", {}).items()}
+    return SharedGroups(policy or as_policy(str(spec.get("shared_groups", OFFICIAL.policy))), exceptions)
 
 
 def command_line(argv: Iterable[str] | None = None) -> str:

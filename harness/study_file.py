@@ -10,13 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.errors import SettingsError, did_you_mean
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.registry import load_plugins
-from harness.settings import Namer, Settings
+from harness.settings import Namer, Settings, field_error
+from harness.shared_groups import Policy
 from harness.toml import apply_settings, read_toml
 
 __all__ = ["CorpusSection", "EvaluateSection", "PluginsSection", "Study", "TrainSection", "name_in", "read_study"]
@@ -32,8 +33,17 @@ class CorpusSection(Settings):
     subset: str = ""
     columns: dict[str, str] = Field(default_factory=dict)
     folds: int = Field(default=0, ge=0)
+    split: str | dict[str, float] = ""
+    lists: dict[str, str] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, lt=2**32)
-    allow_shared_groups: bool = False
+    shared_groups: Policy = "official"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _check_renamed(cls, values: Any) -> Any:
+        if isinstance(values, Mapping) and "allow_shared_groups" in values:
+            raise field_error("allow_shared_groups", 'is now shared_groups = "allow" (or "official", "refuse", "drop")')
+        return values
 
 
 class TrainSection(Settings):
@@ -91,7 +101,8 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     Returns
     -------
     study : Study
-        ``corpus.root`` and ``plugins.files`` are absolute, or empty.
+        ``corpus.root``, ``corpus.lists`` and ``plugins.files`` are absolute, or empty; a list that is not there by the
+        path given is one in the root.
     modules : list of ModuleSpec
         Each with the folder that its path is relative to.
 
@@ -107,18 +118,26 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     home, here = path.resolve().parent, Path.cwd()
 
     def base(name: str) -> Path:
-        return here if overridden & {name, name.partition(".")[0]} else home
+        parts = name.split(".")
+        return here if overridden & {".".join(parts[:k]) for k in range(1, len(parts) + 1)} else home
 
     files = [os.path.abspath(base("plugins.files") / Path(file).expanduser()) for file in study.plugins.files]
     load_plugins(files)
     root = study.corpus.root and os.path.abspath(base("corpus.root") / Path(study.corpus.root).expanduser())
-    study = study.replace(corpus=study.corpus.replace(root=root), plugins=PluginsSection(files=files))
+    lists = {fold: _list_path(file, base(f"corpus.lists.{fold}"), root) for fold, file in study.corpus.lists.items()}
+    study = study.replace(corpus=study.corpus.replace(root=root, lists=lists), plugins=PluginsSection(files=files))
     name_of = name_in("train", path, settings)
     modules = [
         parse(module, base=base("train.modules"), name_of=lambda name: f"{name_of('modules')}: {name}")
         for module in study.train.modules
     ]
     return study, modules
+
+
+def _list_path(file: str, base: Path, root: str) -> str:
+    path = Path(os.path.abspath(base / Path(file).expanduser()))
+    in_root = Path(os.path.dirname(root) if os.path.isfile(root) else root) / file
+    return str(in_root if root and not path.is_file() and in_root.is_file() else path)
 
 
 def name_in(section: str, path: str | Path, settings: Sequence[str] = ()) -> Namer:

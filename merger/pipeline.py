@@ -18,6 +18,7 @@ from harness.files import digest_bytes, digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
 from harness.recipes import MERGE, Recipes, read_recipes
+from harness.record import CORPUS, copy_step
 from harness.store import Store, key_of
 from harness.tables import IMAGES
 from merger.merging import merge_pngs, read_bytes
@@ -32,7 +33,9 @@ def merge_table(
 ) -> ImageRun:
     """Merge the images of an ``images.csv``; see :func:`merge_images`."""
     images = tables.read(path, IMAGES)
-    return merge_images(images, Path(path).parent, methods, out, store=store, jobs=jobs, strict=strict)
+    merged = merge_images(images, Path(path).parent, methods, out, store=store, jobs=jobs, strict=strict)
+    copy_step(Path(path).parent, out, CORPUS)
+    return merged
 
 
 def merge_images(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import harness
 import trainer
-from harness.cli import PluginFiles, command_app, main, say, warn
+from harness.cli import PluginFiles, RenamedSharedGroups, command_app, main, option_words, say, warn
+
+if TYPE_CHECKING:  # it imports pandas
+    from harness.shared_groups import Policy
 
 app = command_app(name="trainer", help="Train and test heads over folds, and export models.")
 
@@ -20,7 +23,14 @@ Out = Annotated[Path, typer.Option(help="Folder to write to.", show_default=Fals
 Seed = Annotated[int, typer.Option(help="Seed of the training.")]
 Steps = Annotated[int, typer.Option(help="Steps of head sgd.")]
 StoreDir = Annotated[str, typer.Option("--store", help="Folder of the store; default: the user's cache folder.")]
-Shared = Annotated[bool, typer.Option("--allow-shared-groups", help="Go on although a group spans folds (a leak).")]
+Shared = Annotated[
+    str,
+    typer.Option(
+        "--shared-groups",
+        help="Groups in several folds: refuse, official (the corpus's own exceptions), drop (clips that would leak) or "
+        "allow. Default: as the tables were scanned.",
+    ),
+]
 SCATTERING = "builtin:scattering"
 
 
@@ -29,11 +39,33 @@ def _flag(name: str) -> str:
     return f"--{name}"
 
 
+def _option_words(name: str, value: str | int) -> str:
+    """A setting as these commands have it; folds are not assigned here."""
+    return option_words(name, value) if name == "shared_groups" else ""
+
+
+def _policy(text: str) -> Policy | None:
+    return harness.as_policy(text, name="--shared-groups") if text else None
+
+
+def _shared(images: Path, text: str) -> harness.SharedGroups:
+    return harness.read_shared_groups(images.parent, _policy(text))
+
+
 @app.command()
-def layout(images: Images, encoding: Encoding, out: Out, seed: Seed = 0, allow_shared_groups: Shared = False) -> None:
+def layout(
+    images: Images,
+    encoding: Encoding,
+    out: Out,
+    seed: Seed = 0,
+    shared_groups: Shared = "",
+    allow_shared_groups: RenamedSharedGroups = False,
+) -> None:
     """Lay out each fold's training and evaluation folders, by hard links."""
-    table = trainer.read_encoding(images, encoding)
-    for folder in trainer.lay_out(table, out, seed=seed, allow_shared=allow_shared_groups):
+    table, shared = trainer.read_encoding(images, encoding), _shared(images, shared_groups)
+    with harness.in_words_of(_option_words):
+        folders = trainer.lay_out(table, out, seed=seed, shared=shared)
+    for folder in folders:
         say(str(folder))
 
 
@@ -46,22 +78,24 @@ def commands(
     seed: Seed = 0,
     steps: Steps = 4000,
     store: StoreDir = "",
-    allow_shared_groups: Shared = False,
+    shared_groups: Shared = "",
+    allow_shared_groups: RenamedSharedGroups = False,
     plugin: PluginFiles = None,
     execute: Annotated[bool, typer.Option("--execute", help="Run them.")] = False,
     jobs: Annotated[int, typer.Option(help="With --execute: how many run at a time.")] = 1,
 ) -> None:
     """Print a retrain.py command for each fold, ready for a shell."""
-    made = trainer.retrain_commands(
-        trainer.read_encoding(images, encoding),
-        module,
-        out,
-        settings=trainer.SgdSettings.read({"steps": steps}, name_of=_flag),
-        seed=seed,
-        store=store,
-        allow_shared=allow_shared_groups,
-        plugins=plugin or [],
-    )
+    with harness.in_words_of(_option_words):
+        made = trainer.retrain_commands(
+            trainer.read_encoding(images, encoding),
+            module,
+            out,
+            settings=trainer.SgdSettings.read({"steps": steps}, name_of=_flag),
+            seed=seed,
+            store=store,
+            shared=_shared(images, shared_groups),
+            plugins=plugin or [],
+        )
     for words in made.values():
         say(trainer.as_shell(words))
     if execute:
@@ -79,22 +113,24 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; again for more.")] = None,
     steps: Steps = 4000,
     store: StoreDir = "",
-    allow_shared_groups: Shared = False,
+    shared_groups: Shared = "",
+    allow_shared_groups: RenamedSharedGroups = False,
     plugin: PluginFiles = None,
 ) -> None:
     """Cross-validate in process: predictions.csv and each fold's head."""
     sgd = trainer.SgdSettings.read({"steps": steps}, name_of=_flag)
-    values = {"head": head, "sgd": sgd, "allow_shared_groups": allow_shared_groups}
-    outcome = trainer.train_images(
-        images,
-        out,
-        encodings=encoding,
-        modules=module or [SCATTERING],
-        clips=clips,
-        settings=trainer.HeadSettings.read(values, name_of=_flag),
-        seeds=seed or [0],
-        store=harness.Store(store or None),
-    )
+    with harness.in_words_of(_option_words):
+        outcome = trainer.train_images(
+            images,
+            out,
+            encodings=encoding,
+            modules=module or [SCATTERING],
+            clips=clips,
+            settings=trainer.HeadSettings.read({"head": head, "sgd": sgd}, name_of=_flag),
+            seeds=seed or [0],
+            store=harness.Store(store or None),
+            shared_groups=_policy(shared_groups),
+        )
     for c in outcome.trained:
         say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * outcome.accuracy(c):.1f} %")
     if len(outcome.failures):
@@ -107,7 +143,9 @@ def export(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a study, or of `trainer run`.")],
     encoding: Encoding,
     out: Out,
-    fold: Annotated[str, typer.Option(help="The fold that the model does not know.", show_default=False)],
+    fold: Annotated[
+        str, typer.Option(help="The fold that the model does not know; of a single split, test.", show_default=False)
+    ],
     module: Module = SCATTERING,
     head: Annotated[str, typer.Option(help="lbfgs or sgd.")] = "lbfgs",
     seed: Seed = 0,

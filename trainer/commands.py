@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.errors import SoundfoldError, TableError
+from harness.errors import SoundfoldError, SplitError, TableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.image import SUFFIXES
+from harness.shared_groups import OFFICIAL, SharedGroups, torn_groups
+from trainer.inputs import split_table
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings
 
@@ -30,7 +32,7 @@ def retrain_commands(
     settings: SgdSettings,
     seed: int = 0,
     store: str = "",
-    allow_shared: bool = False,
+    shared: SharedGroups = OFFICIAL,
     plugins: Iterable[str | Path] = (),
 ) -> dict[str, list[str]]:
     """Write each fold's lists and give its command, by fold, as words for a shell.
@@ -47,8 +49,8 @@ def retrain_commands(
     seed : int
     store : str
         Folder of the store; empty for the usual one.
-    allow_shared : bool
-        Go on where a group spans folds.
+    shared : SharedGroups
+        What is done about groups that span folds.
     plugins : iterable of path
         Files of extensions, for a module of a kind of one's own.
 
@@ -57,7 +59,7 @@ def retrain_commands(
     TableError
         The image folder has images that the table does not list: retrain.py would train on them.
     SplitError
-        Too few folds, or a group in several of them.
+        Too few folds, a group in several of them, or clips that would have to be left out: retrain.py trains on all.
     """
     out = Path(out).resolve()
     module = parse(module) if isinstance(module, str) else module
@@ -66,8 +68,9 @@ def retrain_commands(
     module_folder = module.base / Path(module.handle).expanduser()
     handle = module.handle if module.scheme else _absolute(module_folder)
     plugin_files = [_absolute(file) for file in plugins]
+    leak = _check_leaks(table, seed, shared)
     commands = {}
-    for fold, (test, validation) in write_lists(table, out, seed=seed, allow_shared=allow_shared).items():
+    for fold, (test, validation) in write_lists(table, out, seed=seed, shared=shared).items():
         folder = fold_folder(out, fold)
         commands[fold] = [
             _python(), "-m", "retrain",
@@ -86,7 +89,7 @@ def retrain_commands(
             "--saved_model_dir", str(folder / "model"),
             *([f"--image_size={module.image_size[0]}x{module.image_size[1]}"] if module.image_size else []),
             *([f"--value_range={module.value_range[0]},{module.value_range[1]}"] if module.value_range else []),
-            *(["--allow_shared_groups"] if allow_shared else []),
+            *(["--allow_shared_groups"] if leak else []),
             *(["--store", _absolute(store)] if store else []),
             *(word for file in plugin_files for word in ("--plugin", file)),
         ]  # fmt: skip
@@ -125,6 +128,19 @@ def execute_all(commands: Mapping[str, list[str]], *, jobs: int = 1) -> None:
         list(pool.map(run, commands))
     for fold, code in failed.items():
         raise SoundfoldError(f"fold {fold}: retrain.py ended with exit code {code}; the folds before it are done")
+
+
+def _check_leaks(table: pd.DataFrame, seed: int, shared: SharedGroups) -> bool:
+    """Whether groups span folds and are used all the same, which retrain.py must be given leave to do."""
+    splits = split_table(table, seed=seed, shared=shared)
+    if not torn_groups(list(table["fold"]), list(table["group"])):
+        return False
+    if shared.policy == "drop" and any(len(s.train) + len(s.validation) + len(s.test) < len(table) for s in splits):
+        raise SplitError(
+            "shared_groups drop: retrain.py trains on every image that is in no list, so clips of shared groups cannot "
+            "be left out; use `trainer run`, or `trainer layout` and its folders"
+        )
+    return True
 
 
 def _check_unlisted(table: pd.DataFrame, image_dir: Path) -> None:

@@ -11,6 +11,7 @@ import pandas as pd
 from harness.code_version import code_version
 from harness.files import digest_bytes
 from harness.protocol import Split
+from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
@@ -24,9 +25,15 @@ _KIND = "heads"
 
 
 def cross_validate(
-    features: np.ndarray, table: pd.DataFrame, *, settings: HeadSettings, seed: int, store: Store
+    features: np.ndarray,
+    table: pd.DataFrame,
+    *,
+    settings: HeadSettings,
+    seed: int,
+    store: Store,
+    shared: SharedGroups = OFFICIAL,
 ) -> Trained:
-    """Train a head for every fold; heads that the store has are not trained again.
+    """Train a head for every fold, or one for a single split; heads that the store has are not trained again.
 
     Parameters
     ----------
@@ -38,6 +45,8 @@ def cross_validate(
     seed : int
         For ``sgd``, and for the validation rows where there are fewer than three folds.
     store : Store
+    shared : SharedGroups
+        What is done about groups that span folds.
 
     Raises
     ------
@@ -45,7 +54,7 @@ def cross_validate(
         A clip without a label, one class only, too few folds, a group in several folds.
     """
     check_classes(table)
-    splits = split_table(table, seed=seed, allow_shared=settings.allow_shared_groups)
+    splits = split_table(table, seed=seed, shared=shared)
     key = _key(features, table, splits, settings, seed)
     found = _get(store, key)
     if found is not None:
@@ -57,7 +66,9 @@ def cross_validate(
 
 
 def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, named: dict[str, str]) -> pd.DataFrame:
-    """Scores of every clip by the head that did not see its fold: rows of ``predictions.csv``.
+    """Scores of every tested clip by the head that did not see its fold: rows of ``predictions.csv``.
+
+    All clips are tested in a cross-validation, those of the test part in a single split.
 
     Parameters
     ----------
@@ -67,6 +78,8 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
     named : dict of str to str
         encoding, module, head and seed, the same for all rows.
     """
+    tested = table["fold"].isin(list(trained.heads)).to_numpy()
+    features, table = features[tested], table[tested].reset_index(drop=True)
     scores = np.zeros((len(table), len(trained.classes)))
     for fold, head in trained.heads.items():
         rows = np.flatnonzero((table["fold"] == fold).to_numpy())
@@ -83,7 +96,7 @@ def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], set
         features=digest_bytes(np.ascontiguousarray(features).tobytes()),
         shape=list(features.shape),
         rows=digest_bytes(json.dumps(table[["clip_id", "label", "fold", "group"]].to_numpy().tolist()).encode()),
-        splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test))] for s in splits],
+        splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test, s.refit))] for s in splits],
         settings=settings.of_head(),
         seed=seed if seeded else None,
         code=code_version(fitting.__name__),

@@ -13,6 +13,7 @@ from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import CARD, ModelCard, module_to_json, write_card
 from harness.recipes import read_recipes
+from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import IMAGES, read
 from trainer.head import Head, load_heads
@@ -128,7 +129,7 @@ def export_fold(
         classes=classes,
         recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
-        note=f"Trained without fold {fold}: its figure on that fold is the one in metrics.csv.",
+        note=f"Trained without {'' if part_of(fold) else 'fold '}{fold}: its figure there is the one in metrics.csv.",
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -36,8 +36,9 @@ def write_final(
     n_combinations: int,
     figure: Mapping[str, float],
     store: Store,
+    notes: Sequence[str] = (),
 ) -> bool:
-    """Refit a combination on all folds and write its model folder; one that is there already stays.
+    """Refit a combination on all clips and write its model folder; one that is there already stays.
 
     Parameters
     ----------
@@ -55,8 +56,10 @@ def write_final(
     n_combinations : int
         Among how many it was chosen: its figure is the best of so many.
     figure : mapping of str to float
-        Accuracy of each fold, 0 to 1.
+        Accuracy of each fold, or of the tested part of a single split, 0 to 1.
     store : Store
+    notes : sequence of str
+        What the model's card must also say of the clips and their folds.
 
     Returns
     -------
@@ -73,6 +76,7 @@ def write_final(
         "folds_accuracy": dict(figure),
         "chosen_among": n_combinations,
         "head_settings": settings.of_head(),
+        **({"notes": list(notes)} if notes else {}),
     }
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
@@ -96,7 +100,14 @@ def _key_of_model(folder: str | Path) -> Any:
 
 def _note(figure: Mapping[str, float], n_combinations: int) -> str:
     values = list(figure.values())
-    spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    if len(values) == 1:
+        tested = next(iter(figure))
+        chosen = f", chosen among {n_combinations} combinations by that very figure" if n_combinations > 1 else ""
+        return (
+            f"Refitted on all clips, those of {tested} too. Its accuracy is estimated by the head that did not see "
+            f"{tested}: {100 * values[0]:.1f} %{chosen}."
+        )
+    spread = f" ± {100 * statistics.stdev(values):.1f}"
     chosen = f", chosen among {n_combinations} combinations by that very figure" if n_combinations > 1 else ""
     return (
         f"Refitted on all folds. Its accuracy is estimated by cross-validation: {100 * statistics.mean(values):.1f}"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.protocol import Split, splits
+from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.tables import CLIPS, IMAGES, class_order, read
 
 __all__ = ["check_classes", "check_trainable", "read_encoding", "read_sounds", "split_table", "training_order"]
@@ -55,7 +56,7 @@ def training_order(table: pd.DataFrame) -> pd.DataFrame:
     return keyed.sort_values(["label", "_name", "clip_id"], kind="stable").drop(columns="_name").reset_index(drop=True)
 
 
-def check_trainable(table: pd.DataFrame, *, allow_shared: bool = False) -> None:
+def check_trainable(table: pd.DataFrame, *, shared: SharedGroups = OFFICIAL) -> None:
     """Check that a table of clips or images can be cross-validated.
 
     Raises
@@ -64,7 +65,7 @@ def check_trainable(table: pd.DataFrame, *, allow_shared: bool = False) -> None:
         As :func:`check_classes` and :func:`split_table`.
     """
     check_classes(table)
-    split_table(table, allow_shared=allow_shared)
+    split_table(table, shared=shared)
 
 
 def check_classes(table: pd.DataFrame) -> None:
@@ -83,8 +84,8 @@ def check_classes(table: pd.DataFrame) -> None:
         raise SplitError(f"training needs at least 2 classes, found {len(classes)}: {', '.join(classes) or 'none'}")
 
 
-def split_table(table: pd.DataFrame, *, seed: int = 0, allow_shared: bool = False) -> list[Split]:
-    """The splits of a table's rows, in natural order of the folds; see :func:`harness.protocol.splits`.
+def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OFFICIAL) -> list[Split]:
+    """The splits of a table's rows, in natural order of the folds, or the single one; see `harness.protocol.splits`.
 
     Raises
     ------
@@ -92,4 +93,4 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, allow_shared: bool = Fals
         Fewer than two folds, a clip without a fold, or a group in both the training and the test rows of a split.
     """
     columns = (list(table[name]) for name in ("fold", "group", "label"))
-    return list(splits(*columns, seed=seed, allow_shared=allow_shared))
+    return list(splits(*columns, seed=seed, shared=shared))

@@ -32,6 +32,7 @@ def record_training(
     chosen: Mapping[str, Mapping[str, float]],
     inputs: Mapping[str, str],
     started: float,
+    protocol: Mapping[str, Any],
 ) -> None:
     """Write the step into the folder of the predictions that it made.
 
@@ -50,11 +51,13 @@ def record_training(
         Digests of what was read.
     started : float
         `time.monotonic` at the start.
+    protocol : mapping
+        The policy for shared groups, notes on what was done about them, the sizes of a single split.
     """
     spec = {
         **settings.of_head(),
         "seeds": list(seeds),
-        "allow_shared_groups": settings.allow_shared_groups,
+        **protocol,
         "modules": {m.handle: _module_to_json(m, info) for m, info in modules.items()},
         "pictures": dict(image_specs),
         "chosen": dict(chosen),

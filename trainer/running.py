@@ -2,7 +2,7 @@
 
 ::
 
-    OUT/predictions.csv          every clip, scored by the head that did not see its fold
+    OUT/predictions.csv          every tested clip, scored by the head that did not see its fold
     OUT/heads/<combination>.npz  each fold's head, small, for `export`
     OUT/failures.csv             clips that could not be read, where there are any
     OUT/run.json                 step "train"
@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,13 +27,17 @@ from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
+from harness.protocol import leak_notes
+from harness.record import CORPUS, copy_step, read_shared_groups, step_of
+from harness.shared_groups import OFFICIAL, Policy, SharedGroups
+from harness.split_parts import parts_of
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
-from trainer.inputs import read_encoding, read_sounds, training_order
+from trainer.inputs import read_encoding, read_sounds, split_table, training_order
 from trainer.run_record import STEP, record_training
 
 __all__ = [
@@ -151,6 +156,7 @@ def train_images(
     settings: HeadSettings | None = None,
     seeds: Sequence[int] = (0,),
     store: Store | None = None,
+    shared_groups: Policy | None = None,
 ) -> Outcome:
     """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
 
@@ -169,6 +175,9 @@ def train_images(
     settings : HeadSettings, optional
     seeds : sequence of int
     store : Store, optional
+    shared_groups : str, optional
+        What is done about groups that span folds, in place of what the ``run.json`` of the tables says; see
+        :class:`harness.shared_groups.SharedGroups`.
 
     Raises
     ------
@@ -182,7 +191,12 @@ def train_images(
     todo = combinations(names, specs, settings, seeds, store=store)
     if any(c.encoding == SOUND for c in todo):
         tables[SOUND] = read_sounds(clips)
-    outcome = train_all(tables, todo, settings, out, store=store)
+    source = Path(images).parent
+    if clips is not None and not step_of(source, CORPUS):
+        source = Path(clips).parent
+    shared = read_shared_groups(source, shared_groups)
+    outcome = train_all(tables, todo, settings, out, store=store, shared=shared)
+    copy_step(source, out, CORPUS)
     update_failures(out, outcome.failures, step=STEP)
     return outcome
 
@@ -195,6 +209,7 @@ def train_all(
     *,
     store: Store,
     inputs: Mapping[str, str] | None = None,
+    shared: SharedGroups = OFFICIAL,
 ) -> Outcome:
     """Cross-validate every combination and write predictions, heads and run.json.
 
@@ -208,6 +223,8 @@ def train_all(
     store : Store
     inputs : mapping, optional
         Digests of what the tables were read from, for run.json.
+    shared : SharedGroups
+        What is done about groups that span folds.
 
     Raises
     ------
@@ -227,7 +244,7 @@ def train_all(
         failed += [_failure(table, row, what, reason) for row, reason in features.failures.items()]
         values, table = readable_rows(features, table)
         for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
-            trained = cross_validate(values, table, settings=settings, seed=c.seed, store=store)
+            trained = cross_validate(values, table, settings=settings, seed=c.seed, store=store, shared=shared)
             save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
             parts.append(predictions(values, table, trained, named=c.named()))
             outcome.trained[c] = trained
@@ -243,8 +260,21 @@ def train_all(
         chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
         inputs=inputs or {},
         started=started,
+        protocol=_protocol(tables[todo[0].encoding], todo[0].seed, shared),
     )
     return outcome
+
+
+def _protocol(table: pd.DataFrame, seed: int, shared: SharedGroups) -> dict[str, Any]:
+    """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
+    splits = split_table(table, seed=seed, shared=shared)
+    folds, groups = list(table["fold"]), list(table["group"])
+    said: dict[str, Any] = {"shared_groups": shared.policy, "notes": leak_notes(splits, folds, groups, shared)}
+    if parts_of(folds):
+        only = splits[0]
+        sizes = {"train": len(only.train), "validation": len(only.validation), "test": len(only.test)}
+        said["single_split"] = {"tested": only.fold, **sizes}
+    return said
 
 
 def features_of(

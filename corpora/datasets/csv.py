@@ -1,7 +1,8 @@
 """Any CSV file that names sounds, one line per clip.
 
 The root is the file itself. Its columns are those of a clips table (path, label, fold, group, start_s, end_s, clip_id)
-or are named by `columns`, as ``path=file``; only the path must be there. Paths are absolute or relative to the CSV.
+or are named by `columns`, as ``path=file``; only the path must be there. A column ``split`` counts as fold where
+there is no column ``fold``. Paths are absolute or relative to the CSV.
 ``start_s`` and ``end_s`` take a part of a file, in seconds; parts of one file are one group where no group is given.
 
 Comma, semicolon and tab separate; a clips table that soundfold wrote is read back as it was.
@@ -27,6 +28,8 @@ def _scan(root: Path, options: ScanOptions) -> list[Row]:
     needed = {"path": options.columns.get("path", "path"), **options.columns}
     table = read_metadata(root, needed)
     names = {column: options.columns.get(column, column) for column in CLIPS.columns}
+    if names["fold"] not in table.columns and "split" in table.columns:
+        names["fold"] = "split"
     cells = {column: table[name].tolist() for column, name in names.items() if name in table.columns}
     empty = [line for line, path in enumerate(cells["path"], start=2) if not path.strip()]
     if empty:
@@ -49,7 +52,7 @@ CSV = Corpus(
     citation="none: your own recordings",
     licence="that of the recordings",
     url="",
-    folds="a column",
+    folds="a column fold or split",
     group="a column; else the file that clips are cut from",
     scan=_scan,
     columns=True,

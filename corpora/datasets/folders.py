@@ -3,24 +3,28 @@
 Layouts::
 
     ROOT/<class>/**/*.wav                      sounds in sub-folders count to the class
-    ROOT/train/<class>/**/*.wav                and test, validation ...: taken as they are, as folds
+    ROOT/train/<class>/**/*.wav                and test, validation ...: a single split, taken as it is
     ROOT/*.wav                                 one class, named after the folder
 
 Labels are the folders' names as they are. A regular expression on the path (`pattern`) gives fold, group and label
 where folders do not; without groups each sound stands for itself. Sounds next to class folders have no label.
+
+Folders of two or more parts of a split may have nothing next to them, and need class folders in them: anything else is
+refused, as split names would become classes. A single folder ``train`` among others is a class.
 
 Licence and citation are those of the recordings.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from corpora.base import Corpus, Row, ScanOptions, find_sounds, need_folder
+from harness.errors import SplitError
+from harness.split_parts import part_of
 
-__all__ = ["FOLDERS", "SPLIT_FOLDERS"]
-
-SPLIT_FOLDERS = frozenset("train training test testing validation valid val dev eval evaluation".split())
+__all__ = ["FOLDERS"]
 
 
 def _scan(root: Path, options: ScanOptions) -> list[Row]:
@@ -28,18 +32,50 @@ def _scan(root: Path, options: ScanOptions) -> list[Row]:
     need_folder(root, what="class folders of sounds, or with sounds")
     paths = find_sounds(root)
     parts = [path.relative_to(root).parts for path in paths]
-    split = all(len(p) >= 3 and p[0].lower() in SPLIT_FOLDERS for p in parts)
+    split = _is_split(root, parts, options.pattern_parts)
     flat = all(len(p) == 1 for p in parts)
     rows = []
     for path, below in zip(paths, parts, strict=True):
         if flat:
             label = root.name
         elif split:
-            label = below[1]
+            label = below[1] if len(below) > 2 else ""
         else:
             label = below[0] if len(below) > 1 else ""
         rows.append({"path": path, "label": label, "fold": below[0] if split else ""})
     return rows
+
+
+def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Sequence[str]) -> bool:
+    """Whether the folders are the parts of a single split.
+
+    Raises
+    ------
+    SplitError
+        They are, but not all, or without class folders in them.
+    """
+    top = list(dict.fromkeys(p[0] for p in parts if len(p) > 1))
+    named = [name for name in top if part_of(name)]
+    if len({part_of(name) for name in named}) < 2:
+        return bool(named) and all(part_of(p[0]) and len(p) > 2 for p in parts)
+    strays = [f"the folder {name!r}" for name in top if name not in named]
+    strays += [f"the sound {p[0]!r}" for p in parts if len(p) == 1]
+    direct = "" if "label" in pattern_parts else next(("/".join(p) for p in parts if len(p) == 2 and part_of(p[0])), "")
+    if strays and {"fold", "label"} <= set(pattern_parts):
+        return False
+    listed = " and ".join(repr(name) for name in named)
+    if strays:
+        more = f" and {len(strays) - 1} more" if len(strays) > 1 else ""
+        raise SplitError(
+            f"root={root}: {listed} are parts of a split, but {strays[0]}{more} lies next to them; move it away or "
+            "into a part, or name fold and label by a pattern"
+        )
+    if direct:
+        raise SplitError(
+            f"root={root}: {listed} are parts of a split, but {direct} is not in a class folder; expected "
+            f"{named[0]}/<class>/<sound>, or a label by a pattern; if these are classes, rename the folders"
+        )
+    return True
 
 
 FOLDERS = Corpus(

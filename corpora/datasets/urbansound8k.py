@@ -12,6 +12,9 @@ Layouts::
 The CSV has slice_file_name, fsID, start, end, salience, fold, classID, class; its start and end are places in the
 original recording, not in the slice, so they are not read. Without the CSV, class and group come from the file's
 name, ``[fsID]-[classID]-[occurrenceID]-[sliceID].wav``, and the fold from a folder ``foldN``.
+
+Five recordings (152 slices) have slices of different classes in two folds. They are declared as the exceptions of the
+official folds.
 """
 
 from __future__ import annotations
@@ -74,4 +77,5 @@ URBANSOUND8K = Corpus(
     group="the Freesound recording (fsID)",
     scan=_scan,
     metadata=_METADATA,
+    shared_groups=("77751", "106905", "132016", "176638", "180937"),
 )

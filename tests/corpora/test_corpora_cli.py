@@ -148,10 +148,19 @@ def test_shared_groups_are_refused_and_allowed_aloud(
     args = ("scan", "csv", sheet(tmp_path / "c.csv", rows), "--out", tmp_path / "clips.csv")
     code, _, warned = run(*args, capsys=capsys)
     assert code == 1
-    assert "group 'g' is in fold '1' and in fold '2'" in warned
+    assert warned == (
+        "error: 1 group is in several folds: g (folds 1, 2); a model would be tested on recordings that it trained on; "
+        "--shared-groups drop leaves their clips out of training where they would leak; "
+        "--shared-groups allow goes on with the leak; --folds 2 assigns folds by group\n"
+    )
     code, _, warned = run(*args, "--allow-shared-groups", capsys=capsys)
+    assert (code, warned) == (1, "error: --allow-shared-groups: is now --shared-groups allow\n")
+    code, said, warned = run(*args, "--shared-groups", "allow", capsys=capsys)
     assert code == 0
-    assert "figures will be too good: group 'g'" in warned
+    assert warned.splitlines()[0] == "warning: groups in several folds are allowed, so figures will be too good"
+    assert "Note: 1 group (2 clips) in several folds, which the corpus does not declare: g (folds 1, 2)." in said
+    code, _, warned = run(*args, "--shared-groups", "alow", capsys=capsys)
+    assert warned.startswith("error: --shared-groups='alow': did you mean 'allow'? available: allow, drop, ")
 
 
 def test_list_names_every_corpus_and_those_of_plugins(whales: Path, capsys: pytest.CaptureFixture[str]) -> None:

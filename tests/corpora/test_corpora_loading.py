@@ -53,9 +53,9 @@ def test_parts_of_one_recording_may_not_span_folds(tmp_path: Path, tone: Tone, s
     tone(tmp_path / "rec.wav", seconds=1.0)
     rows = [{"path": "rec.wav", "start_s": s, "end_s": s + 0.5, "fold": f} for s, f in ((0.0, "1"), (0.5, "2"))]
     file = sheet(tmp_path / "c.csv", rows)
-    with pytest.raises(SplitError, match=r"group 'rec.wav' is in fold '1' and in fold '2'.*allow_shared_groups"):
+    with pytest.raises(SplitError, match=r"1 group is in several folds: rec.wav \(folds 1, 2\)"):
         load("csv", file)
-    assert load("csv", file, allow_shared_groups=True)["fold"].tolist() == ["1", "2"]
+    assert load("csv", file, shared_groups="allow")["fold"].tolist() == ["1", "2"]
 
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 2), (2, 2), (3, 1)])

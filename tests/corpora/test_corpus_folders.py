@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from corpora.loading import load
-from harness.errors import SettingsError
+from harness.errors import SettingsError, SplitError
 
 Tone = Callable[..., Path]
 
@@ -44,8 +44,15 @@ def test_train_and_test_folders_are_taken_as_they_are(tmp_path: Path, tone: Tone
 def test_classes_that_are_called_train_and_test(tmp_path: Path, tone: Tone) -> None:
     for name in ("train/a.wav", "test/b.wav"):
         tone(tmp_path / name)
+    with pytest.raises(SplitError, match=r"'test' and 'train' are parts of a split, but test/b.wav is not in a class "):
+        load("folders", tmp_path)
+
+
+def test_a_single_folder_train_among_others_is_a_class(tmp_path: Path, tone: Tone) -> None:
+    for name in ("train/a.wav", "dog/b.wav"):
+        tone(tmp_path / name)
     table = load("folders", tmp_path)
-    assert set(table["label"]) == {"train", "test"}
+    assert set(table["label"]) == {"train", "dog"}
     assert set(table["fold"]) == {""}
 
 

@@ -126,7 +126,7 @@ def test_the_verdict_tells_real_from_not(make_predictions: Callable[..., pd.Data
     near = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.8}, n=400)
     assert "is not significant (corrected t: p = " in sentences(near)
     single = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.5}, folds=1)
-    assert "cannot be tested: that takes at least two folds" in sentences(single)
+    assert "has no test, which takes at least two folds; 95 % interval +" in sentences(single)
     alone = make_predictions({("gray", "m", "h"): 0.8})
     assert "gray on m was tested alone" in sentences(alone)
 

@@ -9,7 +9,8 @@ import pytest
 
 from harness import protocol
 from harness.errors import SplitError
-from harness.protocol import Split, assign_folds, check_groups, splits, validation_rows
+from harness.protocol import Split, assign_folds, leak_notes, splits, validation_rows
+from harness.shared_groups import SharedGroups, SharedGroupsError, check_groups
 
 Clips = tuple[list[str], list[str], list[str]]
 
@@ -58,11 +59,11 @@ def test_validation_is_the_next_fold_in_natural_order() -> None:
 
 
 def test_folds_may_have_any_names() -> None:
-    found = list(splits(["test", "fold10", "fold9"], ["", "", ""], ["a", "a", "a"]))
+    found = list(splits(["site", "fold10", "fold9"], ["", "", ""], ["a", "a", "a"]))
     assert [(t.fold, t.train.tolist(), t.validation.tolist(), t.test.tolist()) for t in found] == [
         ("fold9", [0], [1], [2]),
         ("fold10", [2], [0], [1]),
-        ("test", [1], [2], [0]),
+        ("site", [1], [2], [0]),
     ]
 
 
@@ -76,16 +77,134 @@ def test_no_group_spans_a_split(n_folds: int) -> None:
         assert not validation & test
 
 
-def test_a_shared_group_is_refused_by_name() -> None:
+def test_shared_groups_are_refused_by_name() -> None:
     folds, groups, labels = corpus(3)
-    groups[folds.index("2")] = "source 1-0"
-    said = r"group 'source 1-0' is in fold '1' and in fold '2': .*override with allow_shared_groups$"
-    with pytest.raises(SplitError, match=said):
+    for k in range(5):
+        groups[folds.index("2") + k] = f"source 1-{k}"
+    said = (
+        r"^5 groups are in several folds: source 1-0 \(folds 1, 2\), source 1-1 \(folds 1, 2\), source 1-2 "
+        r"\(folds 1, 2\) \.\.\.; .*; shared_groups=\"drop\" leaves .*; shared_groups=\"allow\" goes .*; "
+        r"folds=3 assigns folds by group$"
+    )
+    with pytest.raises(SharedGroupsError, match=said):
         next(splits(folds, groups, labels))
-    with pytest.raises(SplitError, match=said):
+    with pytest.raises(SharedGroupsError, match=said):
         check_groups(folds, groups)
-    found = list(splits(folds, groups, labels, allow_shared=True))
+    found = list(splits(folds, groups, labels, shared=SharedGroups("allow")))
     assert [len(t.test) for t in found] == [12, 12, 12]
+
+
+def torn_corpus() -> tuple[Clips, SharedGroups]:
+    """Four folds; group "torn" has clips in folds 1 and 3, and is declared."""
+    folds, groups, labels = corpus(4)
+    groups[folds.index("1")] = groups[folds.index("3")] = "torn"
+    return (folds, groups, labels), SharedGroups("official", {"torn": ("1", "3")})
+
+
+def test_declared_exceptions_are_used_as_released() -> None:
+    clips, shared = torn_corpus()
+    for split in splits(*clips, shared=shared):
+        assert sorted(np.concatenate(parts(split))) == list(range(len(clips[0])))
+        assert split.refit.tolist() == sorted([*split.train, *split.validation])
+    with pytest.raises(SharedGroupsError, match=r'shared_groups="official" uses the corpus\'s own exceptions \(1\)'):
+        next(splits(*clips, shared=SharedGroups("refuse", shared.exceptions)))
+
+
+def test_an_exception_holds_for_the_official_folds_only() -> None:
+    (folds, groups, labels), shared = torn_corpus()
+    groups[folds.index("2")] = "torn"
+    with pytest.raises(SharedGroupsError, match=r"^1 group is in several folds: torn \(folds 1, 2, 3\)"):
+        next(splits(folds, groups, labels, shared=shared))
+    groups[folds.index("2")], groups[folds.index("4")] = "source 2-0", "source 2-0"
+    with pytest.raises(SharedGroupsError, match=r"^1 group is in several folds: source 2-0 \(folds 2, 4\)"):
+        next(splits(folds, groups, labels, shared=shared))
+
+
+def test_drop_leaves_clips_out_where_they_would_leak_and_nowhere_else() -> None:
+    (folds, groups, labels), _ = torn_corpus()
+    a, b = folds.index("1"), folds.index("3")
+    found = {s.fold: s for s in splits(folds, groups, labels, shared=SharedGroups("drop"))}
+    assert sorted(np.concatenate([s.test for s in found.values()])) == list(range(len(folds))), "each clip is tested"
+
+    def uses(fold: str, row: int) -> tuple[bool, ...]:
+        split = found[fold]
+        return tuple(row in rows for rows in (split.train, split.validation, split.test, split.refit))
+
+    assert (uses("1", a), uses("1", b)) == ((False, False, True, False), (False, False, False, False))
+    assert (uses("3", b), uses("3", a)) == ((False, False, True, False), (False, False, False, False))
+    # fold 2 chooses on fold 3, so the clip in fold 1 is out of train, and back in the refit
+    assert (uses("2", b), uses("2", a)) == ((False, True, False, True), (False, False, False, True))
+    assert (uses("4", a), uses("4", b)) == ((False, True, False, True), (False, False, False, True))
+    plain = {s.fold: s for s in splits(folds, groups, labels, shared=SharedGroups("allow"))}
+    for fold, split in found.items():
+        for name in ("train", "validation", "refit"):
+            assert set(getattr(plain[fold], name)) - set(getattr(split, name)) <= {a, b}
+    notes = leak_notes(list(found.values()), folds, groups, SharedGroups("drop"))
+    assert notes[0].startswith(
+        "Left out of training where they would leak: 2 clips of groups in several folds, in 4 of 4 "
+    )
+
+
+def test_drop_with_two_folds_and_in_a_single_split() -> None:
+    for names in (("1", "2"), ("train", "test"), ("train", "validation"), ("train", "val", "test")):
+        folds, groups, labels = corpus(len(names), groups_per_fold=12)
+        folds = [names[int(fold) - 1] for fold in folds]
+        for k in range(3):
+            groups[k], groups[12 + k] = f"torn {k}", f"torn {k}"
+        for split in splits(folds, groups, labels, shared=SharedGroups("drop")):
+            train, validation, test, refit = (
+                {groups[i] for i in rows} for rows in (split.train, split.validation, split.test, split.refit)
+            )
+            assert not (train & validation or train & test or validation & test or refit & test)
+            assert test == {groups[i] for i in range(len(folds)) if folds[i] == split.fold}
+
+
+def test_a_single_split_is_never_rotated() -> None:
+    folds, groups, labels = corpus(3)
+    folds = [{"1": "Train", "2": "val", "3": "testing"}[fold] for fold in folds]
+    (split,) = splits(folds, groups, labels)
+    assert split.fold == "testing"
+    assert [{folds[i] for i in rows} for rows in parts(split)] == [{"Train"}, {"val"}, {"testing"}]
+    assert sorted(np.concatenate(parts(split))) == list(range(len(folds)))
+    assert {folds[i] for i in split.refit} == {"Train", "val"}
+
+
+@pytest.mark.parametrize("names", [("train", "test"), ("train", "validation")])
+def test_a_single_split_of_two_parts_chooses_on_a_fifth_of_train(names: tuple[str, str]) -> None:
+    folds, groups, labels = corpus(2, groups_per_fold=30)
+    folds = [names[int(fold) - 1] for fold in folds]
+    (split,) = splits(folds, groups, labels)
+    assert split.fold == names[1]
+    assert {folds[i] for i in split.validation} == {folds[i] for i in split.train} == {"train"}
+    assert len(split.validation) == len(split.test) / 5
+    assert {folds[i] for i in split.test} == {names[1]}
+    assert not {groups[i] for i in split.train} & {groups[i] for i in split.validation}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ("train", "test", "3"),
+            r"^the folds are '3', 'test', 'train': '3' is no part of a train/validation/test split; ",
+        ),
+        (
+            ("test", "validation"),
+            r"^the folds are 'validation', 'test' alone: a single split needs train, and test or ",
+        ),
+        (("train",), r"^the folds are 'train' alone: a single split needs train, and test or validation"),
+        (("train", "test", "eval"), r"'eval' and 'test' both mean test; leave one name$"),
+    ],
+)
+def test_a_single_split_that_is_none(names: tuple[str, ...], said: str) -> None:
+    with pytest.raises(SplitError, match=said):
+        next(splits(list(names), [""] * len(names), ["a"] * len(names)))
+
+
+def test_groups_may_not_span_the_parts_of_a_single_split() -> None:
+    with pytest.raises(SharedGroupsError, match=r"^1 group is in several folds: g \(folds test, train\)") as refused:
+        next(splits(["train", "test"], ["g", "g"], ["a", "b"]))
+    assert "assigns folds" not in str(refused.value)
 
 
 def test_clips_without_a_group_stand_for_themselves() -> None:

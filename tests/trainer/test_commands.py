@@ -15,9 +15,10 @@ from retrain_parts import CLASSES, draw
 from small_study import command
 
 from harness import image
-from harness.errors import SoundfoldError, TableError
+from harness.errors import SoundfoldError, SplitError, TableError
 from harness.files import read_json
 from harness.hub.kinds import parse
+from harness.shared_groups import SharedGroups
 from harness.tables import IMAGES, PREDICTIONS, frame, read, score_columns, write
 from labeler.loading import load_model
 from trainer.__main__ import app
@@ -79,13 +80,23 @@ def test_a_command_for_each_fold_in_natural_order(tmp_path: Path) -> None:
 
 def test_every_word_is_one_that_retrain_knows(images: Path, tmp_path: Path) -> None:
     module = parse({"handle": "https://tfhub.dev/a/1", "image_size": [32, 48], "value_range": [-1, 1]})
-    made = retrain_commands(
-        read_encoding(images, "gray"), module, tmp_path, settings=SgdSettings(), store="a b", allow_shared=True
-    )
+    table = read_encoding(images, "gray")
+    made = retrain_commands(table, module, tmp_path, settings=SgdSettings(), store="a b")
     flags = parse_flags(made["1"][made["1"].index("retrain") + 1 :])
     assert flags.image_dir == str(images.parent / "gray")
     assert flags.tfhub_module == "https://tfhub.dev/a/1"
-    assert flags.allow_shared_groups
+    assert not flags.allow_shared_groups, "no group is in several folds"
+    table.loc[[table.index[table["fold"] == fold][0] for fold in ("1", "2")], "group"] = "one"
+    made = retrain_commands(table, module, tmp_path, settings=SgdSettings(), shared=SharedGroups("allow"))
+    assert parse_flags(made["1"][made["1"].index("retrain") + 1 :]).allow_shared_groups
+
+
+def test_clips_that_must_be_left_out_are_refused(images: Path, tmp_path: Path) -> None:
+    table = read_encoding(images, "gray")
+    two = [table.index[table["fold"] == fold][0] for fold in ("1", "2")]
+    table.loc[two, "group"] = "one"
+    with pytest.raises(SplitError, match=r"^shared_groups drop: retrain.py trains on every image.*`trainer run`"):
+        retrain_commands(table, "builtin:scattering", tmp_path, settings=SgdSettings(), shared=SharedGroups("drop"))
 
 
 def test_paths_and_modules_are_absolute(images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

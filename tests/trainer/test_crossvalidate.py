@@ -11,6 +11,7 @@ import pytest
 
 from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
+from harness.shared_groups import SharedGroups
 from harness.store import Store
 from harness.tables import PREDICTIONS, score_columns, write
 from trainer import crossvalidate, lbfgs, sgd
@@ -181,7 +182,7 @@ def test_a_class_that_only_one_fold_has(store: Store) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        ({"group": "g7"}, "group 'g7' is in fold '.' and in fold '.'.*allow_shared_groups"),
+        ({"group": "g7"}, r"1 group is in several folds: g7 \(folds ., .\);.*shared_groups=\"drop\""),
         ({"label": ""}, r"clip '\d+\.wav' has no label"),
         ({"fold": ""}, "1 clips have no fold"),
     ],
@@ -193,7 +194,9 @@ def test_a_table_that_cannot_be_trusted_is_refused(spoil: dict[str, str], says: 
     with pytest.raises(SplitError, match=says):
         validate(features, table, store)
     if column == "group":
-        assert validate(features, table, store, LBFGS.replace(allow_shared_groups=True)).heads
+        for policy in ("drop", "allow"):
+            shared = SharedGroups(policy)  # type: ignore[arg-type]
+            assert cross_validate(features, table, settings=LBFGS, seed=0, store=store, shared=shared).heads
 
 
 def test_one_class_or_one_fold_is_refused(store: Store) -> None:
@@ -331,7 +334,9 @@ def test_other_splits_of_the_same_rows_are_other_heads(store: Store, monkeypatch
     monkeypatch.setattr(
         crossvalidate,
         "split_table",
-        lambda *a, **k: [dataclasses.replace(split, train=split.train[5:]) for split in real(*a, **k)],
+        lambda *a, **k: [
+            dataclasses.replace(split, train=split.train[5:], refit=split.refit[5:]) for split in real(*a, **k)
+        ],
     )
     after = validate(features, rows, store)
     assert any(not np.array_equal(before.heads[f].weights, after.heads[f].weights) for f in before.heads)

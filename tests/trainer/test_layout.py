@@ -174,13 +174,17 @@ def test_a_leak_is_refused_before_anything_is_written(
 ) -> None:
     leaking = table.assign(group="g0", path=[str(Path(p).relative_to(images.parent)) for p in table["path"]])
     write(leaking, images, IMAGES)
-    with pytest.raises(SplitError, match="group 'g0' is in fold '1' and in fold '2'"):
+    with pytest.raises(SplitError, match=r"1 group is in several folds: g0 \(folds 1, 2, 3.*shared_groups=\"drop\""):
         lay_out(table.assign(group="g0"), tmp_path / "folds")
     words = ["layout", "--images", images, "--encoding", "gray", "--out", tmp_path / "folds"]
     said = command(app, *words, capsys=capsys)
     assert (said.code, said.out) == (1, "")
     assert len(said.err.splitlines()) == 1
+    assert "--shared-groups drop leaves their clips out" in said.err
+    assert "folds 10 assigns" not in said.err, "folds are not assigned here"
     assert not (tmp_path / "folds").exists()
     said = command(app, *words, "--allow-shared-groups", capsys=capsys)
+    assert (said.code, said.err) == (1, "error: --allow-shared-groups: is now --shared-groups allow\n")
+    said = command(app, *words, "--shared-groups", "allow", capsys=capsys)
     assert said.code == 0
     assert said.out.splitlines() == [str(fold_folder(tmp_path / "folds", str(k))) for k in range(1, 11)]

@@ -176,9 +176,9 @@ def test_a_group_in_two_folds_is_refused(
     options = ["--images", images, "--encoding", "gray", "--module", tiny_module, "--out", tmp_path / "out"]
     said = trainer(*options, "--store", studied / "store", capsys=capsys)
     assert said.code == 1
-    assert said.err.startswith("error: group 'same' is in fold '1' and in fold '2'")
+    assert said.err.startswith("error: 1 group is in several folds: same (folds 1, 2, 3)")
     assert len(said.err.splitlines()) == 1
-    assert trainer(*options, "--store", studied / "store", "--allow-shared-groups", capsys=capsys).code == 0
+    assert trainer(*options, "--store", studied / "store", "--shared-groups", "allow", capsys=capsys).code == 0
 
 
 def test_combinations(tiny_module: str, tiny_yamnet: str, studied: Path) -> None:

@@ -17,8 +17,8 @@ from typing import Self
 from pydantic import model_validator
 
 from harness.errors import SplitError
-from harness.protocol import check_groups
 from harness.settings import Settings, field_error
+from harness.shared_groups import check_groups
 from trainer.retrain.flags import Percentage, SplitMethod
 from trainer.retrain.image_lists import MAX_IMAGES_PER_CLASS, ImageFile
 from trainer.retrain.logs import LOGGER
@@ -188,6 +188,11 @@ def _movable(
     return None
 
 
+def _flag_words(name: str, value: str | int) -> str:
+    """A setting as a flag of ``retrain.py``, which has one for shared groups."""
+    return "--allow_shared_groups" if (name, value) == ("shared_groups", "allow") else ""
+
+
 def _check(
     images: Sequence[ImageFile], folders: Sequence[str], categories: Sequence[str], settings: SplitSettings
 ) -> None:
@@ -197,7 +202,7 @@ def _check(
     if not any(groups):
         LOGGER.info("Groups are unknown (no images.csv tells them): near copies of one source may stand in two sets.")
     if settings.method == "hash" and not settings.allow_shared_groups:
-        check_groups(categories, groups)
+        check_groups(categories, groups, words=_flag_words)
     for category in CATEGORIES:
         present = {image.target for image, own in zip(images, categories, strict=True) if own == category}
         missing = [folder for target, folder in enumerate(folders) if target not in present]
