@@ -67,7 +67,9 @@ def read_groups(run_folder: str | Path, tested: Collection[str] = ()) -> dict[st
     """
     clips = read_optional(run_folder, CLIPS)
     if any(part_of(fold) for fold in tested):
-        clips = clips[[fold in tested or not part_of(fold) for fold in clips["fold"]]]
+        clips = clips[
+            clips["fold"].isin(list(tested)) | ~clips["fold"].map(lambda fold: bool(part_of(fold))).astype(bool)
+        ]
     return dict(zip(clips["clip_id"], clips["group"], strict=True))
 
 

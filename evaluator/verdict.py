@@ -14,7 +14,7 @@ from evaluator.tables import percent, spread
 
 __all__ = ["p_text", "signed", "verdict_sentences"]
 
-_SIZES = (("train", "train"), ("choose on", "validation"), ("test", "test"))
+_SIZES = ("train", "validation", "test")
 
 
 def verdict_sentences(
@@ -91,16 +91,17 @@ def _headline(ranked: pd.DataFrame, name: str, groups: int, single: Mapping[str,
         if seeds > 1
         else ""
     )
+    tested = "" if folds < 2 and single else f", {clips} clips"
     low, high = percent(best["low"]), percent(best["high"])
     interval = f"; 95 % interval {low} to {high}, by bootstrap over {groups} groups" if low else ""
-    return [f"{name} {verb}: {figure}.", f"{over}{seeded}, {clips} clips{interval}."]
+    return [f"{name} {verb}: {figure}.", f"{over}{seeded}{tested}{interval}."]
 
 
 def _tested(single: Mapping[str, Any] | None) -> str:
     """What of a single split was tested, and with how many clips."""
     if single is None:
         return "on a single fold"
-    sizes = ", ".join(f"{what} {single[part]}" for what, part in _SIZES)
+    sizes = ", ".join(f"{part} {single[part]}" for part in _SIZES)
     return f"on the {single['tested']} part of a single split ({sizes} clips)"
 
 
