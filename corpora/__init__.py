@@ -2,6 +2,7 @@
 
 - `base`: what a corpus is, and what the corpora share
 - `loading`: from a corpus's name to its checked clips table
+- `rows`: the rows that a corpus gives, with clip ids and groups
 - `splitting`: where its folds come from: its own, by group, by percentages, from lists of files
 - `patterns`: fold, group and label from a path
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files

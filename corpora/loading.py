@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
-from corpora.patterns import apply_pattern, compile_pattern
+from corpora.patterns import compile_pattern
+from corpora.rows import completed, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
 from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
@@ -147,10 +146,10 @@ def load_corpus(
     if not rows:
         raise SettingsError(f"root={where}: the corpus {name!r} found no clips there")
     base = where.parent if where.is_file() else where
-    rows = sorted(_completed(rows, base, pattern), key=lambda row: natural_key(row["clip_id"]))
+    rows = sorted(completed(rows, base, pattern), key=lambda row: natural_key(row["clip_id"]))
     notes = []
     if lists:
-        listed = listed_folds(rows, [_relative(Path(row["path"]), base) for row in rows], lists, base)
+        listed = listed_folds(rows, [relative_path(Path(row["path"]), base) for row in rows], lists, base)
         rows, notes = listed.rows, listed.notes
     table = _table(rows, [classes] if isinstance(classes, str) else classes, where)
     if split:
@@ -254,46 +253,6 @@ def _absolute_root(corpus: Corpus, root: str | Path, options: ScanOptions) -> Pa
             raise SettingsError(f"root is empty: the corpus {corpus.name!r} needs the folder or file where it lies")
         root = corpus.default_root(options)
     return Path(os.path.abspath(Path(root).expanduser()))
-
-
-def _completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
-    """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it."""
-    files = [Path(row["path"]) for row in rows]
-    relative = [_relative(path, base) for path in files]
-    if pattern:
-        rows = apply_pattern(rows, relative, pattern)
-    sharing = Counter(path.name for path in set(files))
-    cuts = Counter(files)
-    done = []
-    for row, path, below in zip(rows, files, relative, strict=True):
-        whole = path.name if sharing[path.name] == 1 else below
-        group = row.get("group") or (whole if cuts[path] > 1 else "")
-        clip_id = row.get("clip_id") or whole + _cut_mark(row)
-        done.append({**row, "clip_id": clip_id, "path": str(path), "group": group})
-    return done
-
-
-def _relative(path: Path, base: Path) -> str:
-    try:
-        return path.relative_to(base).as_posix()
-    except ValueError:  # a CSV may name files elsewhere
-        return path.as_posix()
-
-
-def _cut_mark(row: Row) -> str:
-    """``@start`` in seconds for a part of a file, empty for a whole one."""
-    start, end = _seconds(row, "start_s"), _seconds(row, "end_s")
-    if math.isnan(start) and math.isnan(end):
-        return ""
-    return "@" + (f"{0.0 if math.isnan(start) else start:.6f}".rstrip("0").rstrip("."))
-
-
-def _seconds(row: Row, column: str) -> float:
-    value: Any = row.get(column, math.nan)
-    try:
-        return math.nan if value == "" else float(value)
-    except ValueError:
-        raise TableError(f"{row['path']}: {column}={value!r} is not a number of seconds") from None
 
 
 def _of_classes(rows: list[Row], classes: Sequence[str]) -> list[Row]:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
-from harness.protocol import Split, splits
+from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
+from harness.split_parts import parts_of
 from harness.tables import CLIPS, IMAGES, class_order, read
 
-__all__ = ["check_classes", "check_trainable", "read_encoding", "read_sounds", "split_table", "training_order"]
+__all__ = [
+    "check_classes",
+    "check_trainable",
+    "describe_splits",
+    "read_encoding",
+    "read_sounds",
+    "split_table",
+    "training_order",
+]
 
 
 def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
@@ -94,3 +104,15 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
     """
     columns = (list(table[name]) for name in ("fold", "group", "label"))
     return list(splits(*columns, seed=seed, shared=shared))
+
+
+def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> dict[str, Any]:
+    """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
+    splits = split_table(table, seed=seed, shared=shared)
+    folds, groups = list(table["fold"]), list(table["group"])
+    said: dict[str, Any] = {"shared_groups": shared.policy, "notes": leak_notes(splits, folds, groups, shared)}
+    if parts_of(folds):
+        only = splits[0]
+        sizes = {"train": len(only.train), "validation": len(only.validation), "test": len(only.test)}
+        said["single_split"] = {"tested": only.fold, **sizes}
+    return said

@@ -16,7 +16,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,17 +26,15 @@ from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.protocol import leak_notes
 from harness.record import CORPUS, copy_step, read_shared_groups, step_of
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
-from harness.split_parts import parts_of
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
-from trainer.inputs import read_encoding, read_sounds, split_table, training_order
+from trainer.inputs import describe_splits, read_encoding, read_sounds, training_order
 from trainer.run_record import STEP, record_training
 
 __all__ = [
@@ -260,21 +257,9 @@ def train_all(
         chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
         inputs=inputs or {},
         started=started,
-        protocol=_protocol(tables[todo[0].encoding], todo[0].seed, shared),
+        protocol=describe_splits(tables[todo[0].encoding], todo[0].seed, shared),
     )
     return outcome
-
-
-def _protocol(table: pd.DataFrame, seed: int, shared: SharedGroups) -> dict[str, Any]:
-    """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
-    splits = split_table(table, seed=seed, shared=shared)
-    folds, groups = list(table["fold"]), list(table["group"])
-    said: dict[str, Any] = {"shared_groups": shared.policy, "notes": leak_notes(splits, folds, groups, shared)}
-    if parts_of(folds):
-        only = splits[0]
-        sizes = {"train": len(only.train), "validation": len(only.validation), "test": len(only.test)}
-        said["single_split"] = {"tested": only.fold, **sizes}
-    return said
 
 
 def features_of(

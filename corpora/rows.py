@@ -1,0 +1,56 @@
+"""Rows as a corpus gives them, completed: what a pattern finds in their paths, clip ids, groups."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from corpora.base import Row
+from corpora.patterns import apply_pattern
+from harness.errors import TableError
+
+__all__ = ["completed", "relative_path"]
+
+
+def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
+    """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it."""
+    files = [Path(row["path"]) for row in rows]
+    relative = [relative_path(path, base) for path in files]
+    if pattern:
+        rows = apply_pattern(rows, relative, pattern)
+    sharing = Counter(path.name for path in set(files))
+    cuts = Counter(files)
+    done = []
+    for row, path, below in zip(rows, files, relative, strict=True):
+        whole = path.name if sharing[path.name] == 1 else below
+        group = row.get("group") or (whole if cuts[path] > 1 else "")
+        clip_id = row.get("clip_id") or whole + _cut_mark(row)
+        done.append({**row, "clip_id": clip_id, "path": str(path), "group": group})
+    return done
+
+
+def relative_path(path: Path, base: Path) -> str:
+    """A path relative to a folder, with forward slashes; one that lies elsewhere stays as it is."""
+    try:
+        return path.relative_to(base).as_posix()
+    except ValueError:  # a CSV may name files elsewhere
+        return path.as_posix()
+
+
+def _cut_mark(row: Row) -> str:
+    """``@start`` in seconds for a part of a file, empty for a whole one."""
+    start, end = _seconds(row, "start_s"), _seconds(row, "end_s")
+    if math.isnan(start) and math.isnan(end):
+        return ""
+    return "@" + (f"{0.0 if math.isnan(start) else start:.6f}".rstrip("0").rstrip("."))
+
+
+def _seconds(row: Row, column: str) -> float:
+    value: Any = row.get(column, math.nan)
+    try:
+        return math.nan if value == "" else float(value)
+    except ValueError:
+        raise TableError(f"{row['path']}: {column}={value!r} is not a number of seconds") from None
