@@ -178,9 +178,10 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
 
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
-    missing = write_clips(plan, out)
+    notes = corpus_notes(plan)
+    missing = write_clips(plan, out, notes)
     note(f"corpus    {corpus_line(plan)}")
-    for line in corpus_notes(plan):
+    for line in notes:
         note(f"          {line}")
     drawn = draw(plan, out, jobs=jobs, strict=strict)
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
@@ -191,19 +192,19 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     n_new = count(outcome.computed, "new feature vector")
     note(f"heads     {n_heads} for {count(len(outcome.trained), 'combination')}; {n_new}")
     evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
-    refit_best(plan, drawn, outcome, evaluation, out)
+    refit_best(plan, drawn, outcome, evaluation, out, notes=notes)
     return StudyRun(out, evaluation, failures)
 
 
 # ---------------------------------------------------------------- stages
 
 
-def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
-    """``clips.csv``, and the corpus's settings in ``run.json``; give the clips whose file is missing."""
+def write_clips(plan: Plan, out: Path, notes: Sequence[str]) -> pd.DataFrame:
+    """``clips.csv``, and the corpus's settings and notes in ``run.json``; give the clips whose file is missing."""
     harness.tables.write(plan.clips, out / "clips.csv", harness.tables.CLIPS)
     given = plan.study.corpus
     inputs = {"study": harness.digest_file(plan.file)}
-    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": corpus_notes(plan)}
+    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": list(notes)}
     harness.record_step(out, harness.CORPUS, spec=spec, inputs=inputs, seed=given.seed, started=plan.started)
     return corpora.missing_files(plan.clips)
 
@@ -245,7 +246,13 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
 
 
 def refit_best(
-    plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, evaluation: evaluator.Evaluation, out: Path
+    plan: Plan,
+    drawn: harness.ImageRun,
+    outcome: trainer.Outcome,
+    evaluation: evaluator.Evaluation,
+    out: Path,
+    *,
+    notes: Sequence[str],
 ) -> None:
     """``OUT/model``: the best combination refitted on all clips, unless it is there already; of several seeds one."""
     named = evaluation.best._asdict()
@@ -260,7 +267,7 @@ def refit_best(
         n_combinations=len(outcome.trained),
         figure=accuracy_by_fold(evaluation, best),
         store=plan.store,
-        notes=corpus_notes(plan),
+        notes=notes,
     )
 
 

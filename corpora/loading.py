@@ -20,6 +20,7 @@ from corpora.rows import completed, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
 from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
+from harness.record import read_shared_groups
 from harness.registry import Registry
 from harness.shared_groups import SharedGroups, as_policy, check_groups, describe_groups, torn_groups
 from harness.split_parts import parts_of, split_notes
@@ -157,8 +158,9 @@ def load_corpus(
         notes.append(assigned)
     else:
         table["fold"] = assigned_folds(table, folds, seed)
-    declared = corpus.shared_groups if is_official(folds, split, lists, pattern_parts) else ()
-    shared = SharedGroups(policy, _exceptions(table, declared))
+    shared = SharedGroups(policy)
+    if is_official(folds, split, lists, pattern_parts):
+        shared = SharedGroups(policy, _exceptions(table, corpus, where))
     return LoadedCorpus(table, shared, notes + _checked_notes(table, shared))
 
 
@@ -172,10 +174,15 @@ def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame
     return table
 
 
-def _exceptions(table: pd.DataFrame, declared: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The declared groups that span folds in this table."""
+def _exceptions(table: pd.DataFrame, corpus: Corpus, where: Path) -> dict[str, tuple[str, ...]]:
+    """The declared groups that span folds in this table; for a clips table those that its ``run.json`` names."""
     torn = torn_groups(table["fold"].tolist(), table["group"].tolist())
-    return {group: torn[group] for group in declared if group in torn}
+    recorded = read_shared_groups(where.parent).exceptions if where.is_file() else {}
+    return {
+        group: own
+        for group, own in torn.items()
+        if group in corpus.shared_groups or set(own) <= set(recorded.get(group, ()))
+    }
 
 
 def _checked_notes(table: pd.DataFrame, shared: SharedGroups) -> list[str]:

@@ -87,16 +87,18 @@ def read_steps(folder: str | Path) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise TableError(f"{path}: not readable ({error}); remove it to start afresh") from error
-    if record.get("schema") != SCHEMA_VERSION:
-        raise TableError(
-            f"{path}: schema {record.get('schema')!r}, expected {SCHEMA_VERSION}; written by another version"
-        )
+    schema = record.get("schema") if isinstance(record, dict) else None
+    if schema != SCHEMA_VERSION:
+        raise TableError(f"{path}: schema {schema!r}, expected {SCHEMA_VERSION}; written by another version")
     return dict(record["steps"])
 
 
 def step_of(folder: str | Path, step: str) -> dict[str, Any]:
-    """What a folder's record says of one step; empty where it says nothing."""
-    found: dict[str, Any] = read_steps(folder).get(step, {})
+    """What a folder's record says of one step; empty where it says nothing, or is not soundfold's."""
+    try:
+        found: dict[str, Any] = read_steps(folder).get(step, {})
+    except TableError:
+        return {}
     return found
 
 

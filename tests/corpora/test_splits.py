@@ -78,6 +78,7 @@ def test_urbansound8k_as_released(
     assert spec["notes"] == [said.out.splitlines()[-1].removeprefix("Note: ")]
     shared = read_shared_groups(tmp_path)
     assert (shared.policy, dict(shared.exceptions)) == ("official", EXCEPTIONS)
+    assert dict(load_corpus("csv", tmp_path / "clips.csv").shared.exceptions) == EXCEPTIONS, "read back as it was"
 
 
 def test_urbansound8k_read_strictly(

@@ -14,6 +14,8 @@ import pytest
 
 from harness import record
 from harness.errors import TableError
+from harness.record import copy_step, read_shared_groups, read_steps, record_step, step_of
+from harness.shared_groups import SharedGroups
 
 
 def test_a_step_says_what_it_ran_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,3 +79,24 @@ def test_versions_name_what_can_change_a_figure() -> None:
     found = record.versions()
     assert found["python"] == sys.version.split()[0]
     assert {"numpy", "scipy", "soxr", "pillow", "tensorflow"} <= set(found)
+
+
+def test_the_record_of_a_step_travels_to_what_is_made_of_it(tmp_path: Path) -> None:
+    source, folder = tmp_path / "a", tmp_path / "b"
+    record_step(source, "corpus", spec={"shared_groups": "drop", "exceptions": {"77751": ["2", "7"]}, "notes": ["n"]})
+    record_step(folder, "convert", spec={"size": 3})
+    copy_step(source, folder, "corpus")
+    assert read_steps(folder) == {**read_steps(source), "convert": step_of(folder, "convert")}
+    assert read_shared_groups(folder) == SharedGroups("drop", {"77751": ("2", "7")})
+    assert read_shared_groups(folder, "allow").policy == "allow"
+    copy_step(folder, folder, "corpus")
+    assert step_of(folder, "corpus")
+    copy_step(tmp_path / "nowhere", folder, "corpus")
+    assert list(read_steps(folder)) == ["convert"], "an old copy goes"
+
+
+def test_a_run_json_that_is_not_ours_says_nothing(tmp_path: Path) -> None:
+    for text in ("[1, 2]", '{"loss": 0.1}', "{"):
+        (tmp_path / "run.json").write_text(text, encoding="utf-8")
+        assert step_of(tmp_path, "corpus") == {}
+        assert read_shared_groups(tmp_path) == SharedGroups()
