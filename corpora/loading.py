@@ -22,7 +22,7 @@ from harness.errors import SettingsError, SoundfoldError, TableError, did_you_me
 from harness.files import natural_key
 from harness.record import read_shared_groups
 from harness.registry import Registry
-from harness.shared_groups import SharedGroups, as_policy, check_groups, describe_groups, torn_groups
+from harness.shared_groups import SharedGroups, as_policy, check_groups, describe_groups, spanning_groups
 from harness.split_parts import parts_of, split_notes
 from harness.tables import CLIPS, FAILURES, class_order, fold_order, frame
 
@@ -176,11 +176,11 @@ def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame
 
 def _exceptions(table: pd.DataFrame, corpus: Corpus, where: Path) -> dict[str, tuple[str, ...]]:
     """The declared groups that span folds in this table; for a clips table those that its ``run.json`` names."""
-    torn = torn_groups(table["fold"].tolist(), table["group"].tolist())
+    spanning = spanning_groups(table["fold"].tolist(), table["group"].tolist())
     recorded = read_shared_groups(where.parent).exceptions if where.is_file() else {}
     return {
         group: own
-        for group, own in torn.items()
+        for group, own in spanning.items()
         if group in corpus.shared_groups or set(own) <= set(recorded.get(group, ()))
     }
 

@@ -17,7 +17,7 @@ from harness.failures import update_failures
 from harness.files import digest_file
 from harness.record import CORPUS, record_step
 from harness.registry import load_plugins, plugin_file
-from harness.shared_groups import SharedGroups, torn_groups
+from harness.shared_groups import SharedGroups, spanning_groups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
 
@@ -162,7 +162,7 @@ def _inputs(corpus: str, root: Path) -> dict[str, str]:
 
 
 def _leaks(clips: pd.DataFrame, shared: SharedGroups) -> list[str]:
-    if shared.policy == "allow" and torn_groups(clips["fold"].tolist(), clips["group"].tolist()):
+    if shared.policy == "allow" and spanning_groups(clips["fold"].tolist(), clips["group"].tolist()):
         return ["groups in several folds are allowed, so figures will be too good"]
     return []
 

@@ -14,8 +14,6 @@ from evaluator.tables import percent, spread
 
 __all__ = ["p_text", "signed", "verdict_sentences"]
 
-_SIZES = ("train", "validation", "test")
-
 
 def verdict_sentences(
     ranked: pd.DataFrame,
@@ -38,7 +36,8 @@ def verdict_sentences(
     groups : int
         How many groups the intervals were drawn from.
     single : mapping, optional
-        Of a single split: ``tested``, the name of its part, and ``train, validation, test``, its numbers of clips.
+        Of a single split: ``tested``, the name of its part; ``train, validation, test``, its numbers of clips;
+        ``validation_part``, whether it has one to choose on, and does not choose on clips of train.
     """
     order = combinations_of(ranked)
     names = titles(order)
@@ -101,8 +100,11 @@ def _tested(single: Mapping[str, Any] | None) -> str:
     """What of a single split was tested, and with how many clips."""
     if single is None:
         return "on a single fold"
-    sizes = ", ".join(f"{part} {single[part]}" for part in _SIZES)
-    return f"on the {single['tested']} part of a single split ({sizes} clips)"
+    train, validation, test = (int(single[part]) for part in ("train", "validation", "test"))
+    sizes = f"train {train}, validation {validation}"
+    if not single.get("validation_part"):
+        sizes = f"train {train + validation}, of which {validation} to choose on"
+    return f"on the {single['tested']} part of a single split ({sizes}, test {test} clips)"
 
 
 def _lead(order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference]) -> list[str]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.errors import SplitError
-from harness.shared_groups import OFFICIAL, SharedGroups, check_groups, torn_groups
+from harness.shared_groups import OFFICIAL, SharedGroups, check_groups, spanning_groups
 from harness.split_parts import filled_groups, parts_of
 from harness.tables import fold_order
 
@@ -162,11 +162,15 @@ def leak_notes(splits: Sequence[Split], folds: Sequence[str], groups: Sequence[s
     folds, groups : sequence of str, length n
     shared : SharedGroups
     """
-    torn = torn_groups(folds, groups)
-    if not torn:
+    spanning = spanning_groups(folds, groups)
+    if not spanning:
         return []
     if shared.policy == "official":
-        which = "The group in several folds is" if len(torn) == 1 else f"The {len(torn)} groups in several folds are"
+        which = (
+            "The group in several folds is"
+            if len(spanning) == 1
+            else f"The {len(spanning)} groups in several folds are"
+        )
         return [f"{which} used as released: some clips were tested by models that trained on others of their group."]
     if shared.policy == "drop":
         rows = np.arange(len(folds))
@@ -177,7 +181,7 @@ def leak_notes(splits: Sequence[Split], folds: Sequence[str], groups: Sequence[s
             f"{len(splits)} split{'s' * (len(splits) > 1)}; every clip of a test part is still tested."
         ]
     return [
-        f"Groups are shared across folds: {len(torn)}, the first {next(iter(torn))!r}; models were tested on "
+        f"Groups are shared across folds: {len(spanning)}, the first {next(iter(spanning))!r}; models were tested on "
         "recordings that they trained on, so all figures are too high."
     ]
 

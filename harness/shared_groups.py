@@ -24,7 +24,7 @@ __all__ = [
     "describe_groups",
     "in_words_of",
     "python_words",
-    "torn_groups",
+    "spanning_groups",
 ]
 
 Policy = Literal["refuse", "official", "drop", "allow"]
@@ -119,7 +119,7 @@ def as_policy(text: str, *, name: str = "shared_groups") -> Policy:
     raise SettingsError(f"{name}={text!r}: {did_you_mean(text, get_args(Policy))}")
 
 
-def torn_groups(folds: Sequence[str], groups: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def spanning_groups(folds: Sequence[str], groups: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The groups that span folds, in order of their first clip, each with its folds in natural order.
 
     Parameters
@@ -129,7 +129,7 @@ def torn_groups(folds: Sequence[str], groups: Sequence[str]) -> dict[str, tuple[
 
     Examples
     --------
-    >>> torn_groups(["1", "2", "10", "2"], ["a", "b", "a", "b"])
+    >>> spanning_groups(["1", "2", "10", "2"], ["a", "b", "a", "b"])
     {'a': ('1', '10')}
     """
     found: dict[str, set[str]] = {}
@@ -149,8 +149,8 @@ def check_groups(
     SharedGroupsError
         Saying how many such groups there are, the first few with their folds, and the ways out.
     """
-    torn = torn_groups(folds, groups)
-    refused = {group: own for group, own in torn.items() if not shared.accepts(group, own)}
+    spanning = spanning_groups(folds, groups)
+    refused = {group: own for group, own in spanning.items() if not shared.accepts(group, own)}
     if not refused:
         return
     declared = sum(set(own) <= set(shared.exceptions.get(group, ())) for group, own in refused.items())
@@ -182,12 +182,12 @@ def describe_groups(folds: Sequence[str], groups: Sequence[str], exceptions: Map
     exceptions : mapping of str to sequence of str
         The groups that the corpus declares, each with its folds.
     """
-    torn = torn_groups(folds, groups)
-    declared = {group: own for group, own in torn.items() if set(own) <= set(exceptions.get(group, ()))}
+    spanning = spanning_groups(folds, groups)
+    declared = {group: own for group, own in spanning.items() if set(own) <= set(exceptions.get(group, ()))}
     sentences = []
     for part, beginning, end in (
         (declared, "The official folds of this corpus have ", ", as its authors released them"),
-        ({g: own for g, own in torn.items() if g not in declared}, "", ", which the corpus does not declare"),
+        ({g: own for g, own in spanning.items() if g not in declared}, "", ", which the corpus does not declare"),
     ):
         if part:
             clips = sum(group in part for group in groups)
@@ -196,7 +196,7 @@ def describe_groups(folds: Sequence[str], groups: Sequence[str], exceptions: Map
     return sentences
 
 
-def _listed(torn: Mapping[str, Sequence[str]], shown: int) -> str:
+def _listed(spanning: Mapping[str, Sequence[str]], shown: int) -> str:
     """Groups with their folds: ``77751 (folds 1, 5)``."""
-    first = [f"{group} (folds {', '.join(folds)})" for group, folds in list(torn.items())[:shown]]
-    return ", ".join(first) + (" ..." if len(torn) > shown else "")
+    first = [f"{group} (folds {', '.join(folds)})" for group, folds in list(spanning.items())[:shown]]
+    return ", ".join(first) + (" ..." if len(spanning) > shown else "")

@@ -211,7 +211,7 @@ def test_folders_of_parts_are_one_split(tiny_module: str, tmp_path: Path, capsys
     assert re.search(r"by bootstrap over 9 groups", said.out)
     assert "has no test, which takes at least two folds; 95 % interval" in said.out
     assert read_steps(out)["train"]["spec"]["single_split"] == {
-        "tested": "test", "train": 24, "validation": 12, "test": 18,
+        "tested": "test", "train": 24, "validation": 12, "test": 18, "validation_part": True,
     }  # fmt: skip
     assert all(list(load_heads(path)[0]) == ["test"] for path in (out / "heads").glob("*.npz"))
     model = tmp_path / "model"
@@ -231,6 +231,9 @@ def test_train_and_validation_alone_test_on_validation_and_choose_on_none_of_it(
     check_single(tmp_path / "run", said, tested=12)
     assert "Note: The split has no test part: its validation part is tested, and nothing is chosen on it." in said.out
     sizes = read_steps(tmp_path / "run")["train"]["spec"]["single_split"]
+    assert re.search(
+        r"Accuracy on the val part of a single split \(train 30, of which \d to choose on, test 12 ", said.out
+    )
     assert (sizes["tested"], sizes["test"], sizes["train"] + sizes["validation"]) == ("val", 12, 30)
     assert "<h2>Seeds</h2>" in plain_report(tmp_path / "run")
 

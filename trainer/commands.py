@@ -16,7 +16,7 @@ from harness.errors import SoundfoldError, SplitError, TableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.image import SUFFIXES
-from harness.shared_groups import OFFICIAL, SharedGroups, torn_groups
+from harness.shared_groups import OFFICIAL, SharedGroups, spanning_groups
 from trainer.inputs import split_table
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings
@@ -133,7 +133,7 @@ def execute_all(commands: Mapping[str, list[str]], *, jobs: int = 1) -> None:
 def _check_leaks(table: pd.DataFrame, seed: int, shared: SharedGroups) -> bool:
     """Whether groups span folds and are used all the same, which retrain.py must be given leave to do."""
     splits = split_table(table, seed=seed, shared=shared)
-    if not torn_groups(list(table["fold"]), list(table["group"])):
+    if not spanning_groups(list(table["fold"]), list(table["group"])):
         return False
     if shared.policy == "drop" and any(len(s.train) + len(s.validation) + len(s.test) < len(table) for s in splits):
         raise SplitError(

@@ -111,8 +111,9 @@ def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> dic
     splits = split_table(table, seed=seed, shared=shared)
     folds, groups = list(table["fold"]), list(table["group"])
     said: dict[str, Any] = {"shared_groups": shared.policy, "notes": leak_notes(splits, folds, groups, shared)}
-    if parts_of(folds):
+    parts = parts_of(folds)
+    if parts:
         only = splits[0]
         sizes = {"train": len(only.train), "validation": len(only.validation), "test": len(only.test)}
-        said["single_split"] = {"tested": only.fold, **sizes}
+        said["single_split"] = {"tested": only.fold, **sizes, "validation_part": len(parts) == 3}
     return said

@@ -15,7 +15,7 @@ from corpora.__main__ import app
 from corpora.loading import load, load_corpus
 from harness.errors import SettingsError, SplitError
 from harness.record import read_shared_groups, read_steps
-from harness.shared_groups import SharedGroupsError, torn_groups
+from harness.shared_groups import SharedGroupsError, spanning_groups
 from harness.split_parts import assign_parts, parse_shares
 from harness.tables import CLIPS, read
 
@@ -101,7 +101,7 @@ def test_folds_by_group_need_no_exception(urbansound8k: tuple[Path, pd.DataFrame
     found = load_corpus("urbansound8k", urbansound8k[0], folds=10, shared_groups="refuse")
     assert not found.shared.exceptions
     assert found.notes == []
-    assert not torn_groups(found.clips["fold"].tolist(), found.clips["group"].tolist())
+    assert not spanning_groups(found.clips["fold"].tolist(), found.clips["group"].tolist())
 
 
 def test_only_groups_that_span_folds_in_the_table_are_exceptions(urbansound8k: tuple[Path, pd.DataFrame]) -> None:
@@ -319,7 +319,7 @@ SITE = r"(?P<group>site\d+)"
 def test_percentages_are_reached_by_whole_groups(sites: Path, split: str | dict[str, float]) -> None:
     found = load_corpus("folders", sites, pattern=SITE, split=split)
     table = found.clips
-    assert not torn_groups(table["fold"].tolist(), table["group"].tolist())
+    assert not spanning_groups(table["fold"].tolist(), table["group"].tolist())
     shares = parse_shares(split)
     assert set(table["fold"]) == set(shares)
     for label, part in table.groupby("label"):
