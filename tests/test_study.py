@@ -300,7 +300,10 @@ def test_a_broken_sound_is_listed_and_the_rest_goes_on(
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (r"corpus.pattern='(?P<fold>\d+)-\d+-(?P<group>\d)'", "group '0' is in fold '1' and in fold '2'"),
+        (
+            r"corpus.pattern='(?P<fold>\d+)-\d+-(?P<group>\d)'",
+            "3 groups are in several folds: 0 \\(folds 1, 2, 3\\).*\\[corpus\\] folds = 3 assigns",
+        ),
         ("corpus.root=no/such/folder", "no/such/folder: no such folder"),
         ("corpus.name=folder", "corpus='folder': no such corpus; did you mean 'folders'"),
         ("corpus.classes=['him']", "'him' is not a class of this corpus; did you mean 'hum'"),
