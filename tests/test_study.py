@@ -27,7 +27,7 @@ from harness.study_file import read_study
 from harness.tables import CLIPS, FAILURES, IMAGES, METRICS, PREDICTIONS, read, score_columns
 from labeler.loading import load_model
 from labeler.predict import label_files
-from trainer import bottlenecks, lbfgs
+from trainer import bottlenecks, logistic
 from trainer.__main__ import app as trainer_app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -131,7 +131,7 @@ def test_a_second_run_draws_computes_and_fits_nothing(
     def forbid(module: object, name: str) -> None:
         monkeypatch.setattr(module, name, lambda *a, **k: done.append(name) or 1 / 0)
 
-    for module, name in ((images, "make_images"), (kinds, "load"), (lbfgs, "fit_many")):
+    for module, name in ((images, "make_images"), (kinds, "load"), (logistic, "Regression")):
         forbid(module, name)
     said = run(*small, capsys=capsys)
     assert done == []
@@ -145,8 +145,10 @@ def test_a_new_folder_is_filled_from_the_store(
     studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     problems: list[int] = []
-    fit = lbfgs.fit_many
-    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (problems.append(len(k["train"])), fit(*a, **k))[1])
+    path = logistic.Regression.path
+    monkeypatch.setattr(
+        logistic.Regression, "path", lambda self, train, *a: (problems.append(len(train)), path(self, train, *a))[1]
+    )
     monkeypatch.setattr(images, "make_images", lambda *a, **k: 1 / 0)
     monkeypatch.setattr(bottlenecks, "_batches", lambda *a, **k: 1 / 0)
     words = [studied / "small.toml", "--store", studied / "store", "--out", tmp_path / "new", "--jobs", 1]

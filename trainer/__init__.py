@@ -2,7 +2,8 @@
 
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store
-- `head`: the linear layer on top; `lbfgs` and `sgd` train it
+- `head`: the linear layer on top; `logistic` and `sgd` train it
+- `lbfgs`: the optimiser of `logistic`; `designs`: its matrices, and what preconditions them
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
 - `running`: every combination of encoding, module and seed, written to a folder

@@ -18,7 +18,7 @@ from .inputs import read_encoding as read_encoding
 from .inputs import read_sounds as read_sounds
 from .inputs import training_order as training_order
 from .layout import lay_out as lay_out
-from .lbfgs import STRENGTHS as STRENGTHS
+from .logistic import STRENGTHS as STRENGTHS
 from .planning import cached_features as cached_features
 from .retrain.flags import parse_flags as parse_flags
 from .retrain.run import run_logged as run_logged

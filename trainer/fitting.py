@@ -1,6 +1,7 @@
 """Fit a head for every fold: all code that a head's numbers depend on, apart from its feature vectors.
 
-``lbfgs`` chooses its regularisation on the validation fold and is refitted on all training folds. ``sgd`` trains as
+``lbfgs`` chooses its regularisation on the validation fold, at a loose tolerance and in rising order of strengths until
+two in a row bring nothing, and is refitted on all training folds at a tight one. ``sgd`` trains as
 ``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it.
 
 No table or store is read here: the version of this module's code is part of every head's key.
@@ -18,11 +19,15 @@ from pydantic import Field
 from harness.protocol import Split
 from harness.settings import PositiveFloat, Settings
 from harness.tables import class_order
-from trainer import lbfgs, sgd
+from trainer import logistic, sgd
 from trainer.head import Head
+from trainer.logistic import LogisticSettings, Regression
 from trainer.sgd import SgdSettings
 
 __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
+
+_CHOOSING = LogisticSettings(tolerance=3e-3)
+_PATIENCE = 2  # strengths in a row
 
 
 class HeadSettings(Settings):
@@ -40,7 +45,7 @@ class HeadSettings(Settings):
     """
 
     head: Literal["lbfgs", "sgd"] = "lbfgs"
-    strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = lbfgs.STRENGTHS
+    strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = logistic.STRENGTHS
     sgd: SgdSettings = SgdSettings()
     allow_shared_groups: bool = False
 
@@ -113,7 +118,7 @@ def fit_final(
         return sgd.fit(features, targets, len(trained.classes), settings=settings.sgd, seed=seed)
     votes = sorted(trained.chosen.values())
     strength = max(votes, key=lambda c: (votes.count(c), -c))
-    return lbfgs.fit(features, targets, len(trained.classes), strength=strength)
+    return logistic.fit(features, targets, len(trained.classes), strength=strength)
 
 
 def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
@@ -124,25 +129,61 @@ def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
 def _choose_and_refit(
     features: np.ndarray, targets: np.ndarray, n_classes: int, splits: Sequence[Split], strengths: Sequence[float]
 ) -> tuple[dict[str, Head], dict[str, float]]:
-    tried = lbfgs.fit_many(features, targets, n_classes, train=[s.train for s in splits], strengths=strengths)
-    best = [_best(heads, features, targets, s.validation) for heads, s in zip(tried, splits, strict=True)]
-    refitted = lbfgs.fit_many(
-        features,
-        targets,
-        n_classes,
-        train=[np.sort(np.concatenate([s.train, s.validation])) for s in splits],
-        strengths=np.array([[strengths[j]] for j in best]),
+    regression = Regression(features, targets, n_classes)
+    heads: dict[str, Head] = {}
+    chosen: dict[str, float] = {}
+    for batch in regression.batches([s.train for s in splits]):
+        part = splits[batch]
+        trials = _choose(regression, features, part, sorted(strengths))
+        refit = regression.path([s.refit for s in part], start=[trial.head for trial in trials])
+        fitted = refit.solve(np.array([trial.strength for trial in trials]), LogisticSettings())
+        heads |= {s.fold: head for s, head in zip(part, fitted, strict=True)}
+        chosen |= {s.fold: trial.strength for s, trial in zip(part, trials, strict=True)}
+    return heads, chosen
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """A strength on the validation rows of a split; the better one is smaller."""
+
+    wrong: int
+    loss: float  # mean log loss
+    strength: float
+    head: Head
+
+    def rank(self) -> tuple[int, float, float]:
+        """Fewest wrong first, of equals the lower log loss, of equals the stronger regularisation."""
+        return self.wrong, self.loss, self.strength
+
+
+def _choose(
+    regression: Regression, features: np.ndarray, splits: Sequence[Split], strengths: Sequence[float]
+) -> list[_Trial]:
+    """The best strength of each split, tried in rising order until several in a row bring nothing."""
+    path, active = regression.path([s.train for s in splits]), list(range(len(splits)))
+    rows = [features[s.validation].astype(np.float64) for s in splits]
+    trials: list[list[_Trial]] = [[] for _ in splits]
+    for strength in strengths:
+        for k, head in zip(active, path.solve(np.full(len(active), strength), _CHOOSING), strict=True):
+            trials[k].append(_trial(head, strength, rows[k], regression.targets[splits[k].validation]))
+        ongoing = [i for i, k in enumerate(active) if not _past_the_best(trials[k])]
+        if not ongoing:
+            break
+        if len(ongoing) < len(active):
+            path, active = path.only(np.array(ongoing)), [active[i] for i in ongoing]
+    return [min(of_split, key=_Trial.rank) for of_split in trials]
+
+
+def _trial(head: Head, strength: float, rows: np.ndarray, targets: np.ndarray) -> _Trial:
+    scores = head.scores(rows)
+    wrong = int((scores.argmax(axis=1) != targets).sum())
+    loss = -np.log(np.maximum(scores[np.arange(len(rows)), targets], 1e-15)).mean()
+    return _Trial(wrong, float(loss), float(strength), head)
+
+
+def _past_the_best(trials: Sequence[_Trial]) -> bool:
+    """Whether the last strengths had neither fewer wrong nor a lower log loss than those before them."""
+    before, last = trials[:-_PATIENCE], trials[-_PATIENCE:]
+    return bool(before) and all(
+        trial.wrong >= min(t.wrong for t in before) and trial.loss >= min(t.loss for t in before) for trial in last
     )
-    heads = {s.fold: fitted[0] for s, fitted in zip(splits, refitted, strict=True)}
-    return heads, {s.fold: float(strengths[j]) for s, j in zip(splits, best, strict=True)}
-
-
-def _best(heads: Sequence[Head], features: np.ndarray, targets: np.ndarray, rows: np.ndarray) -> int:
-    """The strength with most right on the validation rows; of equals, the one with the lower log loss."""
-    ranks = []
-    for j, head in enumerate(heads):
-        scores = head.scores(features[rows])
-        right = int((scores.argmax(axis=1) == targets[rows]).sum())
-        loss = -np.log(np.maximum(scores[np.arange(len(rows)), targets[rows]], 1e-15)).mean()
-        ranks.append((-right, float(loss), j))
-    return min(ranks)[2]

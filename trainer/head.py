@@ -44,7 +44,7 @@ class Head:
         ndarray of float64, shape (n, classes)
             Rows sum to 1.
         """
-        return softmax(features.astype(np.float64) @ self.weights.astype(np.float64) + self.bias)
+        return softmax(features.astype(np.float64, copy=False) @ self.weights.astype(np.float64) + self.bias)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from harness.errors import SettingsError, SplitError
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from harness.tables import PREDICTIONS, score_columns, write
-from trainer import crossvalidate, lbfgs, sgd
+from trainer import crossvalidate, logistic, sgd
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained, fit_final
 from trainer.head import Head
@@ -71,8 +71,8 @@ def store(tmp_path: Path) -> Store:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows with every call of an optimiser."""
     calls: list[str] = []
-    many, one = lbfgs.fit_many, sgd.fit
-    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (calls.append("lbfgs"), many(*a, **k))[1])
+    solve, one = logistic.Path.solve, sgd.fit
+    monkeypatch.setattr(logistic.Path, "solve", lambda *a: (calls.append("lbfgs"), solve(*a))[1])
     monkeypatch.setattr(sgd, "fit", lambda *a, **k: (calls.append("sgd"), one(*a, **k))[1])
     return calls
 
@@ -80,8 +80,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def best_on(rows: np.ndarray, train: np.ndarray, features: np.ndarray, targets: np.ndarray) -> float:
     """The strength that does best on `rows`, found one at a time."""
     ranks = []
-    for strength in lbfgs.STRENGTHS:
-        scores = lbfgs.fit(features[train], targets[train], 3, strength=strength).scores(features[rows])
+    for strength in logistic.STRENGTHS:
+        scores = logistic.fit(features[train], targets[train], 3, strength=strength).scores(features[rows])
         loss = -np.log(scores[np.arange(len(rows)), targets[rows]]).mean()
         ranks.append((-(scores.argmax(axis=1) == targets[rows]).sum(), loss, strength))
     return min(ranks)[2]
@@ -97,7 +97,7 @@ def test_the_strength_is_the_best_on_the_next_fold_and_not_on_the_tested_one(sto
         assert trained.chosen[fold] == best_on(rows_of(table, following), train, features, targets)
         on_test[fold] = best_on(rows_of(table, fold), train, features, targets)
         everything = rows_of(table, *({"1", "2", "3", "4"} - {fold}))
-        refitted = lbfgs.fit(features[everything], targets[everything], 3, strength=trained.chosen[fold])
+        refitted = logistic.fit(features[everything], targets[everything], 3, strength=trained.chosen[fold])
         np.testing.assert_allclose(trained.heads[fold].scores(features), refitted.scores(features), atol=1e-4)
     assert sum(on_test[fold] != chosen for fold, chosen in trained.chosen.items()) >= 2  # else this test shows nothing
 
@@ -118,7 +118,7 @@ def test_a_fold_says_nothing_to_its_own_head(settings: HeadSettings, folds: int,
             after = validate(changed, relabelled, store, settings)
             assert after.chosen.get(fold) == before.chosen.get(fold)
             np.testing.assert_allclose(
-                after.heads[fold].scores(features), before.heads[fold].scores(features), atol=1e-6
+                after.heads[fold].scores(features), before.heads[fold].scores(features), atol=1e-4
             )
 
 
@@ -129,7 +129,7 @@ def test_the_validation_fold_does_say_something(store: Store) -> None:
     rows = rows_of(table, "2")
     labels[rows] = np.roll(labels[rows], 10)  # all wrong: the less that is said, the better
     trained = validate(features, table.assign(label=labels), store)
-    assert trained.chosen["1"] == min(lbfgs.STRENGTHS)
+    assert trained.chosen["1"] == min(logistic.STRENGTHS)
     assert trained.chosen["2"] > 0.01
 
 
@@ -156,8 +156,10 @@ def test_seeds(store: Store, fits: list[str]) -> None:
 def test_two_folds_choose_on_a_seeded_fifth_of_the_training_rows(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     features, table = corpus(folds=2)
     fitted: list[list[np.ndarray]] = []
-    real = lbfgs.fit_many
-    monkeypatch.setattr(lbfgs, "fit_many", lambda *a, **k: (fitted.append(k["train"]), real(*a, **k))[1])
+    real = logistic.Regression.path
+    monkeypatch.setattr(
+        logistic.Regression, "path", lambda self, train, start=None: (fitted.append(train), real(self, train, start))[1]
+    )
     first, again, other = (validate(features, table, Store(store.root / s), seed=int(s)) for s in ("00", "0", "1"))
     assert_same(first.heads["1"], again.heads["1"])
     chosen_on = [set(rows_of(table, "2")) - set(s[0]) for s in (fitted[0], fitted[2], fitted[4])]
@@ -301,7 +303,7 @@ def test_the_final_head_takes_the_strength_that_most_folds_chose() -> None:
     for votes, winner in (((0.1, 1.0, 0.1, 0.01), 0.1), ((0.1, 0.01, 0.1, 0.01), 0.01)):
         trained = Trained({}, ["a", "b", "c"], dict(zip("1234", votes, strict=True)))
         head = fit_final(features, list(table["label"]), trained, settings=LBFGS, seed=0)
-        assert_same(head, lbfgs.fit(features, targets, 3, strength=winner))
+        assert_same(head, logistic.fit(features, targets, 3, strength=winner))
     head = fit_final(features, list(table["label"]), Trained({}, ["a", "b", "c"]), settings=SGD, seed=4)
     assert_same(head, sgd.fit(features, targets, 3, settings=SGD.sgd, seed=4))
 

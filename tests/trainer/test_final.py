@@ -20,7 +20,7 @@ from harness.model import ModelCard, read_card
 from harness.store import Store
 from harness.tables import PREDICTIONS, read
 from labeler.loading import load_model
-from trainer import fitting, lbfgs
+from trainer import fitting, logistic
 from trainer.bottlenecks import image_features
 from trainer.final import write_final
 from trainer.fitting import HeadSettings
@@ -91,7 +91,7 @@ def test_it_is_fitted_on_all_folds(
     (trained,) = outcome.trained.values()
     strengths = list(trained.chosen.values())
     targets = np.array([trained.classes.index(label) for label in table["label"]])
-    fitted = {s: lbfgs.fit(values, targets, 3, strength=s).scores(values) for s in strengths}
+    fitted = {s: logistic.fit(values, targets, 3, strength=s).scores(values) for s in strengths}
     pixels = np.stack([image.resize(image.read(f), 16, 16) for f in files])
     scores = load_model(tmp_path / "model").scores(pixels)
     assert min(np.abs(scores - expected).max() for expected in fitted.values()) < 1e-6

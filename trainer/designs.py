@@ -1,0 +1,324 @@
+"""Design matrices of training problems over one feature matrix, and what preconditions them.
+
+Cross-validation fits many heads to nearly the same rows. All of them share
+
+- the features, standardised once; a problem has its own mean and deviation, by which its weights are corrected;
+- copies of a column, of which one is enough: m equal columns with an L2 penalty are one column, times the root of m
+  (a gray image has three equal channels, and its vector of features three equal parts);
+- the eigenvectors of the covariance, in which the Hessian is close to its diagonal.
+
+Where the rows are few, each problem is rotated into the span of its own rows instead (exact: the penalty does not
+change under rotation), which has fewer dimensions than there are features.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import eigh
+
+__all__ = ["Features", "Rotated", "Shared", "Spectrum"]
+
+_CHUNK = 1_000_000  # elements of the feature matrix that are converted at once
+_SINGLE_ABOVE = 4_000_000  # elements of a feature matrix from which single precision is used
+_SAMPLE = 3000  # rows that the eigenvectors are computed from
+_RANK = 1500  # eigenvectors at most
+
+
+@dataclass(frozen=True)
+class Features:
+    """A feature matrix, standardised over all its rows, without the copies of a column.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, D)
+        Single precision where the matrix is large. A column with m copies is there once, times the root of m.
+    mean, scale : ndarray of float64, shape (D,)
+        The raw column is ``values / (scale * sqrt(copies)) + mean``; 0 for a constant.
+    column : ndarray of int, shape (D_raw,)
+        The column of `values` for each raw one.
+    copies : ndarray of int, shape (D,)
+        How many raw columns each of them is.
+    """
+
+    values: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    column: np.ndarray
+    copies: np.ndarray
+
+    @classmethod
+    def of(cls, raw: np.ndarray) -> Features:
+        """Standardise raw features, float32 of shape (n, D_raw)."""
+        first, column, copies = _distinct_columns(raw)
+        mean, sigma = _moments(raw, np.full((1, len(raw)), 1 / len(raw)), first)
+        scale = _inverse(sigma[0], np.abs(mean[0]), np.float32)
+        values = np.empty((len(raw), len(first)), np.float32 if raw.size > _SINGLE_ABOVE else np.float64)
+        for rows in _chunks(raw):
+            values[rows] = (raw[rows][:, first] - mean[0]) * (scale * np.sqrt(copies))
+        return cls(values, mean[0], scale, column, copies)
+
+    def moments(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and 1 / deviation (0 for a constant), times the root of the copies, for row weights (F, n)."""
+        mean, sigma = _moments(self.values, weight.astype(np.float64), None)
+        scale = _inverse(sigma, np.abs(mean), self.values.dtype) * np.sqrt(self.copies)
+        return mean, scale
+
+    def rows(self, which: np.ndarray) -> Features:
+        """Some of the rows, standardised as all of them were."""
+        return replace(self, values=self.values[which])
+
+    def raw_weights(self, inner: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights for raw columns (..., D_raw), and what they add to the bias, from weights for `values` (..., D)."""
+        per_column = inner * (self.scale * np.sqrt(self.copies))
+        return (per_column / self.copies)[..., self.column], -(per_column @ self.mean)
+
+    def inner_weights(self, raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The inverse of :meth:`raw_weights`: weights (..., D), and what they add to the bias."""
+        total = np.zeros((*raw.shape[:-1], len(self.copies)))
+        np.add.at(np.moveaxis(total, -1, 0), self.column, np.moveaxis(raw, -1, 0))
+        spread = self.scale * np.sqrt(self.copies)
+        return np.divide(total, spread, out=np.zeros_like(total), where=spread > 0), total @ self.mean
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvectors of a covariance, as many as matter.
+
+    Parameters
+    ----------
+    vectors : ndarray of float, shape (D, k)
+    variances : ndarray of float, shape (k,)
+    rest : float
+        Mean variance of the directions that have no vector.
+    """
+
+    vectors: np.ndarray
+    variances: np.ndarray
+    rest: float
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> Spectrum:
+        """The spectrum of centred values (n, D), from a sample of their rows where they are many."""
+        n, width = values.shape
+        rows = np.linspace(0, n - 1, min(n, max(_SAMPLE, 2 * width if width <= _RANK else 0))).astype(int)
+        x = values if len(rows) == n else values[rows]
+        total = float(np.einsum("nd,nd->", x, x, dtype=np.float64)) / len(x)
+        if width <= len(x):
+            rank = min(width, _RANK)
+            variances, vectors = _largest((x.T @ x) / len(x), rank)
+        else:
+            rank = min(len(x), _RANK)
+            variances, vectors = _largest((x @ x.T) / len(x), rank)
+            safe = np.maximum(variances, 1e-7 * max(float(variances[-1]), 1e-30))
+            vectors = x.T @ (vectors / np.sqrt(safe * len(x)))
+        rest = (total - float(variances.sum())) / max(width - rank, 1)
+        return cls(np.ascontiguousarray(vectors), np.maximum(variances, 0), max(rest, 1e-6 * total / width, 1e-30))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One matrix for all problems; each standardises its columns by its own rows.
+
+    Parameters
+    ----------
+    values : ndarray of float, shape (n, D)
+    mean, scale : ndarray of float, shape (F, D)
+        As :meth:`Features.moments` gives them.
+    spectrum : Spectrum
+        Of `values`.
+    """
+
+    values: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+    spectrum: Spectrum
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the computations."""
+        return self.values.dtype
+
+    def only(self, which: np.ndarray) -> Shared:
+        """See `trainer.lbfgs.Design`."""
+        return replace(self, mean=self.mean[which], scale=self.scale[which])
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        f, k, _ = x.shape
+        weights = x[..., :-1] * self.scale[:, None]
+        bias = x[..., -1] - (weights @ self.mean[..., None])[..., 0]
+        scores: np.ndarray = (weights.reshape(f * k, -1) @ self.values.T).reshape(f, k, -1)
+        scores += bias[..., None]
+        return scores
+
+    def gradient(self, residual: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        f, k, n = residual.shape
+        out = np.empty((f, k, self.values.shape[1] + 1), residual.dtype)
+        out[..., -1] = residual.sum(axis=-1)
+        inner = (residual.reshape(f * k, n) @ self.values).reshape(f, k, -1)
+        inner -= out[..., -1:] * self.mean[:, None]
+        np.multiply(inner, self.scale[:, None], out=out[..., :-1])
+        return out
+
+    def precondition(self, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        f, k, _ = gradient.shape
+        penalty, of_class = shrink[:, None, None], curvature[..., None]
+        others = 1 / (of_class * self.spectrum.rest + penalty)
+        along = (gradient[..., :-1].reshape(f * k, -1) @ self.spectrum.vectors).reshape(f, k, -1)
+        along *= 1 / (of_class * self.spectrum.variances + penalty) - others
+        out = np.empty_like(gradient)
+        out[..., :-1] = (along.reshape(f * k, -1) @ self.spectrum.vectors.T).reshape(f, k, -1)
+        out[..., :-1] += gradient[..., :-1] * others
+        out[..., -1] = gradient[..., -1] / curvature
+        return out
+
+    def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (F, K, D) and biases (F, K) for `values`."""
+        weights = x[..., :-1].astype(np.float64) * self.scale[:, None]
+        return weights, x[..., -1] - (weights @ self.mean[..., None].astype(np.float64))[..., 0]
+
+    def parameters(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`weights`: parameters (F, K, D + 1)."""
+        scale = self.scale[:, None]
+        inner = np.divide(weights, scale, out=np.zeros_like(weights), where=scale > 0)
+        bias = bias + ((inner * scale) @ self.mean[..., None])[..., 0]
+        return np.concatenate([inner, bias[..., None]], axis=-1).astype(self.values.dtype)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A matrix for each problem, rotated into the span of its own training rows; the columns are orthogonal there.
+
+    Parameters
+    ----------
+    designs : ndarray of float64, shape (F, n, r)
+        All rows in the axes of each problem; padded with zeros.
+    variances : ndarray of float64, shape (F, r)
+        Mean square of each column over the training rows.
+    axes : ndarray of float64, shape (F, n, r)
+        The axes as sums of the standardised training rows.
+    values : ndarray of float, shape (n, D)
+    mean, scale : ndarray of float64, shape (F, D)
+        As for `Shared`.
+    """
+
+    designs: np.ndarray
+    variances: np.ndarray
+    axes: np.ndarray
+    values: np.ndarray
+    mean: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray) -> Rotated:
+        """Rotate values (n, D) for each of F training sets, with the moments (F, D) of each."""
+        width = max(len(rows) for rows in train)
+        designs, variances = np.zeros((len(train), len(values), width)), np.zeros((len(train), width))
+        axes = np.zeros_like(designs)
+        for f, rows in enumerate(train):
+            z = (values - mean[f]) * scale[f]
+            products = z @ z[rows].T
+            squares, basis = np.linalg.eigh(products[rows])
+            spanning = np.flatnonzero(squares > 1e-10 * max(squares[-1], 1e-300))
+            basis = basis[:, spanning] / np.sqrt(squares[spanning])
+            designs[f, :, : len(spanning)] = products @ basis
+            variances[f, : len(spanning)] = squares[spanning] / len(rows)
+            axes[f, rows, : len(spanning)] = basis
+        return cls(designs, variances, axes, values, mean, scale)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the computations."""
+        return self.designs.dtype
+
+    def only(self, which: np.ndarray) -> Rotated:
+        """See `trainer.lbfgs.Design`."""
+        own = {name: getattr(self, name)[which] for name in ("designs", "variances", "axes", "mean", "scale")}
+        return replace(self, **own)
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        scores: np.ndarray = x[..., :-1] @ self.designs.transpose(0, 2, 1)
+        scores += x[..., -1:]
+        return scores
+
+    def gradient(self, residual: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        return np.concatenate([residual @ self.designs, residual.sum(axis=-1, keepdims=True)], axis=-1)
+
+    def precondition(self, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+        """See `trainer.lbfgs.Design`."""
+        out = np.empty_like(gradient)
+        hessian = curvature[..., None] * self.variances[:, None] + shrink[:, None, None]
+        np.divide(gradient[..., :-1], hessian, out=out[..., :-1])
+        out[..., -1] = gradient[..., -1] / curvature
+        return out
+
+    def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (F, K, D) and biases (F, K) for the shared values."""
+        of_rows = x[..., :-1] @ self.axes.transpose(0, 2, 1)
+        weights = of_rows @ self.values - of_rows.sum(axis=-1, keepdims=True) * self.mean[:, None]
+        weights *= self.scale[:, None] ** 2
+        return weights, x[..., -1] - (weights @ self.mean[..., None])[..., 0]
+
+    def parameters(self, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
+        """The nearest parameters (F, K, r + 1) to these weights (F, K, D) and biases (F, K)."""
+        at_mean = weights @ self.mean[..., None]
+        inner = (weights @ self.values.T - at_mean) @ self.axes
+        return np.concatenate([inner, (bias + at_mean[..., 0])[..., None]], axis=-1)
+
+
+def _distinct_columns(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The first of each set of equal columns (D,), the set of each column (D_raw,), and the sizes of the sets (D,)."""
+    some = np.ascontiguousarray(raw[np.linspace(0, len(raw) - 1, min(len(raw), 16)).astype(int)].T)
+    width = raw.shape[1]
+    if len({row.tobytes() for row in some}) == width:
+        every = np.arange(width)
+        return every, every, np.ones(width, int)
+    digests: list[bytes] = []
+    for start in range(0, width, 64):
+        block = np.ascontiguousarray(raw[:, start : start + 64].T)
+        digests += [hashlib.blake2b(row.tobytes(), digest_size=16).digest() for row in block]
+    number: dict[bytes, int] = {}
+    column = np.array([number.setdefault(digest, len(number)) for digest in digests])
+    first = np.full(len(number), width)
+    np.minimum.at(first, column, np.arange(width))
+    return first, column, np.bincount(column)
+
+
+def _moments(values: np.ndarray, weight: np.ndarray, columns: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation (F, D) of the columns under row weights (F, n) that sum to 1."""
+    width = values.shape[1] if columns is None else len(columns)
+    shift = values[:1].astype(np.float64) if columns is None else values[:1, columns].astype(np.float64)
+    mean, square = np.zeros((len(weight), width)), np.zeros((len(weight), width))
+    for rows in _chunks(values):
+        x = (values[rows] if columns is None else values[rows][:, columns]) - shift  # exact for a constant
+        mean += weight[:, rows] @ x
+        square += weight[:, rows] @ (x * x)
+    return mean + shift, np.sqrt(np.maximum(square - mean * mean, 0))
+
+
+def _inverse(sigma: np.ndarray, size: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
+    """1 / sigma; 0 for what is constant as far as the precision of its values goes."""
+    known = sigma > np.maximum(np.finfo(dtype).eps * size, 1e-20)
+    return np.divide(1.0, sigma, out=np.zeros_like(sigma), where=known)
+
+
+def _largest(symmetric: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest eigenvalues and their vectors."""
+    size = len(symmetric)
+    found: tuple[np.ndarray, np.ndarray] = eigh(
+        symmetric, overwrite_a=True, check_finite=False, subset_by_index=(size - rank, size - 1), driver="evr"
+    )
+    return found
+
+
+def _chunks(values: np.ndarray) -> list[slice]:
+    step = max(1, _CHUNK // max(values.shape[1], 1))
+    return [slice(start, start + step) for start in range(0, len(values), step)]

@@ -1,0 +1,205 @@
+r"""Multinomial logistic regression for every fold and every regularisation strength.
+
+For a strength C, minimise (as scikit-learn's ``LogisticRegression`` does)
+
+.. math:: C \sum_i -\log p(y_i \mid z_i) + \tfrac12 \lVert W \rVert^2, \qquad z = (x - \mu) / \sigma
+
+with :math:`\mu, \sigma` from the fold's own training rows and the bias free. The folds are solved together; the
+strengths one after the other, from the strongest regularisation on, each from the solution of the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from harness.settings import PositiveFloat, PositiveInt, Settings
+from trainer.designs import Features, Rotated, Shared, Spectrum
+from trainer.head import Head
+from trainer.lbfgs import HISTORY, Problems, minimise
+
+__all__ = ["STRENGTHS", "LogisticSettings", "Path", "Regression", "fit", "fit_many"]
+
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+_ROTATED_UP_TO = 1200  # training rows up to which each training set is rotated into the span of its own
+_ONE_THREAD_UP_TO = 4_000_000  # elements of the designs up to which a second thread costs more than it gives
+_TOGETHER = 40_000_000  # scores, or parameters with their history, of the problems that are solved together
+_WORTH_A_COPY = 0.6  # share of the rows below which those in use are copied out
+_ABSENT = -30.0  # bias of a class that a training set does not have, against the mean of the others
+
+
+class LogisticSettings(Settings):
+    """Settings of the optimiser.
+
+    Parameters
+    ----------
+    tolerance : float
+        Distance to the solution at which a problem counts as solved, in the norm of the Hessian of the mean loss (see
+        :func:`trainer.lbfgs.minimise`); above 0.
+    max_iter : int
+        Iterations for each strength, after which the rest is taken as it is; at least 1.
+    """
+
+    tolerance: PositiveFloat = 5e-5
+    max_iter: PositiveInt = 1000
+
+
+class Regression:
+    """A feature matrix and the classes of its rows, from which heads are fitted to training sets.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, D)
+    targets : ndarray of int, shape (n,)
+        Class numbers below `n_classes`.
+    n_classes : int
+    """
+
+    def __init__(self, features: np.ndarray, targets: np.ndarray, n_classes: int) -> None:
+        self.features, self.targets, self.n_classes = Features.of(features), np.asarray(targets), n_classes
+
+    @cached_property
+    def spectrum(self) -> Spectrum:
+        """Of all rows; found once for all training sets that have more rows than there are features, or many."""
+        return Spectrum.of(self.features.values)
+
+    def batches(self, train: Sequence[np.ndarray]) -> list[slice]:
+        """Parts of the training sets that fit into memory together."""
+        size = self.n_classes * max(len(self.targets), HISTORY * self.features.values.shape[1])
+        together = max(1, _TOGETHER // size)
+        return [slice(start, start + together) for start in range(0, len(train), together)]
+
+    def path(self, train: Sequence[np.ndarray], start: Sequence[Head] | None = None) -> Path:
+        """Training sets (row numbers) that are solved together, from heads near their solutions where these are given."""
+        features, targets = self.features, self.targets
+        used = np.unique(np.concatenate(train))
+        if len(used) < _WORTH_A_COPY * len(targets):
+            features, targets = features.rows(used), targets[used]
+            train = [np.searchsorted(used, rows) for rows in train]
+        weight = np.zeros((len(train), len(targets)))
+        for f, rows in enumerate(train):
+            weight[f, rows] = 1 / len(rows)
+        design = self._design(features, train, *features.moments(weight))
+        counts = np.array([np.bincount(targets[rows], minlength=self.n_classes) for rows in train])
+        problems = Problems(design, targets, weight.astype(design.dtype), self._start(design, features, counts, start))
+        return Path(features, problems, counts)
+
+    def _design(
+        self, features: Features, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray
+    ) -> Rotated | Shared:
+        longest = max(len(rows) for rows in train)
+        if longest < features.values.shape[1] and longest <= _ROTATED_UP_TO:
+            return Rotated.of(features.values, train, mean, scale)
+        dtype = features.values.dtype
+        return Shared(features.values, mean.astype(dtype), scale.astype(dtype), self.spectrum)
+
+    def _start(
+        self, design: Rotated | Shared, features: Features, counts: np.ndarray, heads: Sequence[Head] | None
+    ) -> np.ndarray:
+        """The given heads, or no weights and the shares of the classes."""
+        share = np.log(np.maximum(counts, 1)) - np.log(counts.sum(axis=1, keepdims=True))
+        bias = np.where(counts > 0, share, share.mean(axis=1, keepdims=True) + _ABSENT)
+        weights = np.zeros((*counts.shape, features.values.shape[1]))
+        if heads is None:
+            return design.parameters(weights, bias)
+        for f, head in enumerate(heads):
+            weights[f], moved = features.inner_weights(head.weights.T.astype(np.float64))
+            bias[f] = head.bias + moved
+        return design.parameters(weights, bias)
+
+
+class Path:
+    """The heads of several training sets, from one strength to the next."""
+
+    def __init__(self, features: Features, problems: Problems, counts: np.ndarray) -> None:
+        self._features, self._problems, self._counts = features, problems, counts
+        self._shrink: np.ndarray | None = None
+
+    @property
+    def iterations(self) -> int:
+        """Iterations so far; each is one pass over the features, forth and back, for all training sets."""
+        return self._problems.iterations
+
+    def only(self, which: np.ndarray) -> Path:
+        """The path of some of the training sets, by number."""
+        path = Path(self._features, self._problems.only(which), self._counts[which])
+        path._shrink = None if self._shrink is None else self._shrink[which]
+        return path
+
+    def solve(self, strengths: np.ndarray, settings: LogisticSettings) -> list[Head]:
+        """The heads at a strength for each training set, shape (F,)."""
+        problems = self._problems
+        shrink = (1 / (np.asarray(strengths) * self._counts.sum(axis=1))).astype(problems.x.dtype)
+        if self._shrink is not None:
+            problems.penalties_changed(shrink - self._shrink)
+        self._shrink = shrink
+        small = problems.weight.size * problems.x.shape[2] <= _ONE_THREAD_UP_TO
+        with threadpool_limits(1 if small else None, user_api="blas"):
+            minimise(problems, shrink, tolerance=settings.tolerance, max_iter=settings.max_iter)
+            weights, bias = problems.design.weights(problems.x)
+        return [self._head(*each) for each in zip(weights, bias, self._counts, strict=True)]
+
+    def _head(self, weights: np.ndarray, bias: np.ndarray, counts: np.ndarray) -> Head:
+        """The head for raw features; a class without a training row has a score that is next to nothing."""
+        raw, moved = self._features.raw_weights(weights)
+        raw[counts == 0] = 0
+        bias = bias + moved
+        bias[counts == 0] = bias[counts > 0].mean() + _ABSENT
+        return Head(np.ascontiguousarray(raw.T, np.float32), bias.astype(np.float32))
+
+
+def fit(
+    features: np.ndarray,
+    targets: np.ndarray,
+    n_classes: int,
+    *,
+    strength: float,
+    settings: LogisticSettings | None = None,
+) -> Head:
+    """Fit one head to all rows; see :func:`fit_many`."""
+    rows = np.arange(len(targets))
+    return fit_many(features, targets, n_classes, train=[rows], strengths=[strength], settings=settings)[0][0]
+
+
+def fit_many(
+    features: np.ndarray,
+    targets: np.ndarray,
+    n_classes: int,
+    *,
+    train: Sequence[np.ndarray],
+    strengths: Sequence[float] | np.ndarray,
+    settings: LogisticSettings | None = None,
+) -> list[list[Head]]:
+    """Fit a head for every training set and strength.
+
+    Parameters
+    ----------
+    features : ndarray of float32, shape (n, D)
+    targets : ndarray of int, shape (n,)
+        Class numbers below `n_classes`.
+    n_classes : int
+    train : sequence of ndarray of int
+        Rows of each training set.
+    strengths : sequence of float, or ndarray of shape (training sets, J)
+        C of scikit-learn: the same for all training sets, or a row for each.
+    settings : LogisticSettings, optional
+
+    Returns
+    -------
+    list of list of Head
+        By training set, then by strength.
+    """
+    settings = settings or LogisticSettings()
+    c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
+    order = np.argsort(c, axis=1, kind="stable")
+    regression = Regression(features, targets, n_classes)
+    heads: list[dict[int, Head]] = [{} for _ in train]
+    for batch in regression.batches(train):
+        path, numbers = regression.path(train[batch]), range(len(train))[batch]
+        for at in order[batch].T:
+            for f, j, head in zip(numbers, at, path.solve(c[numbers, at], settings), strict=True):
+                heads[f][j] = head
+    return [[found[j] for j in range(c.shape[1])] for found in heads]
