@@ -73,7 +73,7 @@ class Regression:
         return [slice(start, start + together) for start in range(0, len(train), together)]
 
     def path(self, train: Sequence[np.ndarray], start: Sequence[Head] | None = None) -> Path:
-        """Training sets (row numbers) that are solved together, from heads near their solutions where these are given."""
+        """Training sets (row numbers) to solve together, from heads near their solutions where these are given."""
         features, targets = self.features, self.targets
         used = np.unique(np.concatenate(train))
         if len(used) < _WORTH_A_COPY * len(targets):
