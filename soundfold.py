@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # the public names, each imported when it is first used; `_pu
 COMMANDS = {
     "study": ("study", "run", (), "a whole ablation: corpus -> images -> folds -> report"),
     "retrain": ("retrain", "main", (), "one training on a folder of class folders of images"),
-    "corpora": ("corpora.__main__", "run", (), "what sounds there are: scan, list, make-demo"),
+    "corpora": ("corpora.__main__", "run", (), "what sounds there are: scan, look, list, make-demo"),
     "convert": ("converter.__main__", "run", (), "sound -> images"),
     "merge": ("merger.__main__", "run", (), "images -> image"),
     "train": ("trainer.__main__", "run_app", (), "fold folders, retrain.py commands, heads, export"),

@@ -151,7 +151,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
         try:
-            corpus = corpora.load_corpus(**dict(given.corpus))
+            corpus = corpora.load_corpus(**{name: value for name, value in given.corpus if name != "near_duplicates"})
         except SettingsError as error:
             raise SettingsError(f"[corpus] {error}") from None
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
@@ -178,7 +178,7 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
 
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
-    notes = corpus_notes(plan)
+    notes = corpus_notes(plan, out, jobs=jobs)
     missing = write_clips(plan, out, notes)
     note(f"corpus    {corpus_line(plan)}")
     for line in notes:
@@ -209,9 +209,15 @@ def write_clips(plan: Plan, out: Path, notes: Sequence[str]) -> pd.DataFrame:
     return corpora.missing_files(plan.clips)
 
 
-def corpus_notes(plan: Plan) -> list[str]:
-    """What a reader of the results must know about the clips and their folds, a sentence each."""
-    return plan.corpus.notes
+def corpus_notes(plan: Plan, out: Path, *, jobs: int) -> list[str]:
+    """What a reader of the results must know about the clips and their folds, a sentence each.
+
+    The same sounds in different folds are listed in ``OUT/duplicates.csv``.
+    """
+    near = plan.study.corpus.near_duplicates
+    found = corpora.find_duplicates(plan.clips, store=plan.store, jobs=jobs, near=near, across_folds=True)
+    corpora.write_duplicates(found, out)
+    return [*plan.corpus.notes, *corpora.duplicate_notes(found)]
 
 
 def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:

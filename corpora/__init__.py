@@ -6,6 +6,9 @@
 - `splitting`: where its folds come from: its own, by group, by percentages, from lists of files
 - `patterns`: fold, group and label from a path
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
+- `look`: what the sounds of a table are like
+- `duplicates`: the same sound under two names
+- `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
 - `arranging`: a clips table as class folders
 - `datasets`: the corpora; a new one is one file there, or anywhere (see `harness.registry`)
 - `demo_sounds`, `demo_render`: the sounds of the demo, and recordings of them

@@ -1,4 +1,4 @@
-"""``python -m corpora``: list the corpora, scan one into a clips table, make the demo, fill class folders."""
+"""``python -m corpora``: list the corpora, scan one into a clips table, look at it, make the demo, fill class folders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 import corpora
 import harness
-from harness.cli import RenamedSharedGroups, command_app, main, option_words, say, warn
+from harness.cli import RenamedSharedGroups, command_app, count, main, option_words, say, warn
 from harness.errors import SettingsError
 
 app = command_app(name="corpora", help="What sounds there are: read a corpus into a clips table.")
@@ -116,6 +116,26 @@ def arrange(
     table, failures = corpora.arrange_table(clips, out, strict=strict)
     say(f"{out}: {len(table) - len(failures)} clips in {table['label'].nunique()} class folders")
     _leave(len(failures), out, "could not be laid out")
+
+
+@app.command()
+def look(
+    clips: Annotated[Path, typer.Argument(metavar="CLIPS.csv", help="A clips table, as `scan` writes it.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for sounds.csv and duplicates.csv.")] = None,
+    jobs: Annotated[int, typer.Option(help="Processes that read; -1: one for each core.")] = -1,
+    store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
+) -> None:
+    """Say what the sounds are like: lengths, rates, channels, silence, clipping, the same sound twice."""
+    found = corpora.look_at_table(clips, out=out, store=harness.Store(store or None), jobs=jobs)
+    say(f"{clips}: {found}")
+    if missing := corpora.missing_before(clips):
+        say(f"not there   {missing}: see {clips.parent / 'failures.csv'}")
+    for name in ("sounds.csv", "duplicates.csv"):
+        if out is not None and (out / name).is_file():
+            say(f"written     {out / name}")
+    if found.unreadable:
+        warn(f"{count(len(found.unreadable), 'clip')} could not be read; the first is {found.unreadable[0]!r}")
+        raise typer.Exit(1)
 
 
 def run() -> None:

@@ -37,6 +37,7 @@ class CorpusSection(Settings):
     lists: dict[str, str] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, lt=2**32)
     shared_groups: Policy = "official"
+    near_duplicates: bool = True
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,162 @@
+"""What the files of a clips table hold: digest and fingerprint of every clip, each sound read once and then cached."""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
+from harness import audio
+from harness.code_version import code_version
+from harness.errors import AudioError
+from harness.files import digest_file
+from harness.parallel import check_jobs, in_parallel
+from harness.progress import track
+from harness.store import Store, key_of
+
+if TYPE_CHECKING:  # worker processes do not need it
+    import pandas as pd
+
+__all__ = ["SoundTask", "digest_clips", "fingerprints", "read_low"]
+
+_KIND = "fingerprints"
+_FEW = 100  # are made in less time than processes are started
+
+
+@dataclass(frozen=True)
+class SoundTask:
+    """A clip's sound, and where its fingerprint is cached.
+
+    Parameters
+    ----------
+    path : str
+    start_s, end_s : float
+        The part that is meant, in seconds; NaN for the file's own start and end.
+    digest : str
+        Of the file's bytes and the part, 64 hex digits; empty for a file that cannot be read.
+    key : str
+        Its key in the store.
+    store : Store
+    """
+
+    path: str
+    start_s: float
+    end_s: float
+    digest: str
+    key: str
+    store: Store
+
+
+def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[SoundTask]:
+    """Digest every file once, however many clips are cut from it.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        A clips table with paths that can be opened.
+    store : Store
+        For the tasks that come out.
+    jobs : int
+        Threads; -1 takes as many as there are cores.
+
+    Returns
+    -------
+    list of SoundTask
+        One for each clip, in their order.
+    """
+    paths = list(dict.fromkeys(clips["path"]))
+    with ThreadPoolExecutor(max_workers=check_jobs(jobs)) as pool:
+        digests = track(pool.map(_digest, paths), total=len(paths), what="digests")
+        whole = dict(zip(paths, digests, strict=True))
+    code = code_version("corpora.fingerprint")
+    tasks = []
+    for path, start, end in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True):
+        digest = _part_digest(whole[path], start, end)
+        tasks.append(SoundTask(os.path.abspath(path), start, end, digest, key_of(sound=digest, code=code), store))
+    return tasks
+
+
+def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fingerprint]:
+    """The fingerprint of each sound, from the store where it is there.
+
+    Parameters
+    ----------
+    tasks : sequence of SoundTask
+    jobs : int
+        Processes; -1 takes as many as there are cores.
+
+    Returns
+    -------
+    dict of str to Fingerprint
+        By digest. Sounds that cannot be read are left out.
+    """
+    unique = {task.digest: task for task in tasks if task.digest}
+    found = {digest: _cached(task) for digest, task in unique.items()}
+    missing = [unique[digest] for digest, known in found.items() if known is None]
+    jobs = jobs if len(missing) > _FEW else 1
+    made = in_parallel(_make, missing, jobs=jobs, what="fingerprints")
+    found.update(zip([task.digest for task in missing], made, strict=True))
+    return {digest: known for digest, known in found.items() if known is not None}
+
+
+def read_low(task: SoundTask) -> np.ndarray:
+    """A sound at `corpora.fingerprint.RATE`, float32, scaled to its full level.
+
+    Raises
+    ------
+    AudioError
+        It is not in the store, and its file cannot be read any more.
+    """
+    data = task.store.get_array(_KIND, task.key)
+    if data is None:
+        _, data = fingerprint(*audio.read(task.path, start_s=task.start_s, end_s=task.end_s))
+        task.store.put_array(_KIND, task.key, data)
+    return from_mu_law(data)
+
+
+def _digest(path: str) -> str:
+    try:
+        return digest_file(path)
+    except OSError:
+        return ""
+
+
+def _part_digest(whole: str, start_s: float, end_s: float) -> str:
+    if not whole or (math.isnan(start_s) and math.isnan(end_s)):
+        return whole
+    return key_of(file=whole, part=[None if math.isnan(s) else s for s in (start_s, end_s)])
+
+
+def _make(task: SoundTask) -> Fingerprint | None:
+    """Read a sound, put its fingerprint into the store, and give it; None where it cannot be read."""
+    try:
+        y, sr = audio.read(task.path, start_s=task.start_s, end_s=task.end_s)
+    except AudioError:
+        return None
+    made, data = fingerprint(y, sr)
+    task.store.put_array(_KIND, task.key, data)
+    task.store.put_json(_KIND, task.key, {name: _packed(value) for name, value in asdict(made).items()})
+    return made
+
+
+def _cached(task: SoundTask) -> Fingerprint | None:
+    record = task.store.get_json(_KIND, task.key)
+    if record is None:
+        return None
+    arrays = {"frames": _unpacked(record["frames"], np.int32), "hashes": _unpacked(record["hashes"], np.uint32)}
+    return Fingerprint(**{**record, **arrays})
+
+
+def _packed(value: Any) -> Any:
+    return base64.b64encode(value.tobytes()).decode() if isinstance(value, np.ndarray) else value
+
+
+def _unpacked(text: str, dtype: type) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), dtype=dtype)
