@@ -1,4 +1,4 @@
-"""``python -m corpora``: list the corpora, scan one into a clips table, look at it, make the demo, fill class folders."""
+"""``python -m corpora``: list the corpora, scan one into a clips table, look at it, make the demo, fill folders."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def _near_pairs(
         wanted=_pairs_wanted(sounds, folds) if across_folds else None,
     )
     for (a, b), match in _verified([tasks[rows[0]] for rows in sounds], suspects, jobs=jobs).items():
-        rows = sorted(product(sounds[a], sounds[b]), key=lambda pair: not _apart(*pair, folds))
+        rows = sorted(product(sounds[a], sounds[b]), key=lambda pair: not _apart(pair[0], pair[1], folds))
         for one, other in islice(rows, 100):
             offset = match.offset_s if one < other else -match.offset_s
             yield min(one, other), max(one, other), "near", round(match.similarity, 4), round(offset, 4)

@@ -20,7 +20,8 @@ __all__ = ["SAME", "Candidate", "Match", "candidates", "verify"]
 SAME = 0.4
 """Correlation of the common part from which two sounds count as the same; different recordings stay below 0.1."""
 
-_FOLLOWING = 5  # among equal hashes, each is compared with so many that follow it: bounds the work
+_FOLLOWING = 5  # among equal hashes, each is compared with so many that follow it ...
+_PARTNERS = 10  # ... and each sound has so many candidates at most, unless it is one of theirs: both bound the work
 _VOTES = 2  # equal hashes at one offset that make a candidate ...
 _CERTAIN = 6  # ... and so many of them whatever the others say
 _ERRORS = 0.42  # share of unequal bits over all common frames; 0.5 is chance
@@ -67,7 +68,7 @@ class Match:
 def candidates(
     prints: Sequence[Fingerprint], *, wanted: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 ) -> list[Candidate]:
-    """Pairs of sounds with equal hashes at one offset, sorted; of a pair up to three offsets, the likeliest first.
+    """Pairs of sounds with equal hashes at one offset, sorted; of a pair the three likeliest offsets at most.
 
     Parameters
     ----------
@@ -78,12 +79,12 @@ def candidates(
     if not prints:
         return []
     reach = 2 * max(int(each.frames.max(initial=0)) for each in prints) + 1
-    keys = [_equal_hashes(prints, reach, step, wanted) for step in range(1, _FOLLOWING + 1)]
-    found, votes = np.unique(np.concatenate(keys), return_counts=True)
+    found, votes = np.unique(_equal_hashes(prints, reach, wanted), return_counts=True)
     total = votes.copy()  # a neighbouring offset is the same one, rounded
     adjacent = np.flatnonzero(found[1:] == found[:-1] + 1)
     total[adjacent] += votes[adjacent + 1]
     total[adjacent + 1] += votes[adjacent]
+    total[np.where(total[adjacent] < total[adjacent + 1], adjacent, adjacent + 1)] = 0
     found, total = found[total >= _VOTES], total[total >= _VOTES]
     return list(_likeliest(prints, found, total, reach))
 
@@ -120,41 +121,49 @@ def verify(a: np.ndarray, b: np.ndarray, offset: int) -> Match | None:
 
 
 def _equal_hashes(
-    prints: Sequence[Fingerprint],
-    reach: int,
-    step: int,
-    wanted: Callable[[np.ndarray, np.ndarray], np.ndarray] | None,
+    prints: Sequence[Fingerprint], reach: int, wanted: Callable[[np.ndarray, np.ndarray], np.ndarray] | None
 ) -> np.ndarray:
-    """A number, made of pair and offset, for each hash and the one `step` places behind it among its equals."""
-    owner = np.repeat(np.arange(len(prints)), [len(each.frames) for each in prints])
-    frames = np.concatenate([each.frames for each in prints])
-    hashes = np.concatenate([each.hashes for each in prints])
-    shuffled = np.random.default_rng(0).permutation(len(hashes))  # no sound has always the same neighbours
-    order = shuffled[np.argsort(hashes[shuffled], kind="stable")]
-    hashes = hashes[order]
-    here = np.flatnonzero(hashes[:-step] == hashes[step:])
-    first, second = order[here], order[here + step]
-    first, second = np.minimum(first, second), np.maximum(first, second)  # the order of their owners
-    a, b = owner[first], owner[second]
-    good = (a != b) if wanted is None else (a != b) & wanted(a, b)
-    offset = frames[second[good]].astype(np.int64) - frames[first[good]]
-    numbers: np.ndarray = (a[good] * len(prints) + b[good]) * (2 * reach) + offset + reach
-    return numbers
+    """For each two equal hashes a number that is made of the pair of sounds and the offset."""
+    mixed = np.random.default_rng(0).permutation(len(prints))  # else the neighbours are those of one fold
+    owner = np.repeat(mixed, [len(prints[k].frames) for k in mixed])
+    frames = np.concatenate([prints[k].frames for k in mixed]).astype(np.int64)
+    hashes = np.concatenate([prints[k].hashes for k in mixed]).astype(np.uint64)
+    ordered = np.sort(hashes << np.uint64(32) | np.arange(len(frames), dtype=np.uint64))
+    order = (ordered & np.uint64(2**32 - 1)).astype(np.int64)
+    ordered >>= np.uint64(32)
+    numbers = []
+    for step in range(1, _FOLLOWING + 1):
+        here = np.flatnonzero(ordered[:-step] == ordered[step:])
+        first, second = order[here], order[here + step]
+        first, second = np.where(owner[first] < owner[second], (first, second), (second, first))
+        a, b = owner[first], owner[second]
+        good = a != b if wanted is None else (a != b) & wanted(a, b)
+        offset = frames[second[good]] - frames[first[good]]
+        numbers.append((a[good] * len(prints) + b[good]) * (2 * reach) + offset + reach)
+    return np.concatenate(numbers)
 
 
 def _likeliest(prints: Sequence[Fingerprint], found: np.ndarray, votes: np.ndarray, reach: int) -> Iterator[Candidate]:
-    """Of each pair the offsets with the most votes, where the other hashes agree."""
+    """Of each sound the pairs, and of each pair the offsets, with the most votes, where the other hashes agree."""
     pairs = found // (2 * reach)
-    order = np.lexsort((-votes, pairs))
-    pairs, offsets, votes = pairs[order], found[order] % (2 * reach) - reach, votes[order]
-    position = np.arange(len(pairs))
-    starts = np.concatenate([[True], pairs[1:] != pairs[:-1]]) if len(pairs) else np.zeros(0, bool)
-    rank = position - np.maximum.accumulate(np.where(starts, position, 0)) if len(pairs) else position
-    for k in np.flatnonzero(rank < _OFFSETS):
-        a, b = divmod(int(pairs[k]), len(prints))
-        offset = int(offsets[k])
-        if votes[k] >= _CERTAIN or _error_rate(prints[a], prints[b], offset) < _ERRORS:
-            yield Candidate(a, b, offset)
+    place = _ranks(pairs, votes)
+    best = np.flatnonzero(place == 0)
+    a, b = np.divmod(pairs[best], len(prints))
+    near = pairs[best][np.minimum(_ranks(a, votes[best]), _ranks(b, votes[best])) < _PARTNERS]
+    for k in np.flatnonzero((place < _OFFSETS) & np.isin(pairs, near)):
+        candidate = Candidate(*divmod(int(pairs[k]), len(prints)), int(found[k] % (2 * reach)) - reach)
+        if votes[k] >= _CERTAIN or _error_rate(prints[candidate.a], prints[candidate.b], candidate.offset) < _ERRORS:
+            yield candidate
+
+
+def _ranks(groups: np.ndarray, votes: np.ndarray) -> np.ndarray:
+    """Each entry's place within its group, from 0; the one with the most votes first."""
+    order = np.lexsort((-votes, groups))
+    place = np.arange(len(groups))
+    starts = np.diff(groups[order], prepend=-1) > 0
+    ranks = np.empty_like(place)
+    ranks[order] = place - np.maximum.accumulate(np.where(starts, place, 0)) if len(place) else place
+    return ranks
 
 
 def _error_rate(a: Fingerprint, b: Fingerprint, offset: int) -> float:
