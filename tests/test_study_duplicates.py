@@ -1,0 +1,49 @@
+"""A study names the same sound in two folds before it trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from small_study import RATE, command, sound, write_corpus, write_study
+
+import study
+from corpora.duplicates import DUPLICATES
+from harness.audio import write_wav
+from harness.tables import read
+
+
+@pytest.fixture
+def plan(tmp_path: Path, tiny_module: str) -> Path:
+    """A study of a corpus in which a sound of fold 1 is in fold 2 as well, and another, softer, in fold 3."""
+    sounds = write_corpus(tmp_path / "sounds")
+    (sounds / "hiss" / "2-990-0.wav").write_bytes((sounds / "hiss" / "1-210-0.wav").read_bytes())
+    write_wav(sounds / "hiss" / "3-991-0.wav", sound("hiss", 11) / 3, RATE)
+    return write_study(tmp_path / "copies.toml", sounds, [tiny_module])
+
+
+def test_copies_in_two_folds_are_named(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = command(study.app, plan, "--out", tmp_path / "run", "--jobs", 1, capsys=capsys)
+    assert said.code == 0
+    assert [line for line in said.warnings if "same sound" in line] == [
+        "warning: 2 pairs of clips in different folds hold the same sound (1 exact, 1 near), so that figures may be "
+        "too good: '1-210-0.wav' (fold 1) and '2-990-0.wav' (fold 2); '1-210-1.wav' (fold 1) and '3-991-0.wav' "
+        "(fold 3); duplicates.csv lists all of them"
+    ]
+    lines = said.err.splitlines()
+    assert lines.index(said.warnings[0]) < next(k for k, line in enumerate(lines) if line.startswith("heads"))
+    pairs = read(tmp_path / "run" / "duplicates.csv", DUPLICATES)
+    assert pairs[["clip_a", "clip_b", "fold_a", "fold_b", "group_a", "group_b", "kind"]].to_numpy().tolist() == [
+        ["1-210-0.wav", "2-990-0.wav", "1", "2", "210", "990", "exact"],
+        ["1-210-1.wav", "3-991-0.wav", "1", "3", "210", "991", "near"],
+    ]
+
+
+def test_near_ones_can_be_left_out(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [plan, "--out", tmp_path / "run", "--jobs", 1]
+    command(study.app, *words, "--set", "corpus.near_duplicates=false", capsys=capsys)
+    assert read(tmp_path / "run" / "duplicates.csv", DUPLICATES)["kind"].tolist() == ["exact"]
+    (tmp_path / "sounds" / "hiss" / "2-990-0.wav").unlink()
+    said = command(study.app, *words, "--set", "corpus.near_duplicates=false", capsys=capsys)
+    assert not any("same sound" in line for line in said.warnings)
+    assert not (tmp_path / "run" / "duplicates.csv").exists()
