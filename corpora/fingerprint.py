@@ -41,7 +41,7 @@ class Fingerprint:
     Parameters
     ----------
     samples : str
-        Digest of rate and samples, 64 hex digits: the same for all lossless files of them.
+        Rate and digest of the samples: the same for all lossless files of them.
     sr : int
         Rate in Hz.
     duration_s : float
@@ -89,7 +89,7 @@ def fingerprint(y: np.ndarray, sr: int) -> tuple[Fingerprint, np.ndarray]:
     peak = float(np.abs(y).max())
     low = resample(y / max(peak, _SILENT), sr, RATE)
     frames, hashes = _no_hashes() if peak < _SILENT else _hashes(low)
-    samples = hashlib.sha256(f"{sr} ".encode() + y.tobytes()).hexdigest()
+    samples = f"{sr}:" + hashlib.sha256(np.ascontiguousarray(y).data).hexdigest()
     return Fingerprint(samples, sr, len(y) / sr, peak, _clipped(y), frames, hashes), to_mu_law(low)
 
 
@@ -151,7 +151,7 @@ def _hashes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tilt = change[:, 1:] - change[:, :-1]
     hashes = (tilt > 0) @ (1 << np.arange(BITS, dtype=np.uint32))
     loud = np.minimum(power[_AHEAD:], power[:-_AHEAD]) > float(power.max()) * 10 ** (_ACTIVE_DB / 10)
-    good = loud & (np.median(np.abs(tilt), axis=1) > _STEADY_DB)
+    good = loud & (np.abs(tilt).mean(axis=1) > _STEADY_DB)
     good[1:] &= hashes[1:] != hashes[:-1]
     frames = np.flatnonzero(good)
     return frames.astype(np.int32), hashes[frames].astype(np.uint32)
@@ -169,9 +169,10 @@ def _levels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     window = np.hanning(_WINDOW).astype(np.float32)
     parts = np.lib.stride_tricks.sliding_window_view(y, _WINDOW)[::HOP]
     power = np.empty((len(parts), BITS + 1), np.float32)
-    for start in range(0, len(parts), 2048):  # a long sound is not held as one spectrogram
-        spectra = rfft(parts[start : start + 2048] * window)[:, edges[0] : edges[-1]]
-        power[start : start + 2048] = np.add.reduceat(spectra.real**2 + spectra.imag**2, edges[:-1] - edges[0], axis=1)
+    for start in range(0, len(parts), 256):  # in the processor's cache
+        spectra = rfft(parts[start : start + 256] * window)[:, edges[0] : edges[-1]]
+        energy = spectra.real**2 + spectra.imag**2
+        power[start : start + 256] = np.add.reduceat(energy, edges[:-1] - edges[0], axis=1)
     return 10 * np.log10(power + 1e-10), power.sum(axis=1)
 
 
