@@ -151,7 +151,7 @@ def _hashes(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     tilt = change[:, 1:] - change[:, :-1]
     hashes = (tilt > 0) @ (1 << np.arange(BITS, dtype=np.uint32))
     loud = np.minimum(power[_AHEAD:], power[:-_AHEAD]) > float(power.max()) * 10 ** (_ACTIVE_DB / 10)
-    good = loud & (np.abs(tilt).mean(axis=1) > _STEADY_DB)
+    good = loud & (np.median(np.abs(tilt), axis=1) > _STEADY_DB)
     good[1:] &= hashes[1:] != hashes[:-1]
     frames = np.flatnonzero(good)
     return frames.astype(np.int32), hashes[frames].astype(np.uint32)
