@@ -325,7 +325,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"out     {out}",
         f"store   {plan.store.root}",
         f"corpus  {corpus_line(plan)}",
-        *(f"        {line}" for line in corpus_notes(plan)),
+        *(f"        {line}" for line in plan.corpus.notes),
     ]
     for name, found in converter.count_cached(plan.clips, plan.encodings, store=plan.store).items():
         lines.append(f"draw    {name}: {found} of {n_clips} images cached")

@@ -40,14 +40,11 @@ class HeadSettings(Settings):
     strengths : tuple of float
         Values of scikit-learn's C that ``lbfgs`` chooses from, each above 0.
     sgd : SgdSettings
-    allow_shared_groups : bool
-        Go on where a group spans folds.
     """
 
     head: Literal["lbfgs", "sgd"] = "lbfgs"
     strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = logistic.STRENGTHS
     sgd: SgdSettings = SgdSettings()
-    allow_shared_groups: bool = False
 
     def of_head(self) -> dict[str, Any]:
         """The settings that can change the chosen head, as JSON values."""
