@@ -178,11 +178,14 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
 
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
-    notes = corpus_notes(plan, out, jobs=jobs)
+    copies = duplicate_sounds(plan, out, jobs=jobs)
+    notes = [*plan.corpus.notes, *copies]
     missing = write_clips(plan, out, notes)
     note(f"corpus    {corpus_line(plan)}")
-    for line in notes:
+    for line in plan.corpus.notes:
         note(f"          {line}")
+    for line in copies:
+        warn(line)
     drawn = draw(plan, out, jobs=jobs, strict=strict)
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
     outcome = train(plan, drawn, out)
@@ -209,15 +212,12 @@ def write_clips(plan: Plan, out: Path, notes: Sequence[str]) -> pd.DataFrame:
     return corpora.missing_files(plan.clips)
 
 
-def corpus_notes(plan: Plan, out: Path, *, jobs: int) -> list[str]:
-    """What a reader of the results must know about the clips and their folds, a sentence each.
-
-    The same sounds in different folds are listed in ``OUT/duplicates.csv``.
-    """
+def duplicate_sounds(plan: Plan, out: Path, *, jobs: int) -> list[str]:
+    """``duplicates.csv``: clips in different folds with the same sound; give the notes on them."""
     near = plan.study.corpus.near_duplicates
     found = corpora.find_duplicates(plan.clips, store=plan.store, jobs=jobs, near=near, across_folds=True)
     corpora.write_duplicates(found, out)
-    return [*plan.corpus.notes, *corpora.duplicate_notes(found)]
+    return corpora.duplicate_notes(found)
 
 
 def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
