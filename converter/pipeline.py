@@ -18,7 +18,7 @@ import pandas as pd
 
 from converter.drawing import draw_pngs
 from converter.references import Clip, with_references
-from converter.registry import image_key
+from converter.registry import image_key, image_version
 from converter.spec import Encoding
 from harness import audio, tables
 from harness.errors import AudioError, SettingsError
@@ -86,7 +86,9 @@ def convert_clips(
     planned = _digest_clips(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in planned if clip.digest]
     encodings = with_references(encodings, good, store=store, jobs=jobs)
-    tasks = [_task(clip, encodings, out, store) for clip in good]
+    versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
+    root = out.absolute()
+    tasks = [_task(clip, encodings, versions, root, store) for clip in good]
     check_paths(tasks)
     reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
     for task, reason in failed_tasks(tasks, jobs=jobs, what="drawing"):
@@ -119,10 +121,11 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     store : Store
     """
     good = [clip for clip in _digest_clips(clips, jobs=1, strict=False) if clip.digest]
-    return {
-        name: sum(store.has("images", image_key(clip.digest, encoding), ".png") for clip in good)
-        for name, encoding in encodings.items()
-    }
+    counts = {}
+    for name, encoding in encodings.items():
+        version = image_version(encoding)
+        counts[name] = sum(store.has("images", image_key(clip.digest, version), ".png") for clip in good)
+    return counts
 
 
 def _check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
@@ -147,7 +150,14 @@ def _digest_clips(clips: pd.DataFrame, *, jobs: int, strict: bool) -> list[Clip]
         return list(pool.map(digest, clips.to_dict("records")))
 
 
-def _task(clip: Clip, encodings: Mapping[str, Encoding], out: Path, store: Store) -> ImageTask:
+def _task(
+    clip: Clip,
+    encodings: Mapping[str, Encoding],
+    versions: Mapping[str, tuple[Mapping[str, str], str]],
+    out: Path,
+    store: Store,
+) -> ImageTask:
+    """The images of one clip; `versions` has, by encoding, what it adds to every key, and its column ``spec``."""
     images = []
     for name, encoding in encodings.items():
         path = relative_path(name, clip.label, clip.clip_id)
@@ -158,8 +168,8 @@ def _task(clip: Clip, encodings: Mapping[str, Encoding], out: Path, store: Store
             "label": clip.label,
             "fold": clip.fold,
             "group": clip.group,
-            "spec": encoding.digest()[:16],
+            "spec": versions[name][1],
         }
-        images.append(PlannedImage(row, image_key(clip.digest, encoding), out.absolute() / path, encoding))
+        images.append(PlannedImage(row, image_key(clip.digest, versions[name][0]), out / path, encoding))
     make = partial(draw_pngs, os.path.abspath(clip.path), start_s=clip.start_s, end_s=clip.end_s)
     return ImageTask(clip.clip_id, tuple(images), make, store)

@@ -13,7 +13,7 @@ from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import key_of
 
-__all__ = ["ENCODINGS", "encoding_class", "encoding_code", "encoding_from_json", "image_key"]
+__all__ = ["ENCODINGS", "encoding_class", "encoding_code", "encoding_from_json", "image_key", "image_version"]
 
 ENCODINGS: Registry[type[Encoding]] = Registry(
     "encoding", Encoding, package="converter.encodings", group="soundfold.encodings"
@@ -61,6 +61,11 @@ def encoding_code(encoding: Encoding) -> str:
     return code_version(defining_module(type(encoding)), drawing.__name__)
 
 
-def image_key(sound: str, encoding: Encoding) -> str:
-    """Key of an image in the store: the sound's digest, the encoding's settings, and the code that draws it."""
-    return key_of(audio=sound, spec=encoding.digest(), code=encoding_code(encoding))
+def image_version(encoding: Encoding) -> dict[str, str]:
+    """What an encoding adds to the keys of its images, the same for all clips: its settings, the code that draws."""
+    return {"spec": encoding.digest(), "code": encoding_code(encoding)}
+
+
+def image_key(sound: str, version: Mapping[str, str]) -> str:
+    """Key of an image in the store, from the sound's digest and :func:`image_version`."""
+    return key_of(audio=sound, **version)

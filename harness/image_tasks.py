@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -61,14 +62,14 @@ class ImageTask:
 
 def without_cached(task: ImageTask) -> ImageTask:
     """The task without the images that the store has; those are written to their files."""
-    missing = []
+    missing: list[PlannedImage] = []
     for planned in task.images:
         data = task.store.get(KIND, planned.key, ".png")
         if data is None:
             missing.append(planned)
         else:
             _write(planned.target, data)
-    return replace(task, images=tuple(missing))
+    return task if len(missing) == len(task.images) else replace(task, images=tuple(missing))
 
 
 def make_images(task: ImageTask) -> str:
@@ -91,7 +92,7 @@ def make_images(task: ImageTask) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     """Write `data` unless the file holds just that."""
-    with suppress(OSError):  # not there, or not readable: written anew
-        if path.read_bytes() == data:
+    with suppress(OSError), open(path, "rb", buffering=0) as file:  # not there, or not readable: written anew
+        if os.fstat(file.fileno()).st_size == len(data) and file.readall() == data:
             return
     write_bytes(path, data)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -140,6 +141,7 @@ def _plan(
     tasks: list[ImageTask] = []
     failures: list[dict[str, object]] = []
     for name, method in methods.items():
+        version = {"spec": method.to_json(), "code": method_code(method)}
         for clip_id, rows in clips.items():
             missing = [partner for partner in method.partners if partner not in rows]
             if missing and len(missing) < len(method.partners):
@@ -148,7 +150,7 @@ def _plan(
             if missing:
                 continue
             try:
-                tasks.append(_task(name, method, rows, root, out, store, digests))
+                tasks.append(_task(name, method, version, rows, root, out, store, digests))
             except ImageError as error:
                 path = str(out / relative_path(name, rows[method.partners[0]]["label"], clip_id))
                 failures.append({"clip_id": clip_id, "path": path, "reason": f"{name}: {error}"})
@@ -158,6 +160,7 @@ def _plan(
 def _task(
     name: str,
     method: MergeMethod,
+    version: Mapping[str, Any],
     rows: Mapping[str, Mapping[str, str]],
     root: Path,
     out: Path,
@@ -178,10 +181,10 @@ def _task(
         "label": first["label"],
         "fold": first["fold"],
         "group": first["group"],
-        "spec": digest_json({"merge": method.to_json(), "partners": specs})[:16],
+        "spec": digest_json({"merge": version["spec"], "partners": specs})[:16],
     }
     of = {partner: digests[each] for partner, each in paths.items()}
-    key = key_of(partners=of, spec=method.to_json(), code=method_code(method))
+    key = key_of(partners=of, **version)
     files = {partner: (paths[partner].absolute(), of[partner]) for partner in paths}
     image = PlannedImage(row, key, out.absolute() / relative, method)
     return ImageTask(first["clip_id"], (image,), partial(merge_pngs, files=files), store)

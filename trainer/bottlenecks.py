@@ -7,8 +7,9 @@ nothing, and changing anything else is a miss. Where every vector is in the stor
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -186,13 +187,23 @@ def _collect(
         return features
     key_of_row = {rows[0]: key for key, rows in missing.items()}
     module = load()
-    batches = _batches(items, list(key_of_row), source, features.failures)
-    for rows, batch in track(batches, total=len(missing), what=what, size=lambda item: len(item[0])):
-        for row, vector in zip(rows, module(batch), strict=True):
+
+    def put(rows: list[int], vectors: np.ndarray) -> None:
+        for row, vector in zip(rows, vectors, strict=True):
             store.put_array(KIND, key_of_row[row], vector)
-            features.values[missing[key_of_row[row]]] = vector
-        features.computed += len(rows)
-        report(len(items) - len(missing) + features.computed)
+
+    batches = _batches(items, list(key_of_row), source, features.failures)
+    with ThreadPoolExecutor(1) as writer:  # files are written while the next batch goes through the module
+        written: Future[None] = writer.submit(put, [], np.zeros(0))
+        for rows, batch in track(batches, total=len(missing), what=what, size=lambda item: len(item[0])):
+            vectors = module(batch)
+            written.result()
+            written = writer.submit(put, rows, vectors)
+            for row, vector in zip(rows, vectors, strict=True):
+                features.values[missing[key_of_row[row]]] = vector
+            features.computed += len(rows)
+            report(len(items) - len(missing) + features.computed)
+        written.result()
     for rows in missing.values():
         if rows[0] in features.failures:
             features.failures.update(dict.fromkeys(rows, features.failures[rows[0]]))
@@ -202,23 +213,31 @@ def _collect(
 def _take_from_store(features: Features, items: Sequence[Any], source: _Source, store: Store) -> dict[str, list[int]]:
     """Fill the rows that the store has; give the rows of every key that it lacks."""
 
-    def key_of_item(item: Any) -> str | Exception:
-        try:
-            return source.key(item)
-        except (ImageError, AudioError) as error:
-            return error
+    def take(rows: range) -> list[str | Exception]:
+        """Of each row: an empty text where the store has its vector, else its key, or why it has none."""
+        found: list[str | Exception] = []
+        for row in rows:
+            try:
+                key = source.key(items[row])
+            except (ImageError, AudioError) as error:
+                found.append(error)
+                continue
+            vector = store.get_array(KIND, key)
+            there = vector is not None and vector.shape == features.values.shape[1:]
+            if there:
+                features.values[row] = vector
+            found.append("" if there else key)
+        return found
 
     missing: dict[str, list[int]] = {}
+    blocks = [range(start, min(start + _BATCH, len(items))) for start in range(0, len(items), _BATCH)]
     with ThreadPoolExecutor(_READERS) as pool:
-        for row, key in enumerate(pool.map(key_of_item, items)):
-            if isinstance(key, Exception):
-                features.failures[row] = str(key)
-                continue
-            vector = None if key in missing else store.get_array(KIND, key)
-            if vector is None or vector.shape != features.values.shape[1:]:
-                missing.setdefault(key, []).append(row)
-            else:
-                features.values[row] = vector
+        for rows, found in zip(blocks, pool.map(take, blocks), strict=True):
+            for row, key in zip(rows, found, strict=True):
+                if isinstance(key, Exception):
+                    features.failures[row] = str(key)
+                elif key:
+                    missing.setdefault(key, []).append(row)
     return missing
 
 
@@ -235,17 +254,26 @@ def _batches(
 
     waiting: dict[tuple[int, ...], tuple[list[int], list[np.ndarray]]] = {}
     with ThreadPoolExecutor(_READERS) as pool:
-        for start in range(0, len(rows), 4 * _BATCH):
-            chunk = rows[start : start + 4 * _BATCH]
-            for row, ready in zip(chunk, pool.map(read, chunk), strict=True):
-                if isinstance(ready, Exception):
-                    failures[row] = str(ready)
-                    continue
-                of_shape, arrays = waiting.setdefault(ready.shape, ([], []))
-                of_shape.append(row)
-                arrays.append(ready)
-                if len(arrays) >= source.batch_size(ready):
-                    del waiting[ready.shape]
-                    yield of_shape, np.stack(arrays)
+        for row, ready in zip(rows, _ahead(pool, read, rows), strict=True):
+            if isinstance(ready, Exception):
+                failures[row] = str(ready)
+                continue
+            of_shape, arrays = waiting.setdefault(ready.shape, ([], []))
+            of_shape.append(row)
+            arrays.append(ready)
+            if len(arrays) >= source.batch_size(ready):
+                del waiting[ready.shape]
+                yield of_shape, np.stack(arrays)
     for of_shape, arrays in waiting.values():
         yield of_shape, np.stack(arrays)
+
+
+def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], Any], rows: Sequence[int]) -> Iterator[Any]:
+    """Call `read` on each row in the pool's threads, always some rows ahead of what is asked for."""
+    begun: deque[Future[Any]] = deque()
+    for row in rows:
+        begun.append(pool.submit(read, row))
+        if len(begun) >= 4 * _BATCH:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()

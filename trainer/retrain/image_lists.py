@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from harness import tables
@@ -191,16 +192,22 @@ def read_list(path: str, image_dir: str, images: Sequence[ImageFile]) -> frozens
     if not entries:
         raise SettingsError(f"list {path!r} is empty; expected one image a line")
     known = {image.name for image in images}
-    at_path = {_real(os.path.join(image_dir, image.name)): image.name for image in images}
+    resolve = cache(os.path.realpath)  # thousands of images lie in a few folders
+    at_path = {_real(os.path.join(image_dir, image.name), resolve): image.name for image in images}
     bare = _by_bare_name(images)
-    return frozenset(_named(entry, path, known, at_path, bare) for entry in entries)
+    return frozenset(
+        entry if entry in known else _named(entry, _real(entry, resolve), path, known, at_path, bare)
+        for entry in entries
+    )
 
 
-def _named(entry: str, path: str, known: set[str], at_path: dict[str, str], bare: dict[str, list[str]]) -> str:
+def _named(
+    entry: str, real: str, path: str, known: set[str], at_path: dict[str, str], bare: dict[str, list[str]]
+) -> str:
     name = os.path.normpath(entry).replace("\\", "/")
     if name in known:
         return name
-    if (found := at_path.get(_real(entry))) is not None:
+    if (found := at_path.get(real)) is not None:
         return found
     matches = bare.get(entry) or bare.get(safe_name(entry), [])
     if len(matches) == 1:
@@ -220,7 +227,7 @@ def _by_bare_name(images: Iterable[ImageFile]) -> dict[str, list[str]]:
     return found
 
 
-def _real(path: str) -> str:
+def _real(path: str, resolve: Callable[[str], str]) -> str:
     """An absolute path with the links of its folder resolved."""
     folder, file = os.path.split(os.path.abspath(path))
-    return os.path.join(os.path.realpath(folder), file)
+    return os.path.join(resolve(folder), file)
