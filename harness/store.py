@@ -59,13 +59,17 @@ class Store:
 
     def get(self, kind: str, key: str, suffix: str = "") -> bytes | None:
         """The entry's bytes, or None where there is none or its checksum does not match."""
+        found = self._view(kind, key, suffix)
+        return None if found is None else bytes(found)
+
+    def _view(self, kind: str, key: str, suffix: str) -> memoryview | None:
+        """As :meth:`get`, without a copy."""
         try:
             with open(f"{self._text}/{kind}/{key[:2]}/{key}{suffix}", "rb", buffering=0) as file:
-                data = file.readall()
+                data = memoryview(file.readall())
         except FileNotFoundError:
             return None
-        content = data[:-_CHECK]
-        return content if _check(content) == data[-_CHECK:] else None
+        return data[:-_CHECK] if _check(data[:-_CHECK]) == data[-_CHECK:] else None
 
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
         """Put `data` under `key`, with a checksum behind it."""
@@ -73,8 +77,8 @@ class Store:
 
     def get_array(self, kind: str, key: str) -> np.ndarray | None:
         """The array under `key`, or None."""
-        data = self.get(kind, key, ".npy")
-        return None if data is None else _array(data)
+        found = self._view(kind, key, ".npy")
+        return None if found is None else _array(found)
 
     def put_array(self, kind: str, key: str, array: np.ndarray) -> None:
         """Put an array under `key`."""
@@ -92,16 +96,16 @@ class Store:
         self.put(kind, key, json.dumps(value, ensure_ascii=False).encode(), ".json")
 
 
-def _array(data: bytes) -> np.ndarray:
+def _array(data: memoryview) -> np.ndarray:
     """The array in the bytes of an ``.npy`` file, as numpy.load gives it; thousands of files share one header."""
     if data[:8] != b"\x93NUMPY\x01\x00":
         loaded: np.ndarray = np.load(io.BytesIO(data), allow_pickle=False)
         return loaded
     start = 10 + int.from_bytes(data[8:10], "little")
-    shape, fortran_order, dtype = _header(data[:start])
+    shape, fortran_order, dtype = _header(bytes(data[:start]))
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
-    return np.frombuffer(bytearray(data[start:]), dtype).reshape(shape, order="F" if fortran_order else "C")
+    return np.frombuffer(data[start:], dtype).reshape(shape, order="F" if fortran_order else "C").copy("K")
 
 
 @lru_cache(maxsize=256)
@@ -113,5 +117,5 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     return header
 
 
-def _check(data: bytes) -> bytes:
+def _check(data: bytes | memoryview) -> bytes:
     return hashlib.blake2b(data, digest_size=_CHECK).digest()

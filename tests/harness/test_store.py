@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -19,6 +20,36 @@ PARTS = {"audio": "ab", "spec": {"n_mels": 128, "size": [224, 224]}, "code": 1, 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype=np.float32),
+        np.asfortranarray(np.arange(6.0).reshape(2, 3)),
+        np.zeros((0, 4), np.int16),
+        np.array(3.5),
+        np.array([True, False]),
+        np.array(["dog", "siren"]),
+        np.arange(3, dtype=">f4"),
+    ],
+    ids=lambda array: f"{array.dtype}{array.shape}",
+)
+def test_an_array_comes_back_as_it_was_and_may_be_changed(store: Store, array: np.ndarray) -> None:
+    store.put_array("features", "ab", array)
+    found = store.get_array("features", "ab")
+    assert found is not None and found.dtype == array.dtype and found.shape == array.shape
+    assert found.flags.f_contiguous == array.flags.f_contiguous
+    np.testing.assert_array_equal(found, array)
+    found[...] = found  # writeable, as from numpy.load
+
+
+def test_an_array_of_objects_is_refused(store: Store) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.array([{}], dtype=object), allow_pickle=True)
+    store.put("features", "ab", buffer.getvalue(), ".npy")
+    with pytest.raises(ValueError, match="Object arrays cannot be loaded"):
+        store.get_array("features", "ab")
 
 
 def files(store: Store) -> list[Path]:

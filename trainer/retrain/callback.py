@@ -68,8 +68,8 @@ class TrainingCallback:
 
     def _evaluate(self, step: Step) -> None:
         number, head = step.number, step.head
-        self._summaries.head("train", number, head=head, features=step.features)
         scores = head.scores(step.features)
+        self._summaries.head("train", number, head=head, features=step.features, scores=scores)
         LOGGER.info("%s: Step %d: Train accuracy = %.1f%%", datetime.now(), number, _per_cent(scores, step.targets))
         LOGGER.info("%s: Step %d: Cross entropy = %f", datetime.now(), number, cross_entropy(scores, step.targets))
         rows = self._validation
@@ -79,7 +79,7 @@ class TrainingCallback:
         drawn = rows.sample(self._flags.validation_batch_size, rng)
         features, targets = rows.features[drawn], rows.targets[drawn]
         scores = head.scores(features)
-        self._summaries.head("validation", number, head=head, features=features)
+        self._summaries.head("validation", number, head=head, features=features, scores=scores)
         self._summaries.loss("validation", number, scores=scores, targets=targets)
         accuracy = _per_cent(scores, targets)
         LOGGER.info("%s: Step %d: Validation accuracy = %.1f%% (N=%d)", datetime.now(), number, accuracy, len(drawn))

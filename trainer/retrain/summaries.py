@@ -70,8 +70,18 @@ class Summaries:
         accuracy = float((scores.argmax(axis=1) == targets).mean())
         self._add(run, step, {"cross_entropy_1": cross_entropy(scores, targets), "accuracy_1": accuracy})
 
-    def head(self, run: str, step: int, *, head: Head, features: np.ndarray) -> None:
-        """Write weights, biases, logits and probabilities of a batch of feature vectors."""
+    def head(self, run: str, step: int, *, head: Head, features: np.ndarray, scores: np.ndarray) -> None:
+        """Write weights, biases, logits and probabilities of a batch of feature vectors.
+
+        Parameters
+        ----------
+        run, step
+            As for :meth:`loss`.
+        head : Head
+        features : ndarray of float32, shape (n, features)
+        scores : ndarray of float, shape (n, classes)
+            What the head gives for them.
+        """
         scalars: dict[str, float] = {}
         histograms: dict[str, np.ndarray] = {}
         for part, values in (("weights", head.weights), ("biases", head.bias)):
@@ -82,7 +92,7 @@ class Summaries:
             scalars[f"{prefix}/min"] = float(values.min())
             histograms[f"{prefix}/histogram"] = values
         histograms["final_retrain_ops/Wx_plus_b/pre_activations"] = features @ head.weights + head.bias
-        histograms["activations"] = head.scores(features)
+        histograms["activations"] = scores
         self._add(run, step, scalars, histograms)
 
     def _add(
