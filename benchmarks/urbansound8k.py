@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -147,8 +148,8 @@ def retrain(run: Path, store: Path, options: argparse.Namespace) -> None:
         found = watch([sys.executable, str(ROOT / "retrain.py"), *words[3:]], echo=False)
     if found.code:
         raise SoundfoldError(f"retrain.py ended with exit code {found.code}: {found.lines[-1][1]}")
-    stamps = [line.split(": Step ")[0] for _, line in found.lines if ": Step " in line]
-    first, last = (datetime.fromisoformat(stamps[k].split("INFO:")[-1].strip()) for k in (0, -1))
+    stamps = [m[1] for _, line in found.lines if (m := re.search(r"(\d{4}-\d\d-\d\d [\d:.]+): Step ", line))]
+    first, last = (datetime.fromisoformat(stamps[k]) for k in (0, -1))
     say(f"\nretrain.py, fold {fold} of {len(table)} images, {SgdSettings().steps} steps, bottlenecks there already")
     say(f"  steps {(last - first).total_seconds():.1f} s, in all {found.seconds:.1f} s and {found.cpu_s:.1f} s of CPU,")
     say(f"  {found.peak_mb:.0f} MB at most; {next(line for _, line in found.lines if 'Final test' in line)}")
