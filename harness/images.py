@@ -7,7 +7,6 @@ Each has its own encodings there: ``<encoding>/<label>/<clip_id>.png``, the rows
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from harness.tables import FAILURES, IMAGES
 __all__ = ["NO_LABEL", "ImageRun", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
 
 NO_LABEL = "_"
-_READERS = 2
 
 
 @dataclass(frozen=True)
@@ -103,8 +101,7 @@ def failed_tasks(tasks: Sequence[ImageTask], *, jobs: int, what: str) -> Iterato
     (ImageTask, str)
         A task that failed, and why.
     """
-    with ThreadPoolExecutor(_READERS) as pool:  # reading and its checksum leave Python's lock alone
-        missing = [task for task in pool.map(without_cached, tasks) if task.images]
+    missing = [task for task in map(without_cached, tasks) if task.images]
     for task, reason in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
         if reason:
             yield task, reason
