@@ -33,7 +33,7 @@ from harness.cli import guard, say
 from harness.errors import SettingsError, SoundfoldError
 from harness.hub import load, parse
 from harness.hub.preprocess import read_image
-from harness.record import read_steps
+from harness.record import read_shared_groups, read_steps
 from harness.store import Store
 from trainer import STRENGTHS
 from trainer.bottlenecks import image_features
@@ -140,9 +140,10 @@ def heads_seconds(run: Path, store: Path) -> float:
 def retrain(run: Path, store: Path, options: argparse.Namespace) -> None:
     """Train one fold with ``retrain.py``: seconds of its steps, its memory."""
     table = read_encoding(run / "images" / "images.csv", "logmel")
+    shared = read_shared_groups(run / "images")
     with tempfile.TemporaryDirectory() as folder:
         commands = retrain_commands(
-            table, str(options.module), folder, settings=SgdSettings(), store=str(store), allow_shared=True
+            table, str(options.module), folder, settings=SgdSettings(), store=str(store), shared=shared
         )
         fold, words = next(iter(commands.items()))
         found = watch([sys.executable, str(ROOT / "retrain.py"), *words[3:]], echo=False)

@@ -110,7 +110,7 @@ def read_json(path: str | Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def digest_bytes(data: bytes) -> str:
+def digest_bytes(data: bytes | memoryview) -> str:
     """sha256 of `data`, as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 

@@ -93,7 +93,7 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
 def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:
     seeded = settings.head == "sgd" or len(fold_order(table["fold"])) < 3
     return key_of(
-        features=digest_bytes(np.ascontiguousarray(features).tobytes()),
+        features=digest_bytes(np.ascontiguousarray(features).data),
         shape=list(features.shape),
         rows=digest_bytes(json.dumps(table[["clip_id", "label", "fold", "group"]].to_numpy().tolist()).encode()),
         splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test, s.refit))] for s in splits],

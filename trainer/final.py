@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from harness.code_version import code_version
@@ -81,7 +82,7 @@ def write_final(
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
         module=kinds.describe(best.module, store=store).digest, code=code_version(__name__),
-        features=digest_bytes(values.tobytes()), labels=list(ordered["label"]),
+        features=digest_bytes(np.ascontiguousarray(values).data), labels=list(ordered["label"]),
     )  # fmt: skip
     if _key_of_model(out) == training["key"]:
         return False

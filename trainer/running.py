@@ -274,6 +274,8 @@ def features_of(
 
 def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
     """The feature vectors and the rows of what could be read."""
+    if not features.failures:
+        return features.values, table
     rows = [row for row in range(len(table)) if row not in features.failures]
     return features.values[rows], table.iloc[rows].reset_index(drop=True)
 

@@ -222,7 +222,7 @@ def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     """Features (M, feature_count / 3) of single channels (M, height, width, 1)."""
     bank = _kernel(tf, spec)
-    x = tf.pow(tf.nn.relu(x), spec.contrast)
+    x = _power(tf, tf.nn.relu(x), spec.contrast)
     zero, parts = _pool(tf, x, spec.bands), []
     for j in range(spec.octaves):
         u, strided = _modulus(tf, x, bank, spec.first_bands)
@@ -232,6 +232,11 @@ def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
         if j + 1 < spec.octaves:
             x = _halve(tf, x)
     return tf.concat([*zero, spec.gain * tf.math.log1p(tf.concat(parts, axis=1) / spec.offset)], axis=1)
+
+
+def _power(tf: Any, x: tf.Tensor, exponent: float) -> tf.Tensor:
+    """x to a power; that of the default, 5/4, by two roots, which take a fifth of the time."""
+    return x * tf.sqrt(tf.sqrt(x)) if exponent == 1.25 else tf.pow(x, exponent)
 
 
 def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
