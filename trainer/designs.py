@@ -24,8 +24,8 @@ __all__ = ["Features", "Rotated", "Shared", "Spectrum"]
 
 _CHUNK = 1_000_000  # elements of the feature matrix that are converted at once
 _SINGLE_ABOVE = 4_000_000  # elements of a feature matrix from which single precision is used
-_SAMPLE = 3000  # rows that the eigenvectors are computed from
-_RANK = 1500  # eigenvectors at most
+_SAMPLE = 2000  # rows that the eigenvectors are computed from
+_RANK = 300  # eigenvectors at most
 
 
 @dataclass(frozen=True)
