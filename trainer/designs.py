@@ -222,8 +222,9 @@ class Rotated:
         designs, variances = np.zeros((len(train), len(values), width)), np.zeros((len(train), width))
         axes = np.zeros_like(designs)
         for f, rows in enumerate(train):
-            z = (values - mean[f]) * scale[f]
-            products = z @ z[rows].T
+            z = values - mean[f]
+            z *= scale[f]
+            products = (z @ z.T)[:, rows]  # of a matrix with itself: half the work
             squares, basis = np.linalg.eigh(products[rows])
             spanning = np.flatnonzero(squares > 1e-10 * max(squares[-1], 1e-300))
             basis = basis[:, spanning] / np.sqrt(squares[spanning])

@@ -43,7 +43,7 @@ class LogisticSettings(Settings):
         Iterations for each strength, after which the rest is taken as it is; at least 1.
     """
 
-    tolerance: PositiveFloat = 5e-5
+    tolerance: PositiveFloat = 3e-5
     max_iter: PositiveInt = 1000
 
 
