@@ -93,10 +93,13 @@ def scikit_learn(x: np.ndarray, y: np.ndarray, rows: np.ndarray, solver: str) ->
 def all_strengths(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> tuple[list[list[Head]], int]:
     """Heads of every strength for every fold, and the iterations: passes over the features, forth and back."""
     heads, iterations = [], 0
-    regression = Regression(x, y, N_CLASSES)
+    regression = Regression(x, y, N_CLASSES, train)
     for batch in regression.batches(train):
         path = regression.path(train[batch])
-        solved = [path.solve(np.full(len(train[batch]), c), LogisticSettings()) for c in STRENGTHS]
+        solved = []
+        for c in STRENGTHS:
+            path.solve(np.full(len(train[batch]), c), LogisticSettings())
+            solved.append(path.heads())
         heads += [list(of_fold) for of_fold in zip(*solved, strict=True)]
         iterations += path.iterations
     return heads, iterations
@@ -105,12 +108,13 @@ def all_strengths(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> tupl
 def converged(x: np.ndarray, y: np.ndarray, rows: np.ndarray, heads: list[Head]) -> list[Head]:
     """Heads in double precision far beyond the default; `heads` are where to start."""
     limit, designs._SINGLE_ABOVE = designs._SINGLE_ABOVE, x.size
-    regression, tight = Regression(x, y, N_CLASSES), LogisticSettings(tolerance=1e-6, max_iter=3000)
+    regression, tight = Regression(x, y, N_CLASSES, [rows]), LogisticSettings(tolerance=1e-6, max_iter=3000)
     designs._SINGLE_ABOVE = limit
     found = []
     for j in CHECKED:
         path = regression.path([rows], start=[heads[j]])
-        found += path.solve(np.array([STRENGTHS[j]]), tight)
+        path.solve(np.array([STRENGTHS[j]]), tight)
+        found += path.heads()
         largest = largest_gradient(found[-1], x, y, rows, STRENGTHS[j])
         print(
             f"    converged at C={STRENGTHS[j]:g}: {path.iterations} more iterations, gradient {largest:.0e}",

@@ -25,6 +25,10 @@ __all__ = ["Features", "Rotated", "Shared", "Spectrum"]
 _CHUNK = 1_000_000  # elements of the feature matrix that are converted at once
 _SINGLE_ABOVE = 4_000_000  # elements of a feature matrix from which single precision is used
 _SAMPLE = 2000  # rows that the eigenvectors are computed from
+_REACH = 1e-30  # 1 / the largest value in deviations
+_ROUNDING = 1e-7  # deviation over distance from the first row that rounding alone can give
+_TINY = 1e-30  # deviation below which weights would not fit into single precision
+_OUTLYING = 8.0  # deviations beyond which a value counts as this many for the eigenvectors
 _RANK = 300  # eigenvectors at most
 
 
@@ -51,21 +55,39 @@ class Features:
     copies: np.ndarray
 
     @classmethod
-    def of(cls, raw: np.ndarray) -> Features:
-        """Standardise raw features, float32 of shape (n, D_raw)."""
+    def of(cls, raw: np.ndarray, weight: np.ndarray) -> Features:
+        """Standardise raw features.
+
+        Parameters
+        ----------
+        raw : ndarray of float32, shape (n, D_raw)
+        weight : ndarray of float64, shape (F, n)
+            Of each row in each training set. A column is standardised by the training set in which its deviation is
+            smallest, so that rows of another size in one fold do not take the others' precision.
+
+        Raises
+        ------
+        ValueError
+            A value is NaN or infinite.
+        """
         first, column, copies = _distinct_columns(raw)
-        mean, sigma = _moments(raw, np.full((1, len(raw)), 1 / len(raw)), first)
-        scale = _inverse(sigma[0], np.abs(mean[0]), np.float32)
+        low, high = raw.min(axis=0)[first].astype(np.float64), raw.max(axis=0)[first].astype(np.float64)
+        if not np.isfinite(high - low).all():
+            raise ValueError("the features hold NaN or infinite values; leave out those rows")
+        means, scales = _moments(raw, weight, first)
+        narrowest = scales.argmax(axis=0)[None]
+        mean, scale = (np.take_along_axis(each, narrowest, axis=0)[0] for each in (means, scales))
+        reach = np.maximum(high - mean, mean - low) * scale
+        scale = scale / np.exp2(np.ceil(np.log2(np.maximum(reach * _REACH, 1))))  # which rounds nothing
         values = np.empty((len(raw), len(first)), np.float32 if raw.size > _SINGLE_ABOVE else np.float64)
         for rows in _chunks(raw):
-            values[rows] = (raw[rows][:, first] - mean[0]) * (scale * np.sqrt(copies))
-        return cls(values, mean[0], scale, column, copies)
+            values[rows] = (raw[rows][:, first] - mean) * (scale * np.sqrt(copies))
+        return cls(values, mean, scale, column, copies)
 
     def moments(self, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean and 1 / deviation (0 for a constant), times the root of the copies, for row weights (F, n)."""
-        mean, sigma = _moments(self.values, weight.astype(np.float64), None)
-        scale = _inverse(sigma, np.abs(mean), self.values.dtype) * np.sqrt(self.copies)
-        return mean, scale
+        mean, scale = _moments(self.values, weight, None)
+        return mean, scale * np.sqrt(self.copies)
 
     def rows(self, which: np.ndarray) -> Features:
         """Some of the rows, standardised as all of them were."""
@@ -101,11 +123,11 @@ class Spectrum:
     rest: float
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Spectrum:
-        """The spectrum of centred values (n, D), from a sample of their rows where they are many."""
-        n, width = values.shape
-        rows = np.linspace(0, n - 1, min(n, max(_SAMPLE, 2 * width if width <= _RANK else 0))).astype(int)
-        x = values if len(rows) == n else values[rows]
+    def of(cls, values: np.ndarray, rows: np.ndarray) -> Spectrum:
+        """The spectrum of centred values (n, D) in some rows, or a sample of these where they are many."""
+        n, width = len(rows), values.shape[1]
+        sample = np.linspace(0, n - 1, min(n, max(_SAMPLE, 2 * width if width <= _RANK else 0))).astype(int)
+        x = np.clip(values[rows[sample]], -_OUTLYING, _OUTLYING)
         total = float(np.einsum("nd,nd->", x, x, dtype=np.float64)) / len(x)
         if width <= len(x):
             rank = min(width, _RANK)
@@ -294,21 +316,17 @@ def _distinct_columns(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def _moments(values: np.ndarray, weight: np.ndarray, columns: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and deviation (F, D) of the columns under row weights (F, n) that sum to 1."""
+    """Mean and 1 / deviation (0 for a constant) of the columns, (F, D), for row weights (F, n) that sum to 1."""
     width = values.shape[1] if columns is None else len(columns)
     shift = values[:1].astype(np.float64) if columns is None else values[:1, columns].astype(np.float64)
     mean, square = np.zeros((len(weight), width)), np.zeros((len(weight), width))
     for rows in _chunks(values):
-        x = (values[rows] if columns is None else values[rows][:, columns]) - shift  # exact for a constant
+        x = (values[rows] if columns is None else values[rows][:, columns]) - shift
         mean += weight[:, rows] @ x
         square += weight[:, rows] @ (x * x)
-    return mean + shift, np.sqrt(np.maximum(square - mean * mean, 0))
-
-
-def _inverse(sigma: np.ndarray, size: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
-    """1 / sigma; 0 for what is constant as far as the precision of its values goes."""
-    known = sigma > np.maximum(np.finfo(dtype).eps * size, 1e-20)
-    return np.divide(1.0, sigma, out=np.zeros_like(sigma), where=known)
+    sigma = np.sqrt(np.maximum(square - mean * mean, 0))
+    known = sigma > np.maximum(_ROUNDING * np.abs(mean), _TINY)
+    return mean + shift, np.divide(1.0, sigma, out=np.zeros_like(sigma), where=known)
 
 
 def _largest(symmetric: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:

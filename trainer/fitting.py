@@ -1,7 +1,7 @@
 """Fit a head for every fold: all code that a head's numbers depend on, apart from its feature vectors.
 
-``lbfgs`` chooses its regularisation on the validation fold, at a loose tolerance and in rising order of strengths until
-two in a row bring nothing, and is refitted on all training folds at a tight one. ``sgd`` trains as
+``lbfgs`` chooses its regularisation on the validation fold, in rising order of strengths until two in a row bring
+nothing (of large matrices at a loose tolerance), and is refitted on all training folds. ``sgd`` trains as
 ``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it.
 
 No table or store is read here: the version of this module's code is part of every head's key.
@@ -26,7 +26,7 @@ from trainer.sgd import SgdSettings
 
 __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
 
-_CHOOSING = LogisticSettings(tolerance=3e-3)
+_LOOSE = LogisticSettings(tolerance=3e-3)  # where much is to be gained: scores within about 0.01
 _PATIENCE = 2  # strengths in a row
 
 
@@ -126,15 +126,15 @@ def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
 def _choose_and_refit(
     features: np.ndarray, targets: np.ndarray, n_classes: int, splits: Sequence[Split], strengths: Sequence[float]
 ) -> tuple[dict[str, Head], dict[str, float]]:
-    regression = Regression(features, targets, n_classes)
+    regression = Regression(features, targets, n_classes, [s.train for s in splits])
     heads: dict[str, Head] = {}
     chosen: dict[str, float] = {}
     for batch in regression.batches([s.train for s in splits]):
         part = splits[batch]
-        trials = _choose(regression, features, part, sorted(strengths))
+        trials = _choose(regression, part, sorted(strengths))
         refit = regression.path([s.refit for s in part], start=[trial.head for trial in trials])
-        fitted = refit.solve(np.array([trial.strength for trial in trials]), LogisticSettings())
-        heads |= {s.fold: head for s, head in zip(part, fitted, strict=True)}
+        refit.solve(np.array([trial.strength for trial in trials]), LogisticSettings())
+        heads |= {s.fold: head for s, head in zip(part, refit.heads(), strict=True)}
         chosen |= {s.fold: trial.strength for s, trial in zip(part, trials, strict=True)}
     return heads, chosen
 
@@ -153,16 +153,15 @@ class _Trial:
         return self.wrong, self.loss, self.strength
 
 
-def _choose(
-    regression: Regression, features: np.ndarray, splits: Sequence[Split], strengths: Sequence[float]
-) -> list[_Trial]:
+def _choose(regression: Regression, splits: Sequence[Split], strengths: Sequence[float]) -> list[_Trial]:
     """The best strength of each split, tried in rising order until several in a row bring nothing."""
-    path, active = regression.path([s.train for s in splits]), list(range(len(splits)))
-    rows = [features[s.validation].astype(np.float64) for s in splits]
-    trials: list[list[_Trial]] = [[] for _ in splits]
+    path = regression.path([s.train for s in splits], others=[s.validation for s in splits])
+    active, trials = list(range(len(splits))), [list[_Trial]() for _ in splits]
     for strength in strengths:
-        for k, head in zip(active, path.solve(np.full(len(active), strength), _CHOOSING), strict=True):
-            trials[k].append(_trial(head, strength, rows[k], regression.targets[splits[k].validation]))
+        path.solve(np.full(len(active), strength), _LOOSE if regression.large else LogisticSettings())
+        for f, (k, head) in enumerate(zip(active, path.heads(), strict=True)):
+            rows = splits[k].validation
+            trials[k].append(_trial(head, strength, path.probabilities(f, rows), regression.targets[rows]))
         ongoing = [i for i, k in enumerate(active) if not _past_the_best(trials[k])]
         if not ongoing:
             break
@@ -171,10 +170,9 @@ def _choose(
     return [min(of_split, key=_Trial.rank) for of_split in trials]
 
 
-def _trial(head: Head, strength: float, rows: np.ndarray, targets: np.ndarray) -> _Trial:
-    scores = head.scores(rows)
+def _trial(head: Head, strength: float, scores: np.ndarray, targets: np.ndarray) -> _Trial:
     wrong = int((scores.argmax(axis=1) != targets).sum())
-    loss = -np.log(np.maximum(scores[np.arange(len(rows)), targets], 1e-15)).mean()
+    loss = -np.log(np.maximum(scores[np.arange(len(targets)), targets].astype(np.float64), 1e-15)).mean()
     return _Trial(wrong, float(loss), float(strength), head)
 
 

@@ -21,6 +21,8 @@ HISTORY = 40
 """Arrays of the size of the parameters that a minimisation has at most, about."""
 _PAIRS = 20
 _HALVINGS = 30
+_ABSENT = -1e4  # added to the scores of a class that a training set does not have: its probability is 0
+_FLAT = 1e-10  # curvature below which a class counts as having this one
 _PATIENCE = 25  # iterations that come no nearer to the minimum, after which rounding has the last word
 
 
@@ -57,10 +59,14 @@ class Problems:
         Class numbers.
     weight : ndarray of float, shape (F, n)
         Of each row in each problem; 0 for a row that is not in its training set.
+    present : ndarray of bool, shape (F, K)
+        Whether a training set has the class. Classes that it does not have take no part in its problem.
     x : ndarray of float, shape (F, K, D + 1)
-        The parameters; in the beginning where to start.
+        The parameters; in the beginning where to start. Those of an absent class stay as they are.
     pairs : list
         What is known of the curvature.
+    probabilities : ndarray of float, shape (F, K, n), optional
+        Of each class for all rows, at `x`.
     iterations : int
         Iterations so far.
     """
@@ -68,14 +74,24 @@ class Problems:
     design: Design
     targets: np.ndarray
     weight: np.ndarray
+    present: np.ndarray
     x: np.ndarray
     pairs: list[_Pair] = field(default_factory=list)
+    probabilities: np.ndarray | None = None
     iterations: int = 0
 
     def only(self, which: np.ndarray) -> Problems:
         """Some of the problems, by number."""
         pairs = [(step[which], change[which], rho[which]) for step, change, rho in self.pairs]
-        return replace(self, design=self.design.only(which), weight=self.weight[which], x=self.x[which], pairs=pairs)
+        return replace(
+            self,
+            design=self.design.only(which),
+            weight=self.weight[which],
+            present=self.present[which],
+            x=self.x[which],
+            pairs=pairs,
+            probabilities=None if self.probabilities is None else self.probabilities[which],
+        )
 
     def penalties_changed(self, by: np.ndarray) -> None:
         """Take a change `by` (F,) of the penalties into account in what is known of the curvature."""
@@ -111,7 +127,8 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
         the scores.
     max_iter : int
     """
-    at = _point(problems, problems.x, problems.design.scores(problems.x), shrink)
+    absent = np.where(problems.present, 0, _ABSENT).astype(problems.x.dtype)[..., None]
+    at = _point(problems, problems.x, problems.design.scores(problems.x) + absent, shrink)
     gradient = _gradient(problems, at, shrink)
     nearest, since = np.full(len(shrink), np.inf), np.zeros(len(shrink), int)
     for _ in range(max_iter):
@@ -130,7 +147,7 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
         problems.pairs = [*problems.pairs[1 - _PAIRS :], _pair(moved.x - at.x, gradient_moved - gradient)]
         at, gradient = moved, gradient_moved
         problems.iterations += 1
-    problems.x = at.x
+    problems.x, problems.probabilities = at.x, at.probabilities
 
 
 def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.ndarray) -> _Point:
@@ -157,7 +174,7 @@ def _gradient(problems: Problems, at: _Point, shrink: np.ndarray) -> np.ndarray:
 def _curvature(p: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Mean of p (1 - p) over a training set, (F, K)."""
     curvature: np.ndarray = ((p * (1 - p)) @ weight[..., None])[..., 0]
-    return np.maximum(curvature, np.sqrt(np.finfo(p.dtype).tiny))
+    return np.maximum(curvature, _FLAT)
 
 
 def _direction(problems: Problems, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:

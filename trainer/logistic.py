@@ -56,15 +56,30 @@ class Regression:
     targets : ndarray of int, shape (n,)
         Class numbers below `n_classes`.
     n_classes : int
+    train : sequence of ndarray of int
+        Training sets, for whose rows the features are scaled and preconditioned. What is in other rows changes nothing.
+
+    Raises
+    ------
+    ValueError
+        A value is NaN or infinite; a training set is empty, or names a row twice.
     """
 
-    def __init__(self, features: np.ndarray, targets: np.ndarray, n_classes: int) -> None:
-        self.features, self.targets, self.n_classes = Features.of(features), np.asarray(targets), n_classes
+    def __init__(self, features: np.ndarray, targets: np.ndarray, n_classes: int, train: Sequence[np.ndarray]) -> None:
+        self.targets, self.n_classes = np.asarray(targets), n_classes
+        weight = _weights(train, len(targets))
+        self._rows = np.flatnonzero(weight.any(axis=0))
+        self.features = Features.of(features, weight)
+
+    @property
+    def large(self) -> bool:
+        """Whether the features are many enough for single precision."""
+        return self.features.values.dtype == np.float32
 
     @cached_property
     def spectrum(self) -> Spectrum:
-        """Of all rows; found once for all training sets that have more rows than there are features, or many."""
-        return Spectrum.of(self.features.values)
+        """Of the rows of all training sets together; a preconditioner, which changes how soon a solution is found."""
+        return Spectrum.of(self.features.values, self._rows)
 
     def batches(self, train: Sequence[np.ndarray]) -> list[slice]:
         """Parts of the training sets that fit into memory together."""
@@ -72,20 +87,33 @@ class Regression:
         together = max(1, _TOGETHER // size)
         return [slice(start, start + together) for start in range(0, len(train), together)]
 
-    def path(self, train: Sequence[np.ndarray], start: Sequence[Head] | None = None) -> Path:
-        """Training sets (row numbers) to solve together, from heads near their solutions where these are given."""
+    def path(
+        self, train: Sequence[np.ndarray], start: Sequence[Head] | None = None, others: Sequence[np.ndarray] = ()
+    ) -> Path:
+        """Training sets to solve together.
+
+        Parameters
+        ----------
+        train : sequence of ndarray of int
+            Rows of each.
+        start : sequence of Head, optional
+            Near the solutions.
+        others : sequence of ndarray of int
+            Further rows whose probabilities will be asked for.
+        """
         features, targets = self.features, self.targets
-        used = np.unique(np.concatenate(train))
+        used = np.unique(np.concatenate([*train, *others]))
         if len(used) < _WORTH_A_COPY * len(targets):
             features, targets = features.rows(used), targets[used]
             train = [np.searchsorted(used, rows) for rows in train]
-        weight = np.zeros((len(train), len(targets)))
-        for f, rows in enumerate(train):
-            weight[f, rows] = 1 / len(rows)
+        else:
+            used = np.arange(len(targets))
+        weight = _weights(train, len(targets))
         design = self._design(features, train, *features.moments(weight))
         counts = np.array([np.bincount(targets[rows], minlength=self.n_classes) for rows in train])
-        problems = Problems(design, targets, weight.astype(design.dtype), self._start(design, features, counts, start))
-        return Path(features, problems, counts)
+        x = self._start(design, features, counts, start)
+        problems = Problems(design, targets, weight.astype(design.dtype), counts > 0, x)
+        return Path(features, problems, counts, used)
 
     def _design(
         self, features: Features, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray
@@ -100,22 +128,22 @@ class Regression:
         self, design: Rotated | Shared, features: Features, counts: np.ndarray, heads: Sequence[Head] | None
     ) -> np.ndarray:
         """The given heads, or no weights and the shares of the classes."""
-        share = np.log(np.maximum(counts, 1)) - np.log(counts.sum(axis=1, keepdims=True))
-        bias = np.where(counts > 0, share, share.mean(axis=1, keepdims=True) + _ABSENT)
+        bias = np.log(np.maximum(counts, 1)) - np.log(counts.sum(axis=1, keepdims=True))
         weights = np.zeros((*counts.shape, features.values.shape[1]))
         if heads is None:
             return design.parameters(weights, bias)
         for f, head in enumerate(heads):
             weights[f], moved = features.inner_weights(head.weights.T.astype(np.float64))
-            bias[f] = head.bias + moved
+            known = head.bias > head.bias.mean() + _ABSENT / 2  # else absent where the head comes from
+            bias[f] = np.where(known, head.bias + moved, bias[f])
         return design.parameters(weights, bias)
 
 
 class Path:
     """The heads of several training sets, from one strength to the next."""
 
-    def __init__(self, features: Features, problems: Problems, counts: np.ndarray) -> None:
-        self._features, self._problems, self._counts = features, problems, counts
+    def __init__(self, features: Features, problems: Problems, counts: np.ndarray, rows: np.ndarray) -> None:
+        self._features, self._problems, self._counts, self._rows = features, problems, counts, rows
         self._shrink: np.ndarray | None = None
 
     @property
@@ -125,12 +153,12 @@ class Path:
 
     def only(self, which: np.ndarray) -> Path:
         """The path of some of the training sets, by number."""
-        path = Path(self._features, self._problems.only(which), self._counts[which])
+        path = Path(self._features, self._problems.only(which), self._counts[which], self._rows)
         path._shrink = None if self._shrink is None else self._shrink[which]
         return path
 
-    def solve(self, strengths: np.ndarray, settings: LogisticSettings) -> list[Head]:
-        """The heads at a strength for each training set, shape (F,)."""
+    def solve(self, strengths: np.ndarray, settings: LogisticSettings) -> None:
+        """Go on to a strength for each training set, shape (F,)."""
         problems = self._problems
         shrink = (1 / (np.asarray(strengths) * self._counts.sum(axis=1))).astype(problems.x.dtype)
         if self._shrink is not None:
@@ -139,7 +167,16 @@ class Path:
         small = problems.weight.size * problems.x.shape[2] <= _ONE_THREAD_UP_TO
         with threadpool_limits(1 if small else None, user_api="blas"):
             minimise(problems, shrink, tolerance=settings.tolerance, max_iter=settings.max_iter)
-            weights, bias = problems.design.weights(problems.x)
+
+    def probabilities(self, f: int, rows: np.ndarray) -> np.ndarray:
+        """Of the classes for some rows by training set f, shape (rows, classes), after :meth:`solve`."""
+        assert self._problems.probabilities is not None
+        found: np.ndarray = self._problems.probabilities[f][:, np.searchsorted(self._rows, rows)].T
+        return found
+
+    def heads(self) -> list[Head]:
+        """The heads as they are now."""
+        weights, bias = self._problems.design.weights(self._problems.x)
         return [self._head(*each) for each in zip(weights, bias, self._counts, strict=True)]
 
     def _head(self, weights: np.ndarray, bias: np.ndarray, counts: np.ndarray) -> Head:
@@ -191,15 +228,33 @@ def fit_many(
     -------
     list of list of Head
         By training set, then by strength.
+
+    Raises
+    ------
+    ValueError
+        A strength that is not above 0; else as `Regression`.
     """
     settings = settings or LogisticSettings()
+    if np.ndim(strengths) == 0 or not (np.asarray(strengths) > 0).all():
+        raise ValueError(f"strengths={strengths!r}: expected a sequence of values above 0")
     c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
     order = np.argsort(c, axis=1, kind="stable")
-    regression = Regression(features, targets, n_classes)
+    regression = Regression(features, targets, n_classes, train)
     heads: list[dict[int, Head]] = [{} for _ in train]
     for batch in regression.batches(train):
         path, numbers = regression.path(train[batch]), range(len(train))[batch]
         for at in order[batch].T:
-            for f, j, head in zip(numbers, at, path.solve(c[numbers, at], settings), strict=True):
+            path.solve(c[numbers, at], settings)
+            for f, j, head in zip(numbers, at, path.heads(), strict=True):
                 heads[f][j] = head
     return [[found[j] for j in range(c.shape[1])] for found in heads]
+
+
+def _weights(train: Sequence[np.ndarray], n: int) -> np.ndarray:
+    """1 / its size for each row of a training set, shape (F, n)."""
+    weight = np.zeros((len(train), n))
+    for f, rows in enumerate(train):
+        if not len(rows) or len(np.unique(rows)) < len(rows):
+            raise ValueError(f"train[{f}]: expected numbers of rows, at least one, each of them once")
+        weight[f, rows] = 1 / len(rows)
+    return weight

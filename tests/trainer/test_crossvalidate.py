@@ -158,7 +158,7 @@ def test_two_folds_choose_on_a_seeded_fifth_of_the_training_rows(store: Store, m
     fitted: list[list[np.ndarray]] = []
     real = logistic.Regression.path
     monkeypatch.setattr(
-        logistic.Regression, "path", lambda self, train, start=None: (fitted.append(train), real(self, train, start))[1]
+        logistic.Regression, "path", lambda self, train, *a, **k: (fitted.append(train), real(self, train, *a, **k))[1]
     )
     first, again, other = (validate(features, table, Store(store.root / s), seed=int(s)) for s in ("00", "0", "1"))
     assert_same(first.heads["1"], again.heads["1"])

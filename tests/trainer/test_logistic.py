@@ -15,6 +15,11 @@ from trainer.logistic import STRENGTHS, LogisticSettings, Regression, fit, fit_m
 TIGHT = LogisticSettings(tolerance=1e-9, max_iter=20_000)
 
 
+def even(n: int) -> np.ndarray:
+    """Weights of n rows that are all in the one training set."""
+    return np.full((1, n), 1 / n)
+
+
 def problem(
     n: int, features: int, classes: int = 4, *, noise: float = 1.5, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -130,10 +135,10 @@ def test_single_precision_is_close_to_double(
     train = [np.arange(0, n - 10), np.arange(10, n)]
     monkeypatch.setattr(logistic, "_ROTATED_UP_TO", rotated_up_to)
     double = fit_many(x, y, 4, train=train, strengths=STRENGTHS)
-    assert Features.of(x).values.dtype == np.float64
+    assert Features.of(x, even(n)).values.dtype == np.float64
     monkeypatch.setattr(designs, "_SINGLE_ABOVE", 0)
     single = fit_many(x, y, 4, train=train, strengths=STRENGTHS)
-    assert Features.of(x).values.dtype == np.float32
+    assert Features.of(x, even(n)).values.dtype == np.float32
     for many, few in zip(double, single, strict=True):
         for strength, a, b in zip(STRENGTHS, many, few, strict=True):
             assert b.weights.dtype == np.float32
@@ -146,7 +151,7 @@ def test_both_designs_give_scikit_learns_answers(n: int, features: int, monkeypa
     rows = np.arange(n - 15)
     for rotated_up_to in (0, n):
         monkeypatch.setattr(logistic, "_ROTATED_UP_TO", rotated_up_to)
-        design = Regression(x, y, 4).path([rows])._problems.design
+        design = Regression(x, y, 4, [rows]).path([rows])._problems.design
         assert isinstance(design, Rotated if rotated_up_to and n < features else Shared)
         for strength in (1e-3, 1.0):
             head = fit_many(x, y, 4, train=[rows], strengths=[strength], settings=TIGHT)[0][0]
@@ -161,8 +166,8 @@ def test_copies_of_a_column_are_solved_once_with_the_answer_of_all(
     x, y = problem(60, 30)
     tripled = np.hstack([x, x, x, x[:, :1]])
     monkeypatch.setattr(logistic, "_ROTATED_UP_TO", rotated_up_to)
-    assert Features.of(tripled).values.shape == (60, 30)
-    assert Features.of(tripled).copies.tolist() == [4] + 29 * [3]
+    assert Features.of(tripled, even(60)).values.shape == (60, 30)
+    assert Features.of(tripled, even(60)).copies.tolist() == [4] + 29 * [3]
     rows = np.arange(45)
     head = fit_many(tripled, y, 4, train=[rows], strengths=[0.01], settings=TIGHT)[0][0]
     np.testing.assert_allclose(head.scores(tripled), sklearn_scores(tripled, y, rows, 0.01), atol=1e-6)
@@ -175,18 +180,20 @@ def test_columns_that_differ_in_one_row_are_not_copies() -> None:
     x, _ = problem(200, 3)
     other = x.copy()
     other[101] += 1
-    assert Features.of(np.hstack([x, other])).values.shape == (200, 6)
+    assert Features.of(np.hstack([x, other]), even(200)).values.shape == (200, 6)
 
 
 @pytest.mark.parametrize("features", [12, 90])
 def test_a_start_near_the_solution_does_not_change_it(features: int) -> None:
     x, y = problem(80, features)
     train = [np.arange(0, 60), np.arange(20, 80)]
-    cold = Regression(x, y, 4).path(train)
-    heads = cold.solve(np.array([0.1, 0.01]), TIGHT)
-    warm = Regression(x, y, 4).path(train, start=heads)
-    again = warm.solve(np.array([0.1, 0.01]), LogisticSettings(tolerance=1e-6))
-    assert warm.iterations <= 0.2 * cold.iterations
+    cold = Regression(x, y, 4, train).path(train)
+    cold.solve(np.array([0.1, 0.01]), TIGHT)
+    heads = cold.heads()
+    warm = Regression(x, y, 4, train).path(train, start=heads)
+    warm.solve(np.array([0.1, 0.01]), LogisticSettings(tolerance=1e-6))
+    again = warm.heads()
+    assert warm.iterations < 0.7 * cold.iterations
     for a, b in zip(heads, again, strict=True):
         np.testing.assert_allclose(a.scores(x), b.scores(x), atol=1e-5)
 
@@ -194,11 +201,82 @@ def test_a_start_near_the_solution_does_not_change_it(features: int) -> None:
 def test_part_of_a_path_goes_on_alone() -> None:
     x, y = problem(80, 12)
     train = [np.arange(0, 60), np.arange(20, 80), np.arange(10, 70)]
-    path = Regression(x, y, 4).path(train)
+    path = Regression(x, y, 4, train).path(train)
     path.solve(np.full(3, 1e-3), TIGHT)
-    rest = path.only(np.array([0, 2])).solve(np.array([0.1, 0.1]), TIGHT)
-    for head, rows in zip(rest, (train[0], train[2]), strict=True):
+    rest = path.only(np.array([0, 2]))
+    rest.solve(np.array([0.1, 0.1]), TIGHT)
+    for head, rows in zip(rest.heads(), (train[0], train[2]), strict=True):
         np.testing.assert_allclose(head.scores(x), sklearn_scores(x, y, rows, 0.1), atol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "features"), [(400, 60), (60, 400), (1500, 100)])
+def test_an_absent_class_changes_nothing_for_the_others(n: int, features: int) -> None:
+    """At every strength of a path, and where the refit has the class that the choosing lacked."""
+    x, y = problem(n, features, noise=4.0)
+    rows = np.flatnonzero((y != 3) & (np.arange(n) < 0.8 * n))
+    known = fit_many(x, np.minimum(y, 2), 3, train=[rows], strengths=STRENGTHS)[0]
+    for strength, head, expected in zip(
+        STRENGTHS, fit_many(x, y, 4, train=[rows], strengths=STRENGTHS)[0], known, strict=True
+    ):
+        scores = head.scores(x)
+        np.testing.assert_allclose(scores[:, :3], expected.scores(x), atol=1e-3, err_msg=f"C={strength}")
+        assert 0 < scores[:, 3].max() < 1e-6
+    path = Regression(x, y, 4, [rows]).path([np.arange(n)], start=[head])
+    path.solve(np.array([0.01]), LogisticSettings())
+    expected = sklearn_scores(x, y, np.arange(n), 0.01)
+    np.testing.assert_allclose(path.heads()[0].scores(x), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("n", "features"), [(400, 60), (60, 400)])
+@pytest.mark.parametrize("size", [1.0, 1e3, 1e10, 1e20])
+def test_rows_that_are_in_no_training_set_change_no_bit(n: int, features: int, size: float) -> None:
+    x, y = problem(n, features)
+    rows = np.arange(int(0.8 * n))
+    other = x.copy()
+    other[len(rows) :] = size * np.random.default_rng(1).standard_normal((n - len(rows), features))
+    for a, b in zip(*(fit_many(z, y, 4, train=[rows], strengths=STRENGTHS)[0] for z in (x, other)), strict=True):
+        assert a.weights.tobytes() == b.weights.tobytes()
+        assert a.bias.tobytes() == b.bias.tobytes()
+
+
+@pytest.mark.parametrize("single", [True, False])
+@pytest.mark.parametrize("rotated_up_to", [0, 1200])
+def test_one_row_far_out_leaves_other_training_sets_their_precision(
+    rotated_up_to: int, single: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logistic, "_ROTATED_UP_TO", rotated_up_to)
+    if single:
+        monkeypatch.setattr(designs, "_SINGLE_ABOVE", 0)
+    x, y = problem(200, 40)
+    train = [np.arange(150), np.arange(50, 200)]
+    expected = fit_many(x, y, 4, train=train[:1], strengths=[0.1], settings=TIGHT)[0][0].scores(x[:150])
+    for size in (1e3, 1e8):
+        x[180] *= size
+        head = fit_many(x, y, 4, train=train, strengths=[0.1])[0][0]
+        np.testing.assert_allclose(head.scores(x[:150]), expected, atol=1e-3, err_msg=f"{size:g}")
+
+
+def test_what_cannot_be_fitted_is_refused_in_words() -> None:
+    x, y = problem(20, 3)
+    broken = x.copy()
+    broken[3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        fit(broken, y, 4, strength=1.0)
+    with pytest.raises(ValueError, match=r"train\[1\]: expected numbers of rows, at least one, each of them once"):
+        fit_many(x, y, 4, train=[np.arange(5), np.array([1, 1])], strengths=[1.0])
+    with pytest.raises(ValueError, match=r"strengths=\[0.1, -1.0\]: expected a sequence of values above 0"):
+        fit_many(x, y, 4, train=[np.arange(20)], strengths=[0.1, -1.0])
+
+
+@pytest.mark.parametrize("offset", [1e4, 1e6])
+def test_a_large_offset_is_not_a_constant(offset: float) -> None:
+    rng = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    x = (offset + offset * 2e-7 * (rng.standard_normal((3, 20))[y] + rng.standard_normal((300, 20)))).astype(np.float32)
+    rows = np.arange(200)
+    head = fit_many(x, y, 3, train=[rows], strengths=[0.01])[0][0]
+    expected = sklearn_scores(x, y, rows, 0.01)
+    assert (head.scores(x).argmax(axis=1) == expected.argmax(axis=1)).mean() > 0.95
 
 
 @pytest.mark.filterwarnings("error")
@@ -231,7 +309,7 @@ def test_problems_that_do_not_fit_together_are_solved_in_parts(monkeypatch: pyte
     train = [np.arange(k, k + 40) for k in range(5)]
     expected = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
     monkeypatch.setattr(logistic, "_TOGETHER", 2 * 4 * 400)
-    assert [len(range(5)[part]) for part in Regression(x, y, 4).batches(train)] == [2, 2, 1]
+    assert [len(range(5)[part]) for part in Regression(x, y, 4, train).batches(train)] == [2, 2, 1]
     got = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
     for (a,), (b,) in zip(expected, got, strict=True):
         np.testing.assert_allclose(a.scores(x), b.scores(x), atol=1e-6)
