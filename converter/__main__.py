@@ -9,7 +9,7 @@ import typer
 
 import converter
 import harness
-from harness.cli import PluginFiles, command_app, list_of, main, say, warn_of_failures
+from harness.cli import PluginFiles, command_app, list_of, main, say, warn, warn_of_failures
 
 app = command_app(name="converter", help="Draw sounds as images, several encodings in one pass.")
 
@@ -45,7 +45,9 @@ def convert(
     drawn = converter.convert_clips(
         converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
     )
-    harness.copy_step(clips.parent, out, harness.CORPUS)
+    harness.copy_step(clips.parent, out, harness.CORPUS, clips.name)
+    for line in drawn.warnings:
+        warn(line)
     say(f"{len(drawn.images)} images of {drawn.images['clip_id'].nunique()} clips in {out}")
     warn_of_failures(drawn.failures, out, what="drawn")
 

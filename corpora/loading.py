@@ -177,7 +177,7 @@ def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame
 def _exceptions(table: pd.DataFrame, corpus: Corpus, where: Path) -> dict[str, tuple[str, ...]]:
     """The declared groups that span folds in this table; for a clips table those that its ``run.json`` names."""
     spanning = spanning_groups(table["fold"].tolist(), table["group"].tolist())
-    recorded = read_shared_groups(where.parent).exceptions if where.is_file() else {}
+    recorded = read_shared_groups(where.parent, table=where.name).exceptions if where.is_file() else {}
     return {
         group: own
         for group, own in spanning.items()

@@ -106,7 +106,14 @@ def scan_to_table(
     write(clips, out, CLIPS)
     folder = Path(out).parent
     update_failures(folder, failures, step="corpus")
-    spec = {"name": corpus, "root": str(root), **settings, **loaded.shared.to_json(), "notes": loaded.notes}
+    spec = {
+        "table": Path(out).name,
+        "name": corpus,
+        "root": str(root),
+        **settings,
+        **loaded.shared.to_json(),
+        "notes": loaded.notes,
+    }
     record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
     return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), loaded.notes)
 

@@ -38,11 +38,14 @@ class ImageRun:
         Clips without an image, as `harness.tables.FAILURES`.
     recipes : Recipes
         How the images were drawn.
+    warnings : tuple of str
+        What is unusual about the clips, one line each.
     """
 
     images: pd.DataFrame
     failures: pd.DataFrame
     recipes: Recipes
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def empty(cls) -> ImageRun:
@@ -55,6 +58,7 @@ class ImageRun:
             pd.concat([self.images, other.images], ignore_index=True),
             pd.concat([self.failures, other.failures], ignore_index=True),
             self.recipes | other.recipes,
+            (*self.warnings, *other.warnings),
         )
 
     def with_absolute_paths(self, folder: str | Path) -> pd.DataFrame:

@@ -93,27 +93,34 @@ def read_steps(folder: str | Path) -> dict[str, Any]:
     return dict(record["steps"])
 
 
-def step_of(folder: str | Path, step: str) -> dict[str, Any]:
-    """What a folder's record says of one step; empty where it says nothing, or is not soundfold's."""
+def step_of(folder: str | Path, step: str, table: str = "") -> dict[str, Any]:
+    """What a folder's record says of one step; empty where it says nothing, or is not soundfold's.
+
+    Where the record says which table the step wrote, and `table` is another one, it says nothing of it.
+    """
     try:
         found: dict[str, Any] = read_steps(folder).get(step, {})
     except TableError:
         return {}
-    return found
+    written = found.get("spec", {}).get("table", "")
+    return {} if table and written and table != written else found
 
 
-def copy_step(source: str | Path, folder: str | Path, step: str) -> None:
-    """Copy the record of a step that made what `folder` was made of; where `source` has none, an old copy goes."""
+def copy_step(source: str | Path, folder: str | Path, step: str, table: str = "") -> None:
+    """Copy the record of a step that made what `folder` was made of; where `source` has none, an old copy goes.
+
+    `table` is the table that was read from `source`, as for :func:`step_of`.
+    """
     if Path(source).resolve() == Path(folder).resolve():
         return
-    steps, own = read_steps(folder), step_of(source, step)
+    steps, own = read_steps(folder), step_of(source, step, table)
     rest = {name: record for name, record in steps.items() if name != step}
     wanted = {step: own, **rest} if own else rest
     if wanted != steps:
         write_json(Path(folder) / "run.json", {"schema": SCHEMA_VERSION, "steps": wanted})
 
 
-def read_shared_groups(folder: str | Path, policy: Policy | None = None) -> SharedGroups:
+def read_shared_groups(folder: str | Path, policy: Policy | None = None, table: str = "") -> SharedGroups:
     """The policy and the exceptions that the ``run.json`` of a folder names; the usual policy where it names none.
 
     Parameters
@@ -122,8 +129,10 @@ def read_shared_groups(folder: str | Path, policy: Policy | None = None) -> Shar
         The folder of ``clips.csv`` or ``images.csv``.
     policy : str, optional
         In place of the recorded one.
+    table : str
+        The table in the folder that is meant, as for :func:`step_of`.
     """
-    spec = step_of(folder, CORPUS).get("spec", {})
+    spec = step_of(folder, CORPUS, table).get("spec", {})
     exceptions = {str(group): tuple(folds) for group, folds in spec.get("exceptions", {}).items()}
     return SharedGroups(policy or as_policy(str(spec.get("shared_groups", OFFICIAL.policy))), exceptions)
 

@@ -40,7 +40,7 @@ def part_of(fold: str) -> str | None:
     >>> part_of("Training"), part_of("val"), part_of("eval"), part_of("3")
     ('train', 'validation', 'test', None)
     """
-    return _NAMES.get(fold.lower())
+    return _NAMES.get(fold.strip().lower())
 
 
 def parts_of(folds: Iterable[str]) -> dict[str, str] | None:

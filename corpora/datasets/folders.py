@@ -17,6 +17,7 @@ Licence and citation are those of the recordings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from harness.errors import SplitError
 from harness.split_parts import part_of
 
 __all__ = ["FOLDERS"]
+
+_FOLD = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 def _scan(root: Path, options: ScanOptions) -> list[Row]:
@@ -57,6 +61,8 @@ def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Seque
     top = list(dict.fromkeys(p[0] for p in parts if len(p) > 1))
     named = [name for name in top if part_of(name)]
     if len({part_of(name) for name in named}) < 2:
+        if not {"fold", "label"} <= set(pattern_parts):
+            _check_no_near_names(root, top, parts)
         return bool(named) and all(part_of(p[0]) and len(p) > 2 for p in parts)
     strays = [f"the folder {name!r}" for name in top if name not in named]
     strays += [f"the sound {p[0]!r}" for p in parts if len(p) == 1]
@@ -76,6 +82,20 @@ def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Seque
             f"{named[0]}/<class>/<sound>, or a label by a pattern; if these are classes, rename the folders"
         )
     return True
+
+
+def _check_no_near_names(root: Path, top: Sequence[str], parts: Sequence[tuple[str, ...]]) -> None:
+    """Refuse folders that hold the same class folders and are named nearly as parts of a split, or as folds."""
+    below = {name: {p[1] for p in parts if p[0] == name and len(p) > 2} for name in top}
+    shared = set.intersection(*below.values()) if len(below) > 1 else set()
+    near = [name for name in top if _FOLD.fullmatch(name) or any(part_of(word) for word in _WORD.findall(name))]
+    if len(shared) > 1 and near:
+        listed = " and ".join(repr(name) for name in top[:3]) + (" ..." if len(top) > 3 else "")
+        raise SplitError(
+            f"root={root}: {listed} hold folders of the same names ({', '.join(sorted(shared)[:3])}): if they are "
+            "parts of a split, name them train, validation, test; if they are folds, or classes after all, say so by a "
+            r"pattern, as '(?P<fold>[^/]+)/(?P<label>[^/]+)/'"
+        )
 
 
 FOLDERS = Corpus(

@@ -13,7 +13,8 @@ from small_study import command
 
 from corpora.__main__ import app
 from corpora.loading import load, load_corpus
-from harness.errors import SettingsError, SplitError
+from corpora.scanning import scan_to_table
+from harness.errors import SettingsError, SplitError, TableError
 from harness.record import read_shared_groups, read_steps
 from harness.shared_groups import SharedGroupsError, spanning_groups
 from harness.split_parts import assign_parts, parse_shares
@@ -28,6 +29,12 @@ EXCEPTIONS = {
     "176638": ("1", "4"),
     "180937": ("1", "9"),
 }
+
+
+def write_sounds(tone: Tone, root: Path, names: list[str]) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        tone(root / name)
 
 
 def rows_of(table: pd.DataFrame, *columns: str) -> list[tuple[str, ...]]:
@@ -182,7 +189,7 @@ def test_a_column_split_counts_as_fold(tmp_path: Path, tone: Tone, sheet: Sheet)
     assert folds_of(load("csv", sheet(tmp_path / "a.csv", rows))) == wanted
     both = [{**row, "fold": "1" if k < 3 else "2"} for k, row in enumerate(rows)]
     file = sheet(tmp_path / "b.csv", both)
-    assert set(load("csv", file)["fold"]) == {"1", "2"}, "the column fold comes first"
+    assert set(load("csv", file, columns={"fold": "fold"})["fold"]) == {"1", "2"}
     assert folds_of(load("csv", file, columns={"fold": "split"})) == wanted
 
 
@@ -369,3 +376,62 @@ def test_classes_that_are_too_small_are_named(tmp_path: Path, tone: Tone) -> Non
         SplitError, match=r"^split: no clips are left for validation, so few or so large are the 2 groups"
     ):
         load("folders", tmp_path, split="75/20/5", pattern=r"(?P<group>bat|owl)")
+
+
+def test_columns_are_found_whatever_their_case_and_blanks(tmp_path: Path, tone: Tone) -> None:
+    write_sounds(tone, tmp_path, [f"{k}.wav" for k in range(6)])
+    lines = [" Path ,LABEL, Split ,Group"]
+    lines += [
+        f"{k}.wav, {'ab'[k % 2]} ,{part},g{k}"
+        for k, part in enumerate(["Train", "TRAIN", "train ", "test"] + 2 * ["Test"])
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    found = load("csv", tmp_path / "t.csv")
+    assert found["fold"].tolist() == ["Train"] * 3 + ["test"] * 3
+    assert found["label"].tolist() == list("ababab")
+    assert found["group"].tolist() == [f"g{k}" for k in range(6)]
+
+
+def test_a_column_split_and_a_column_fold_are_not_both_taken(tmp_path: Path, tone: Tone) -> None:
+    write_sounds(tone, tmp_path, ["0.wav", "1.wav"])
+    (tmp_path / "t.csv").write_text("path,label,Split,fold\n0.wav,a,train,1\n1.wav,b,test,2\n")
+    with pytest.raises(TableError, match=r"has a column 'fold' and a column 'Split'.*fold=fold or fold=Split"):
+        load("csv", tmp_path / "t.csv")
+    assert load("csv", tmp_path / "t.csv", columns={"fold": "Split"})["fold"].tolist() == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "tets"), ("train set", "test set"), ("tt_train", "tt_test"), ("fold1", "fold 2")]
+)
+def test_folders_named_nearly_as_parts_are_no_classes(names: tuple[str, str], tmp_path: Path, tone: Tone) -> None:
+    write_sounds(tone, tmp_path, [f"{part}/{label}/{k}.wav" for part in names for label in "ab" for k in range(2)])
+    with pytest.raises(SplitError, match=r"hold folders of the same names \(a, b\).*\(\?P<fold>"):
+        load("folders", tmp_path)
+    found = load("folders", tmp_path, pattern="(?P<fold>[^/]+)/(?P<label>[^/]+)/") if names[0] == "fold1" else None
+    assert found is None or set(found["fold"]) == set(names)
+
+
+def test_folders_with_the_same_years_in_them_are_classes(tmp_path: Path, tone: Tone) -> None:
+    write_sounds(
+        tone,
+        tmp_path,
+        [f"{bird}/{year}/{k}.wav" for bird in ("wren", "tit") for year in (2021, 2022) for k in range(2)],
+    )
+    assert set(load("folders", tmp_path)["label"]) == {"wren", "tit"}
+
+
+def test_blanks_after_the_name_of_a_part_do_not_matter(tmp_path: Path, tone: Tone) -> None:
+    write_sounds(
+        tone, tmp_path, [f"{part}/{label}/{k}.wav" for part in ("train ", "Test") for label in "ab" for k in range(2)]
+    )
+    assert set(load("folders", tmp_path)["label"]) == {"a", "b"}
+
+
+def test_what_a_scan_allowed_is_not_said_of_another_table_in_its_folder(tmp_path: Path, tone: Tone) -> None:
+    write_sounds(tone, tmp_path, [f"{k}.wav" for k in range(4)])
+    (tmp_path / "t.csv").write_text("path,label,fold,group\n0.wav,a,1,g\n1.wav,b,2,g\n2.wav,a,1,h\n3.wav,b,2,i\n")
+    scan_to_table("csv", tmp_path / "t.csv", out=tmp_path / "o/first.csv", shared_groups="allow")
+    assert read_shared_groups(tmp_path / "o", table="first.csv").policy == "allow"
+    scan_to_table("csv", tmp_path / "t.csv", out=tmp_path / "o/second.csv", shared_groups="drop")
+    assert read_shared_groups(tmp_path / "o", table="second.csv").policy == "drop"
+    assert read_shared_groups(tmp_path / "o", table="first.csv").policy == "official"
