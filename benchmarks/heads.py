@@ -92,19 +92,23 @@ def scikit_learn(x: np.ndarray, y: np.ndarray, rows: np.ndarray, solver: str) ->
     return scores, iterations
 
 
-def all_strengths(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> tuple[list[list[Head]], int]:
-    """Heads of every strength for every fold, and the iterations: passes over the features, forth and back."""
-    heads, iterations = [], 0
-    regression = Regression(x, y, N_CLASSES, train)
+def all_strengths(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> tuple[list[np.ndarray], list[Head], int]:
+    """Of the first fold the scores of all rows and the head by each strength; the iterations.
+
+    Every fold is solved at every strength. An iteration is a pass over the features, forth and back, for all folds.
+    """
+    scores, heads, iterations = [], [], 0
+    rows, regression = np.arange(len(y)), Regression(x, y, N_CLASSES, train)
     for batch in regression.batches(train):
-        path = regression.path(train[batch])
-        solved = []
+        path = regression.path(train[batch], others=[rows])
         for c in STRENGTHS:
             path.solve(np.full(len(train[batch]), c), LogisticSettings())
-            solved.append(path.heads())
-        heads += [list(of_fold) for of_fold in zip(*solved, strict=True)]
+            of_folds = [path.probabilities(f, rows) for f in range(len(train[batch]))]
+            if batch.start == 0:
+                scores.append(of_folds[0])
+                heads.append(path.only(np.array([0])).heads()[0])
         iterations += path.iterations
-    return heads, iterations
+    return scores, heads, iterations
 
 
 def converged(x: np.ndarray, y: np.ndarray, rows: np.ndarray, heads: list[Head]) -> list[Head]:
@@ -150,12 +154,12 @@ def compare(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> None:
     parts: list[Split] = list(splits([str(k) for k in fold], [""] * len(y), labels))
     train = [s.train for s in parts]
     print(f"\n{len(train)} folds x {len(STRENGTHS)} strengths, {x.shape[0]} rows x {x.shape[1]} features", flush=True)
-    wall, used, (heads, iterations) = timed(lambda: all_strengths(x, y, train))
+    wall, used, (scores_0, heads, iterations) = timed(lambda: all_strengths(x, y, train))
     say("ours, all strengths", wall, used, f"{iterations} iterations")
     study, used_by_study, trained = timed(lambda: fit_folds(x, labels, parts, settings=HeadSettings(), seed=0))
     say("ours, chosen and refitted", study, used_by_study, f"C from {min(trained.chosen.values()):g}")
-    exact = [head.scores(x) for head in converged(x, y, train[0], heads[0])]
-    report("ours", [heads[0][j].scores(x) for j in CHECKED], exact, y, parts[0])
+    exact = [head.scores(x) for head in converged(x, y, train[0], heads)]
+    report("ours", [scores_0[j] for j in CHECKED], exact, y, parts[0])
     found = []
     for solver in SOLVERS:
         with warnings.catch_warnings(), threadpool_limits(1 if x.size < SMALL else None, user_api="blas"):

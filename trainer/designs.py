@@ -23,7 +23,7 @@ from scipy.linalg import eigh
 __all__ = ["Features", "Rotated", "Shared", "Spectrum"]
 
 _CHUNK = 1_000_000  # elements of the feature matrix that are converted at once
-_SINGLE_ABOVE = 4_000_000  # elements of a feature matrix from which single precision is used
+_SINGLE_ABOVE = 2_000_000  # elements of a feature matrix from which single precision is used
 _SAMPLE = 2000  # rows that the eigenvectors are computed from
 _REACH = 1e-30  # 1 / the largest value in deviations
 _ROUNDING = 1e-7  # deviation over distance from the first row that rounding alone can give
@@ -219,9 +219,9 @@ class Rotated:
 
     Parameters
     ----------
-    designs : ndarray of float64, shape (F, n, r)
+    designs : ndarray of float, shape (F, n, r)
         All rows in the axes of each problem; padded with zeros.
-    variances : ndarray of float64, shape (F, r)
+    variances : ndarray of float, shape (F, r)
         Mean square of each column over the training rows.
     axes : ndarray of float64, shape (F, n, r)
         The axes as sums of the standardised training rows.
@@ -241,8 +241,8 @@ class Rotated:
     def of(cls, values: np.ndarray, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray) -> Rotated:
         """Rotate values (n, D) for each of F training sets, with the moments (F, D) of each."""
         width = max(len(rows) for rows in train)
-        designs, variances = np.zeros((len(train), len(values), width)), np.zeros((len(train), width))
-        axes = np.zeros_like(designs)
+        axes, variances = np.zeros((len(train), len(values), width)), np.zeros((len(train), width), values.dtype)
+        designs = np.zeros(axes.shape, values.dtype)
         for f, rows in enumerate(train):
             z = values - mean[f]
             z *= scale[f]
@@ -285,7 +285,7 @@ class Rotated:
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (F, K, D) and biases (F, K) for the shared values."""
-        of_rows = x[..., :-1] @ self.axes.transpose(0, 2, 1)
+        of_rows = x[..., :-1].astype(np.float64) @ self.axes.transpose(0, 2, 1)
         weights = of_rows @ self.values - of_rows.sum(axis=-1, keepdims=True) * self.mean[:, None]
         weights *= self.scale[:, None] ** 2
         return weights, x[..., -1] - (weights @ self.mean[..., None])[..., 0]
@@ -294,7 +294,7 @@ class Rotated:
         """The nearest parameters (F, K, r + 1) to these weights (F, K, D) and biases (F, K)."""
         at_mean = weights @ self.mean[..., None]
         inner = (weights @ self.values.T - at_mean) @ self.axes
-        return np.concatenate([inner, (bias + at_mean[..., 0])[..., None]], axis=-1)
+        return np.concatenate([inner, (bias + at_mean[..., 0])[..., None]], axis=-1).astype(self.dtype)
 
 
 def _distinct_columns(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

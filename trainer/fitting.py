@@ -131,8 +131,8 @@ def _choose_and_refit(
     chosen: dict[str, float] = {}
     for batch in regression.batches([s.train for s in splits]):
         part = splits[batch]
-        trials = _choose(regression, part, sorted(strengths))
-        refit = regression.path([s.refit for s in part], start=[trial.head for trial in trials])
+        trials, found = _choose(regression, part, sorted(strengths))
+        refit = regression.path([s.refit for s in part], start=found)
         refit.solve(np.array([trial.strength for trial in trials]), LogisticSettings())
         heads |= {s.fold: head for s, head in zip(part, refit.heads(), strict=True)}
         chosen |= {s.fold: trial.strength for s, trial in zip(part, trials, strict=True)}
@@ -146,34 +146,38 @@ class _Trial:
     wrong: int
     loss: float  # mean log loss
     strength: float
-    head: Head
+    parameters: np.ndarray
 
     def rank(self) -> tuple[int, float, float]:
         """Fewest wrong first, of equals the lower log loss, of equals the stronger regularisation."""
         return self.wrong, self.loss, self.strength
 
 
-def _choose(regression: Regression, splits: Sequence[Split], strengths: Sequence[float]) -> list[_Trial]:
-    """The best strength of each split, tried in rising order until several in a row bring nothing."""
-    path = regression.path([s.train for s in splits], others=[s.validation for s in splits])
+def _choose(
+    regression: Regression, splits: Sequence[Split], strengths: Sequence[float]
+) -> tuple[list[_Trial], list[Head]]:
+    """The best strength of each split, tried in rising order until several in a row bring nothing, and its head."""
+    path = whole = regression.path([s.train for s in splits], others=[s.validation for s in splits])
     active, trials = list(range(len(splits))), [list[_Trial]() for _ in splits]
     for strength in strengths:
         path.solve(np.full(len(active), strength), _LOOSE if regression.large else LogisticSettings())
-        for f, (k, head) in enumerate(zip(active, path.heads(), strict=True)):
+        for f, k in enumerate(active):
             rows = splits[k].validation
-            trials[k].append(_trial(head, strength, path.probabilities(f, rows), regression.targets[rows]))
+            scores = path.probabilities(f, rows)
+            trials[k].append(_trial(path.parameters(f), strength, scores, regression.targets[rows]))
         ongoing = [i for i, k in enumerate(active) if not _past_the_best(trials[k])]
         if not ongoing:
             break
         if len(ongoing) < len(active):
             path, active = path.only(np.array(ongoing)), [active[i] for i in ongoing]
-    return [min(of_split, key=_Trial.rank) for of_split in trials]
+    best = [min(of_split, key=_Trial.rank) for of_split in trials]
+    return best, whole.heads([trial.parameters for trial in best])
 
 
-def _trial(head: Head, strength: float, scores: np.ndarray, targets: np.ndarray) -> _Trial:
+def _trial(parameters: np.ndarray, strength: float, scores: np.ndarray, targets: np.ndarray) -> _Trial:
     wrong = int((scores.argmax(axis=1) != targets).sum())
     loss = -np.log(np.maximum(scores[np.arange(len(targets)), targets].astype(np.float64), 1e-15)).mean()
-    return _Trial(wrong, float(loss), float(strength), head)
+    return _Trial(wrong, float(loss), float(strength), parameters)
 
 
 def _past_the_best(trials: Sequence[_Trial]) -> bool:

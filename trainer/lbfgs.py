@@ -110,6 +110,7 @@ class _Point:
     scores: np.ndarray  # (F, K, n)
     probabilities: np.ndarray  # (F, K, n)
     loss: np.ndarray  # (F,), float64
+    rounding: np.ndarray  # (F,), by which rounding may change the loss
 
 
 def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_iter: int) -> None:
@@ -159,7 +160,10 @@ def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.nda
     true = np.take_along_axis(scores, problems.targets[None, None, :], axis=1)[:, 0]
     data = ((np.log(total) + top)[:, 0] - true) * problems.weight
     loss = data.sum(axis=1, dtype=np.float64) + 0.5 * shrink * _squares(x[..., :-1])
-    return _Point(x, scores, p, loss)
+    size = np.einsum("fn,fn->f", np.abs(true), problems.weight)
+    return _Point(
+        x, scores, p, loss, np.finfo(x.dtype).eps * (4 * np.abs(loss) + 2 * size / np.sqrt(len(problems.targets)))
+    )
 
 
 def _gradient(problems: Problems, at: _Point, shrink: np.ndarray) -> np.ndarray:
@@ -195,14 +199,13 @@ def _line_search(
 ) -> _Point | None:
     """Halve each problem's step until the loss falls enough (Armijo); None where no problem can move."""
     step_scores = problems.design.scores(step)
-    noise = 4 * np.finfo(at.x.dtype).eps * np.abs(at.loss)  # a rise that may be rounding alone
     t = np.where(slope < 0, 1.0, 0.0).astype(at.x.dtype)
     for halving in range(_HALVINGS + 1):
         if not t.any():
             return None
         along = t[:, None, None]
         moved = _point(problems, at.x + along * step, at.scores + along * step_scores, shrink)
-        high = (t > 0) & ~(moved.loss <= at.loss + 1e-4 * t * slope + noise)
+        high = (t > 0) & ~(moved.loss <= at.loss + 1e-4 * t * slope + at.rounding)
         if not high.any():
             return moved
         t = np.where(high, t * 0.5 if halving < _HALVINGS - 1 else 0.0, t).astype(at.x.dtype)

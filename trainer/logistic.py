@@ -174,9 +174,15 @@ class Path:
         found: np.ndarray = self._problems.probabilities[f][:, np.searchsorted(self._rows, rows)].T
         return found
 
-    def heads(self) -> list[Head]:
-        """The heads as they are now."""
-        weights, bias = self._problems.design.weights(self._problems.x)
+    def parameters(self, f: int) -> np.ndarray:
+        """The parameters of training set f as they are now, for :meth:`heads`."""
+        found: np.ndarray = self._problems.x[f]
+        return found
+
+    def heads(self, parameters: Sequence[np.ndarray] | None = None) -> list[Head]:
+        """The heads as they are now, or of parameters for each training set."""
+        x = self._problems.x if parameters is None else np.stack(parameters)
+        weights, bias = self._problems.design.weights(x)
         return [self._head(*each) for each in zip(weights, bias, self._counts, strict=True)]
 
     def _head(self, weights: np.ndarray, bias: np.ndarray, counts: np.ndarray) -> Head:
