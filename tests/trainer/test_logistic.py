@@ -308,7 +308,7 @@ def test_problems_that_do_not_fit_together_are_solved_in_parts(monkeypatch: pyte
     x, y = problem(60, 10)
     train = [np.arange(k, k + 40) for k in range(5)]
     expected = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
-    monkeypatch.setattr(logistic, "_TOGETHER", 2 * 4 * 200)
+    monkeypatch.setattr(logistic, "_TOGETHER", 2 * 4 * 400)
     assert [len(range(5)[part]) for part in Regression(x, y, 4, train).batches(train)] == [2, 2, 1]
     got = fit_many(x, y, 4, train=train, strengths=[0.1], settings=TIGHT)
     for (a,), (b,) in zip(expected, got, strict=True):
