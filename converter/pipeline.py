@@ -180,7 +180,8 @@ def _task(
 def _copies(clips: Sequence[Clip]) -> tuple[str, ...]:
     """A line on clips in different folds whose files are the same, byte for byte."""
     first: dict[str, Clip] = {}
-    copies = [(first[clip.digest], clip) for clip in clips if first.setdefault(clip.digest, clip).fold != clip.fold]
+    in_folds = [clip for clip in clips if clip.fold]
+    copies = [(first[clip.digest], clip) for clip in in_folds if first.setdefault(clip.digest, clip).fold != clip.fold]
     if not copies:
         return ()
     listed = ", ".join(f"{a.clip_id!r} (fold {a.fold}) and {b.clip_id!r} (fold {b.fold})" for a, b in copies[:3])

@@ -16,8 +16,7 @@ from harness.errors import AudioError, SettingsError
 from harness.failures import update_failures
 from harness.files import digest_file, link_or_copy, safe_name
 from harness.record import record_step
-from harness.tables import CLIPS, FAILURES, frame
-from harness.tables import read as read_table
+from harness.tables import CLIPS, FAILURES, frame, read_located
 
 __all__ = ["arrange", "arrange_table"]
 
@@ -82,8 +81,7 @@ def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -
         The table cannot be read. Else as :func:`arrange`.
     """
     started, clips = time.monotonic(), Path(clips)
-    table = read_table(clips, CLIPS)
-    table["path"] = [str(clips.resolve().parent / path) for path in table["path"]]
+    table = read_located(clips, CLIPS)
     failures = arrange(table, out, strict=strict)
     update_failures(out, failures, step="arrange")
     record_step(out, "arrange", spec={"clips": str(clips)}, inputs={clips.name: digest_file(clips)}, started=started)

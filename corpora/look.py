@@ -104,10 +104,7 @@ def look_at_table(
     TableError
         No such table, or a broken one.
     """
-    path = Path(path)
-    clips = tables.read(path, CLIPS)
-    clips = clips.assign(path=[str(path.parent / each) for each in clips["path"]])
-    found = look_at(clips, store=store or Store(), jobs=jobs)
+    found = look_at(tables.read_located(path, CLIPS), store=store or Store(), jobs=jobs)
     if out is not None:
         tables.write(found.sounds, Path(out) / SOUNDS.name, SOUNDS)
         write_duplicates(found.duplicates, out)

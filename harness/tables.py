@@ -27,6 +27,7 @@ __all__ = [
     "fold_order",
     "frame",
     "read",
+    "read_located",
     "score_columns",
     "write",
 ]
@@ -125,6 +126,12 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
         return check(_typed(table, schema), schema)
     except TableError as error:
         raise TableError(f"{path}: {error}") from None
+
+
+def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
+    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute."""
+    root, table = Path(path).resolve().parent, read(path, schema)
+    return table.assign(path=[str(root / each) for each in table["path"]])
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:

@@ -11,7 +11,7 @@ from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import parts_of
-from harness.tables import CLIPS, IMAGES, class_order, read
+from harness.tables import CLIPS, IMAGES, class_order, read_located
 
 __all__ = [
     "check_classes",
@@ -33,11 +33,11 @@ def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
         No such table, or no such encoding in it.
     """
     path = Path(images)
-    table = read(path, IMAGES)
+    table = read_located(path, IMAGES)
     rows = table[table["encoding"] == encoding].reset_index(drop=True)
     if rows.empty:
         raise TableError(f"{path}: no encoding {encoding!r}; {did_you_mean(encoding, set(table['encoding']))}")
-    return _with_absolute_paths(rows, path)
+    return rows
 
 
 def read_sounds(clips: str | Path | None) -> pd.DataFrame:
@@ -52,12 +52,7 @@ def read_sounds(clips: str | Path | None) -> pd.DataFrame:
     """
     if clips is None:
         raise SettingsError("a module that takes the sound itself needs --clips, the table of the sounds")
-    return _with_absolute_paths(read(clips, CLIPS), Path(clips))
-
-
-def _with_absolute_paths(table: pd.DataFrame, file: Path) -> pd.DataFrame:
-    root = file.resolve().parent
-    return table.assign(path=[str(root / p) for p in table["path"]])
+    return read_located(clips, CLIPS)
 
 
 def training_order(table: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from trainer.designs import Features, Rotated, Shared, Spectrum
 from trainer.head import Head
 from trainer.lbfgs import HISTORY, Problems, minimise
 
-__all__ = ["STRENGTHS", "LogisticSettings", "Path", "Regression", "fit", "fit_many"]
+__all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many"]
 
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 _ROTATED_UP_TO = 1200  # training rows up to which each training set is rotated into the span of its own
@@ -89,7 +89,7 @@ class Regression:
 
     def path(
         self, train: Sequence[np.ndarray], start: Sequence[Head] | None = None, others: Sequence[np.ndarray] = ()
-    ) -> Path:
+    ) -> StrengthPath:
         """Training sets to solve together.
 
         Parameters
@@ -113,7 +113,7 @@ class Regression:
         counts = np.array([np.bincount(targets[rows], minlength=self.n_classes) for rows in train])
         x = self._start(design, features, counts, start)
         problems = Problems(design, targets, weight.astype(design.dtype), counts > 0, x)
-        return Path(features, problems, counts, used)
+        return StrengthPath(features, problems, counts, used)
 
     def _design(
         self, features: Features, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray
@@ -139,7 +139,7 @@ class Regression:
         return design.parameters(weights, bias)
 
 
-class Path:
+class StrengthPath:
     """The heads of several training sets, from one strength to the next."""
 
     def __init__(self, features: Features, problems: Problems, counts: np.ndarray, rows: np.ndarray) -> None:
@@ -151,9 +151,9 @@ class Path:
         """Iterations so far; each is one pass over the features, forth and back, for all training sets."""
         return self._problems.iterations
 
-    def only(self, which: np.ndarray) -> Path:
+    def only(self, which: np.ndarray) -> StrengthPath:
         """The path of some of the training sets, by number."""
-        path = Path(self._features, self._problems.only(which), self._counts[which], self._rows)
+        path = StrengthPath(self._features, self._problems.only(which), self._counts[which], self._rows)
         path._shrink = None if self._shrink is None else self._shrink[which]
         return path
 
@@ -220,12 +220,8 @@ def fit_many(
 
     Parameters
     ----------
-    features : ndarray of float32, shape (n, D)
-    targets : ndarray of int, shape (n,)
-        Class numbers below `n_classes`.
-    n_classes : int
-    train : sequence of ndarray of int
-        Rows of each training set.
+    features, targets, n_classes, train
+        As for :class:`Regression`.
     strengths : sequence of float, or ndarray of shape (training sets, J)
         C of scikit-learn: the same for all training sets, or a row for each.
     settings : LogisticSettings, optional

@@ -61,7 +61,7 @@ def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Seque
     top = list(dict.fromkeys(p[0] for p in parts if len(p) > 1))
     named = [name for name in top if part_of(name)]
     if len({part_of(name) for name in named}) < 2:
-        if not {"fold", "label"} <= set(pattern_parts):
+        if "label" not in pattern_parts:
             _check_no_near_names(root, top, parts)
         return bool(named) and all(part_of(p[0]) and len(p) > 2 for p in parts)
     strays = [f"the folder {name!r}" for name in top if name not in named]

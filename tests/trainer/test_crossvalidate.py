@@ -71,8 +71,8 @@ def store(tmp_path: Path) -> Store:
 def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows with every call of an optimiser."""
     calls: list[str] = []
-    solve, one = logistic.Path.solve, sgd.fit
-    monkeypatch.setattr(logistic.Path, "solve", lambda *a: (calls.append("lbfgs"), solve(*a))[1])
+    solve, one = logistic.StrengthPath.solve, sgd.fit
+    monkeypatch.setattr(logistic.StrengthPath, "solve", lambda *a: (calls.append("lbfgs"), solve(*a))[1])
     monkeypatch.setattr(sgd, "fit", lambda *a, **k: (calls.append("sgd"), one(*a, **k))[1])
     return calls
 
