@@ -8,12 +8,12 @@ nothing, and changing anything else is a miss. Where every vector is in the stor
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -30,9 +30,12 @@ from harness.store import Store, key_of
 __all__ = ["KIND", "Features", "SoundPart", "image_features", "image_key", "module_key", "sound_features", "sound_key"]
 
 KIND = "features"  # of the entries in the store
+T = TypeVar("T")
+R = TypeVar("R")
 _BATCH = 32
 _BATCH_SECONDS = 160  # of sound
 _READERS = 2
+_CALLS = 2  # of a module at a time
 
 
 @dataclass(frozen=True)
@@ -192,11 +195,16 @@ def _collect(
         for row, vector in zip(rows, vectors, strict=True):
             store.put_array(KIND, key_of_row[row], vector)
 
+    def run(batch: tuple[list[int], np.ndarray]) -> tuple[list[int], np.ndarray]:
+        rows, values = batch
+        return rows, module(values)
+
     batches = _batches(items, list(key_of_row), source, features.failures)
-    with ThreadPoolExecutor(1) as writer:  # files are written while the next batch goes through the module
+    # Files are written while the next batches go through the module; one alone does not keep two cores busy.
+    with ThreadPoolExecutor(_CALLS) as callers, ThreadPoolExecutor(1) as writer:
         written: Future[None] = writer.submit(put, [], np.zeros(0))
-        for rows, batch in track(batches, total=len(missing), what=what, size=lambda item: len(item[0])):
-            vectors = module(batch)
+        computed = _ahead(callers, run, batches, most=_CALLS + 1)
+        for rows, vectors in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()
             written = writer.submit(put, rows, vectors)
             for row, vector in zip(rows, vectors, strict=True):
@@ -254,7 +262,7 @@ def _batches(
 
     waiting: dict[tuple[int, ...], tuple[list[int], list[np.ndarray]]] = {}
     with ThreadPoolExecutor(_READERS) as pool:
-        for row, ready in zip(rows, _ahead(pool, read, rows), strict=True):
+        for row, ready in zip(rows, _ahead(pool, read, rows, most=4 * _BATCH), strict=True):
             if isinstance(ready, Exception):
                 failures[row] = str(ready)
                 continue
@@ -268,12 +276,12 @@ def _batches(
         yield of_shape, np.stack(arrays)
 
 
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], Any], rows: Sequence[int]) -> Iterator[Any]:
-    """Call `read` on each row in the pool's threads, always some rows ahead of what is asked for."""
-    begun: deque[Future[Any]] = deque()
-    for row in rows:
-        begun.append(pool.submit(read, row))
-        if len(begun) >= 4 * _BATCH:
+def _ahead(pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], *, most: int) -> Iterator[R]:
+    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        begun.append(pool.submit(call, item))
+        if len(begun) >= most:
             yield begun.popleft().result()
     while begun:
         yield begun.popleft().result()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -76,6 +77,7 @@ class HubModule:
         self.function = function
         self.parts = parts
         self._compiled: Callable[[Any], Any] | None = None
+        self._compiling = Lock()
 
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Feature vectors of a batch.
@@ -95,9 +97,10 @@ class HubModule:
             A value is not finite.
         """
         tf = import_tensorflow()
-        if self._compiled is None:
-            shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
-            self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
+        with self._compiling:  # several threads may call
+            if self._compiled is None:
+                shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
+                self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
         out = run_batch(self._compiled, batch)
         if out.shape != (len(batch), self.info.features):
             expected = (len(batch), self.info.features)

@@ -198,8 +198,11 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
 
         @tf.function(input_signature=[tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, "images")])
         def __call__(self, images: tf.Tensor) -> tf.Tensor:
-            channels, place = _distinct_channels(tf, images)
-            blocks = tf.gather(_analyse(tf, channels, spec), place)
+            channels, place, level = _distinct_channels(tf, images)
+            blocks = tf.pad(_analyse(tf, channels, spec), ((1, 0), (0, 0)))
+            blocks = tf.gather(blocks, place)
+            means = tf.repeat(_power(tf, level, spec.contrast)[..., None], spec.bands, axis=2)
+            blocks += tf.pad(means, ((0, 0), (0, 0), (0, blocks.shape[2] - spec.bands)))
             return tf.reshape(blocks, (-1, feature_count(spec)))
 
     module = Scattering()
@@ -207,16 +210,29 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
     return module
 
 
-def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Channels (M, height, width, 1), equal ones of one image once, and where (N, 3) each image's are."""
+def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What is to be analysed of images (N, height, width, 3): each channel that is not even, equal ones once.
+
+    Returns
+    -------
+    channels : tf.Tensor, shape (M, height, width, 1)
+    place : tf.Tensor of int32, shape (N, 3)
+        1 + the number of each image's channel among them; 0 for an even channel, which has nothing but its level.
+    level : tf.Tensor, shape (N, 3)
+        Of the even channels; 0 for the others.
+    """
     channels = tf.transpose(images, (0, 3, 1, 2))
     red, green, blue = tf.unstack(channels, axis=1)
     same = [tf.reduce_all(tf.equal(a, b), axis=(1, 2)) for a, b in ((red, green), (red, blue), (green, blue))]
     zero = tf.zeros_like(same[0], tf.int32)
     twin = tf.stack([zero, tf.where(same[0], zero, 1), tf.where(same[1], zero, tf.where(same[2], zero + 1, 2))], axis=1)
-    first = tf.equal(twin, tf.range(3))
-    order = tf.reshape(tf.cumsum(tf.cast(tf.reshape(first, [-1]), tf.int32)) - 1, (-1, 3))
-    return tf.boolean_mask(channels, first)[..., None], tf.gather(order, twin, batch_dims=1)
+    low, high = tf.reduce_min(channels, axis=(2, 3)), tf.reduce_max(channels, axis=(2, 3))
+    even = tf.equal(low, high)
+    first = tf.equal(twin, tf.range(3)) & ~even
+    number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(first, [-1]), tf.int32)), (-1, 3))
+    place = tf.where(even, 0, tf.gather(number, twin, batch_dims=1))
+    taken = first | ~tf.reduce_any(first)  # there is no convolution of nothing
+    return tf.boolean_mask(channels, taken)[..., None], place, tf.where(even, tf.nn.relu(low), 0)
 
 
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
@@ -225,10 +241,11 @@ def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     x = _power(tf, tf.nn.relu(x), spec.contrast)
     zero, parts = _pool(tf, x, spec.bands), []
     for j in range(spec.octaves):
-        u, strided = _modulus(tf, x, bank, spec.first_bands)
+        step = _step(x.shape[1], spec.first_bands)
+        u = _modulus(tf, x, bank, step)
         parts += _pool(tf, u, spec.first_bands)
         if spec.second_bands and j + 1 < spec.octaves:
-            parts += _second_order(tf, u if strided else _halve(tf, u), bank, spec, octaves=spec.octaves - j - 1)
+            parts += _second_order(tf, u if step == 2 else _halve(tf, u), bank, spec, octaves=spec.octaves - j - 1)
         if j + 1 < spec.octaves:
             x = _halve(tf, x)
     return tf.concat([*zero, spec.gain * tf.math.log1p(tf.concat(parts, axis=1) / spec.offset)], axis=1)
@@ -245,7 +262,7 @@ def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, 
     # Each map is analysed as an image of its own.
     v = tf.reshape(tf.transpose(v, (0, 3, 1, 2)), (-1, v.shape[1], v.shape[2], 1))
     for k in range(octaves):
-        w, _ = _modulus(tf, v, bank, spec.second_bands)
+        w = _modulus(tf, v, bank, _step(v.shape[1], spec.second_bands, most=4))
         parts += [tf.reshape(p, (-1, maps * p.shape[1])) for p in _pool(tf, w, spec.second_bands)]
         if k + 1 < octaves:
             v = _halve(tf, v)
@@ -259,29 +276,45 @@ def _kernel(tf: Any, spec: ScatteringSpec) -> tf.Tensor:
     return tf.constant(parts[:, :, None, :], tf.float32)
 
 
-def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, bands: int) -> tuple[tf.Tensor, bool]:
-    """``|x * psi|`` (M, h, w, orientations) of maps (M, h, w, 1), and whether every second pixel was left out.
+def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, step: int) -> tf.Tensor:
+    """``|x * psi|`` (M, h, w, orientations) of maps (M, h, w, 1), at every `step`-th row and column."""
+    parts = tf.nn.conv2d(_mirrored(tf, x, bank.shape[0] // 2), bank, step, "VALID")
+    half = parts.shape[3] // 2
+    added = np.concatenate([np.eye(half), np.eye(half)])[None, None]  # as a convolution faster than by slices
+    return tf.sqrt(tf.nn.conv2d(tf.square(parts), tf.constant(added, tf.float32), 1, "VALID"))
 
-    The modulus is smoother than the wave, so half the rows and columns suffice, as long as every band
-    has two rows left.
+
+def _step(rows: int, bands: int, *, most: int = 2) -> int:
+    """Of how many rows one is enough: the modulus is smoother than the wave, and is averaged over bands and time.
+
+    Every band has two rows left; with steps of 4, which only order 2 takes, seven. On ESC-10's validation folds
+    these gave the accuracy and the log loss of steps of 2, for two thirds of the time.
     """
-    strided = x.shape[1] >= 4 * bands
-    margin = bank.shape[0] // 2
-    x = tf.pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)), "REFLECT")
-    real, imaginary = tf.split(tf.nn.conv2d(x, bank, 2 if strided else 1, "VALID"), 2, axis=3)
-    return tf.sqrt(tf.square(real) + tf.square(imaginary)), strided
+    if most >= 4 and rows >= 4 * 7 * bands:
+        return 4
+    return 2 if rows >= 2 * 2 * bands else 1
+
+
+def _mirrored(tf: Any, x: tf.Tensor, margin: int) -> tf.Tensor:
+    """Continue maps (M, h, w, c) by their mirror image on all sides; twice as fast as tf.pad."""
+    left, right = x[:, :, 1 : margin + 1], x[:, :, -margin - 1 : -1]
+    x = tf.concat([tf.reverse(left, [2]), x, tf.reverse(right, [2])], axis=2)
+    return tf.gather(x, np.pad(np.arange(x.shape[1]), margin, mode="reflect"), axis=1)
 
 
 def _halve(tf: Any, x: tf.Tensor) -> tf.Tensor:
     """Smooth maps (M, h, w, c) by a binomial of order 4 and take every second pixel (Burt & Adelson 1983)."""
     binomial = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
     kernel = np.repeat(np.outer(binomial, binomial)[:, :, None, None], x.shape[3], axis=2)
-    x = tf.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)), "REFLECT")
-    return tf.nn.depthwise_conv2d(x, tf.constant(kernel, tf.float32), (1, 2, 2, 1), "VALID")
+    return tf.nn.depthwise_conv2d(_mirrored(tf, x, 2), tf.constant(kernel, tf.float32), (1, 2, 2, 1), "VALID")
 
 
 def _pool(tf: Any, x: tf.Tensor, bands: int) -> list[tf.Tensor]:
     """Mean and deviation over time of maps (M, h, w, c), averaged inside each band: two of (M, bands * c)."""
     weights = tf.constant(band_weights(x.shape[1], bands), tf.float32)
-    rows = (tf.reduce_mean(x, axis=2), tf.math.reduce_std(x, axis=2))
-    return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * x.shape[3])) for row in rows]
+    mean = tf.reduce_mean(x, axis=2, keepdims=True)
+    deviation = tf.sqrt(tf.reduce_mean(tf.math.squared_difference(x, mean), axis=2))
+    return [
+        tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * x.shape[3]))
+        for row in (mean[:, :, 0], deviation)
+    ]

@@ -230,7 +230,7 @@ def test_sounds_of_one_length_go_together(
     assert (found.computed, found.failures) == (7, {})
     for row, part in enumerate(parts):
         alone = sound_features([part], parse(tiny_yamnet), store=Store(tmp_path / "alone"), load=lambda: module)
-        assert alone.values[0].tobytes() == found.values[row].tobytes()
+        assert np.allclose(alone.values[0], found.values[row], rtol=1e-5, atol=1e-6)  # rounding, on some processors
     assert len({row.tobytes() for row in found.values}) == 7
     assert sound_features(parts, parse(tiny_yamnet), store=store, load=refuse).computed == 0
 
