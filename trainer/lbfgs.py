@@ -23,6 +23,7 @@ _PAIRS = 20
 _HALVINGS = 30
 _ABSENT = -1e4  # added to the scores of a class that a training set does not have: its probability is 0
 _FLAT = 1e-10  # curvature below which a class counts as having this one
+_WORTH_LEAVING_OUT = 0.8  # share of problems unsolved at which the solved ones are left out of the products
 _PATIENCE = 25  # iterations that come no nearer to the minimum, after which rounding has the last word
 
 
@@ -113,6 +114,28 @@ class _Point:
     rounding: np.ndarray  # (F,), by which rounding may change the loss
 
 
+@dataclass(frozen=True)
+class _Part:
+    """The problems that are still to be solved.
+
+    Scores are given relative to the last class, and residuals add up to 0: one class less goes through the products.
+    """
+
+    design: Design  # of these problems
+    which: np.ndarray  # their numbers
+
+    def scores(self, x: np.ndarray) -> np.ndarray:
+        """Scores (part, K, n) for the parameters (F, K, D + 1) of all problems."""
+        x = x[self.which]
+        found = self.design.scores(x[:, :-1] - x[:, -1:])
+        return np.concatenate([found, np.zeros_like(found, shape=(len(x), 1, found.shape[2]))], axis=1)
+
+    def gradient(self, residual: np.ndarray) -> np.ndarray:
+        """The adjoint of scores, (part, K, D + 1), for residuals (part, K, n)."""
+        found = self.design.gradient(residual[:, :-1])
+        return np.concatenate([found, -found.sum(axis=1, keepdims=True)], axis=1)
+
+
 def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_iter: int) -> None:
     r"""Go on from where the problems are until all are solved; ``problems.x`` is the solution.
 
@@ -129,22 +152,28 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
     max_iter : int
     """
     absent = np.where(problems.present, 0, _ABSENT).astype(problems.x.dtype)[..., None]
-    at = _point(problems, problems.x, problems.design.scores(problems.x) + absent, shrink)
-    gradient = _gradient(problems, at, shrink)
+    part = _Part(problems.design, np.arange(len(shrink)))
+    at = _point(problems, problems.x, part.scores(problems.x) + absent, shrink)
+    gradient = _gradient(problems, part, at, shrink)
     nearest, since = np.full(len(shrink), np.inf), np.zeros(len(shrink), int)
+    unsolved = np.ones(len(shrink), bool)
     for _ in range(max_iter):
         curvature = _curvature(at.probabilities, problems.weight)
         step = _direction(problems, gradient, curvature, shrink)
         slope = _dot(gradient, step)
         since = np.where(-slope < 0.99 * nearest, 0, since + 1)
         nearest = np.minimum(nearest, -slope)
-        unsolved = (-slope > tolerance**2) & (since < _PATIENCE)
+        unsolved &= (-slope > tolerance**2) & (since < _PATIENCE)
         if not unsolved.any():
             break
-        moved = _line_search(problems, at, step, np.where(unsolved, slope, 0.0), shrink)
+        if unsolved.sum() <= _WORTH_LEAVING_OUT * len(part.which):
+            part = _Part(problems.design.only(np.flatnonzero(unsolved)), np.flatnonzero(unsolved))
+        step[~unsolved] = 0
+        moved = _line_search(problems, part, at, step, np.where(unsolved, slope, 0.0), shrink)
         if moved is None:
             break
-        gradient_moved = _gradient(problems, moved, shrink)
+        gradient_moved = gradient.copy()
+        gradient_moved[part.which] = _gradient(problems, part, moved, shrink)
         problems.pairs = [*problems.pairs[1 - _PAIRS :], _pair(moved.x - at.x, gradient_moved - gradient)]
         at, gradient = moved, gradient_moved
         problems.iterations += 1
@@ -166,12 +195,14 @@ def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.nda
     )
 
 
-def _gradient(problems: Problems, at: _Point, shrink: np.ndarray) -> np.ndarray:
-    residual = at.probabilities.copy()
+def _gradient(problems: Problems, part: _Part, at: _Point, shrink: np.ndarray) -> np.ndarray:
+    """Of the problems of the part."""
+    which = part.which
+    residual = at.probabilities[which]
     residual[:, problems.targets, np.arange(len(problems.targets))] -= 1
-    residual *= problems.weight[:, None]
-    gradient = problems.design.gradient(residual)
-    gradient[..., :-1] += shrink[:, None, None] * at.x[..., :-1]
+    residual *= problems.weight[which, None]
+    gradient = part.gradient(residual)
+    gradient[..., :-1] += shrink[which, None, None] * at.x[which, :, :-1]
     return gradient
 
 
@@ -195,10 +226,11 @@ def _direction(problems: Problems, gradient: np.ndarray, curvature: np.ndarray, 
 
 
 def _line_search(
-    problems: Problems, at: _Point, step: np.ndarray, slope: np.ndarray, shrink: np.ndarray
+    problems: Problems, part: _Part, at: _Point, step: np.ndarray, slope: np.ndarray, shrink: np.ndarray
 ) -> _Point | None:
     """Halve each problem's step until the loss falls enough (Armijo); None where no problem can move."""
-    step_scores = problems.design.scores(step)
+    step_scores = np.zeros_like(at.scores)
+    step_scores[part.which] = part.scores(step)
     t = np.where(slope < 0, 1.0, 0.0).astype(at.x.dtype)
     for halving in range(_HALVINGS + 1):
         if not t.any():
