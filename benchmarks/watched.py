@@ -13,7 +13,8 @@ import psutil
 
 __all__ = ["Watched", "watch"]
 
-_SAMPLES_PER_S = 5
+_EVERY_S = 0.2  # a sample of the memory ...
+_SHARE = 0.02  # ... unless taking them would take more than this share of the time
 
 
 @dataclass
@@ -70,13 +71,16 @@ def watch(words: Sequence[str], *, echo: bool = True) -> Watched:
 
 
 def _sample(pid: int, found: Watched, started: float, done: threading.Event) -> None:
-    while not done.wait(1 / _SAMPLES_PER_S):
+    took = 0.0
+    while not done.wait(max(_EVERY_S, took / _SHARE)):
+        begun = time.monotonic()
         try:
             root = psutil.Process(pid)
             total = sum(_bytes_of(each) for each in [root, *root.children(recursive=True)])
         except psutil.NoSuchProcess:
             continue
         found.memory.append((time.monotonic() - started, total / 1e6))
+        took = time.monotonic() - begun
 
 
 def _bytes_of(process: psutil.Process) -> int:
