@@ -10,12 +10,15 @@ A matrix product serves all problems, and the scores are linear in the step, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 
-__all__ = ["HISTORY", "Design", "Problems", "minimise"]
+__all__ = ["HISTORY", "Design", "History", "Problems", "minimise"]
 
 HISTORY = 40
 """Arrays of the size of the parameters that a minimisation has at most, about."""
@@ -46,7 +49,72 @@ class Design(Protocol):
         """About the inverse Hessian times a gradient (F, K, D + 1), for curvatures (F, K) and penalties (F,)."""
 
 
-_Pair = tuple[np.ndarray, np.ndarray, np.ndarray]
+class History:
+    """The last steps of F problems and how the gradients changed along them: what L-BFGS knows of the curvature.
+
+    The products of all steps with all changes are there, too, so that the two loops of algorithm 7.5 go through the
+    numbers of the pairs alone, and through the arrays of the size of the parameters in four matrix products.
+
+    Parameters
+    ----------
+    like : ndarray of float, shape (F, K, D + 1)
+        Parameters.
+    """
+
+    def __init__(self, like: np.ndarray) -> None:
+        f, size = len(like), like[0].size
+        self._shape = like.shape[1:]
+        self._steps, self._changes = (np.zeros((f, _PAIRS, size), like.dtype) for _ in range(2))
+        self._products = np.zeros((f, _PAIRS, _PAIRS), like.dtype)  # of step i and change j
+        self._rho = np.zeros((f, _PAIRS), like.dtype)
+        self._order: list[int] = []  # places of the pairs, the oldest first
+
+    def only(self, which: np.ndarray) -> History:
+        """That of some of the problems, by number."""
+        part = copy(self)
+        part._steps, part._changes = self._steps[which], self._changes[which]
+        part._products, part._rho, part._order = self._products[which], self._rho[which], list(self._order)
+        return part
+
+    def add(self, step: np.ndarray, change: np.ndarray) -> None:
+        """Add a pair (F, K, D + 1) each; the oldest goes where there are too many."""
+        place = self._order.pop(0) if len(self._order) == _PAIRS else len(self._order)
+        self._order.append(place)
+        self._steps[:, place], self._changes[:, place] = (each.reshape(len(step), -1) for each in (step, change))
+        self._products[:, :, place] = _times(self._steps, self._changes[:, place])
+        self._products[:, place] = _times(self._changes, self._steps[:, place])
+        self._rho[:, place] = self._inverse(place)
+
+    def penalties_changed(self, by: np.ndarray) -> None:
+        """Take a change (F,) of the penalties into account, which the gradients of all weights have."""
+        f, n = len(by), len(self._order)
+        steps, changes = (each[:, :n].reshape(f, n, *self._shape) for each in (self._steps, self._changes))
+        changes[..., :-1] += by[:, None, None, None] * steps[..., :-1]
+        self._products[:, :n, :n] = self._steps[:, :n] @ self._changes[:, :n].transpose(0, 2, 1)
+        for place in self._order:
+            self._rho[:, place] = self._inverse(place)
+
+    def _inverse(self, place: int) -> np.ndarray:
+        """1 / the product of a step with its change; 0 where that says nothing."""
+        step, change, curvature = self._steps[:, place], self._changes[:, place], self._products[:, place, place]
+        good = curvature > np.finfo(step.dtype).eps * np.sqrt(_dot(step, step) * _dot(change, change))
+        return np.divide(1.0, curvature, out=np.zeros_like(curvature), where=good)
+
+    def direction(self, gradient: np.ndarray, precondition: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The inverse Hessian, as far as it is known, times a gradient (F, K, D + 1)."""
+        q = gradient.reshape(len(gradient), -1)
+        along, alpha, back = _times(self._steps, q), np.zeros_like(self._rho), np.zeros_like(self._rho)
+        for place in reversed(self._order):
+            left = along[:, place] - np.einsum("fj,fj->f", self._products[:, place], alpha)
+            alpha[:, place] = self._rho[:, place] * left
+        q = q - (alpha[:, None] @ self._changes)[:, 0]
+        q = precondition(q.reshape(gradient.shape)).reshape(q.shape)
+        along = _times(self._changes, q)
+        for place in self._order:
+            done = along[:, place] + np.einsum("fi,fi->f", self._products[:, :, place], back)
+            back[:, place] = alpha[:, place] - self._rho[:, place] * done
+        q += (back[:, None] @ self._steps)[:, 0]
+        return q.reshape(gradient.shape)
 
 
 @dataclass
@@ -64,7 +132,7 @@ class Problems:
         Whether a training set has the class. Classes that it does not have take no part in its problem.
     x : ndarray of float, shape (F, K, D + 1)
         The parameters; in the beginning where to start. Those of an absent class stay as they are.
-    pairs : list
+    history : History
         What is known of the curvature.
     probabilities : ndarray of float, shape (F, K, n), optional
         Of each class for all rows, at `x`.
@@ -77,30 +145,20 @@ class Problems:
     weight: np.ndarray
     present: np.ndarray
     x: np.ndarray
-    pairs: list[_Pair] = field(default_factory=list)
     probabilities: np.ndarray | None = None
     iterations: int = 0
+    history: History = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without knowledge."""
+        self.history = History(self.x)
 
     def only(self, which: np.ndarray) -> Problems:
         """Some of the problems, by number."""
-        pairs = [(step[which], change[which], rho[which]) for step, change, rho in self.pairs]
-        return replace(
-            self,
-            design=self.design.only(which),
-            weight=self.weight[which],
-            present=self.present[which],
-            x=self.x[which],
-            pairs=pairs,
-            probabilities=None if self.probabilities is None else self.probabilities[which],
-        )
-
-    def penalties_changed(self, by: np.ndarray) -> None:
-        """Take a change `by` (F,) of the penalties into account in what is known of the curvature."""
-        pairs = []
-        for step, change, _ in self.pairs:
-            change[..., :-1] += by[:, None, None] * step[..., :-1]
-            pairs.append(_pair(step, change))
-        self.pairs = pairs
+        part = Problems(self.design.only(which), self.targets, self.weight[which], self.present[which], self.x[which])
+        part.probabilities = None if self.probabilities is None else self.probabilities[which]
+        part.iterations, part.history = self.iterations, self.history.only(which)
+        return part
 
 
 @dataclass
@@ -159,7 +217,8 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
     unsolved = np.ones(len(shrink), bool)
     for _ in range(max_iter):
         curvature = _curvature(at.probabilities, problems.weight)
-        step = _direction(problems, gradient, curvature, shrink)
+        precondition = partial(problems.design.precondition, curvature=curvature, shrink=shrink)
+        step = -problems.history.direction(gradient, precondition)
         slope = _dot(gradient, step)
         since = np.where(-slope < 0.99 * nearest, 0, since + 1)
         nearest = np.minimum(nearest, -slope)
@@ -174,7 +233,7 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
             break
         gradient_moved = gradient.copy()
         gradient_moved[part.which] = _gradient(problems, part, moved, shrink)
-        problems.pairs = [*problems.pairs[1 - _PAIRS :], _pair(moved.x - at.x, gradient_moved - gradient)]
+        problems.history.add(moved.x - at.x, gradient_moved - gradient)
         at, gradient = moved, gradient_moved
         problems.iterations += 1
     problems.x, problems.probabilities = at.x, at.probabilities
@@ -212,19 +271,6 @@ def _curvature(p: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return np.maximum(curvature, _FLAT)
 
 
-def _direction(problems: Problems, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
-    q = gradient.copy()
-    alphas = []
-    for step, change, rho in reversed(problems.pairs):
-        alpha = rho * _dot(step, q)
-        q -= alpha[:, None, None] * change
-        alphas.append(alpha)
-    q = problems.design.precondition(q, curvature, shrink)
-    for (step, change, rho), alpha in zip(problems.pairs, reversed(alphas), strict=True):
-        q += (alpha - rho * _dot(change, q))[:, None, None] * step
-    return -q
-
-
 def _line_search(
     problems: Problems, part: _Part, at: _Point, step: np.ndarray, slope: np.ndarray, shrink: np.ndarray
 ) -> _Point | None:
@@ -244,11 +290,10 @@ def _line_search(
     return None
 
 
-def _pair(step: np.ndarray, change: np.ndarray) -> _Pair:
-    """A step, the change of the gradient along it, and 1 / their product; 0 where that says nothing."""
-    curvature = _dot(step, change)
-    good = curvature > np.finfo(step.dtype).eps * np.sqrt(_dot(step, step) * _dot(change, change))
-    return step, change, np.divide(1.0, curvature, out=np.zeros_like(curvature), where=good)
+def _times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Products (F, m) of m vectors (F, m, d) with one (F, d)."""
+    result: np.ndarray = (a @ b[..., None])[..., 0]
+    return result
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

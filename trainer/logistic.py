@@ -162,7 +162,7 @@ class StrengthPath:
         problems = self._problems
         shrink = (1 / (np.asarray(strengths) * self._counts.sum(axis=1))).astype(problems.x.dtype)
         if self._shrink is not None:
-            problems.penalties_changed(shrink - self._shrink)
+            problems.history.penalties_changed(shrink - self._shrink)
         self._shrink = shrink
         small = problems.weight.size * problems.x.shape[2] <= _ONE_THREAD_UP_TO
         with threadpool_limits(1 if small else None, user_api="blas"):
