@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -141,8 +142,11 @@ def _list_file(fold: str, file: str | Path, root: Path) -> Path:
 def _lines(path: Path) -> list[tuple[int, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path}: not a readable list ({error})") from error
+    except OSError as error:
+        raise SettingsError(f"{path}: not a readable list ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SettingsError(f"{path}, line {line}: expected text in UTF-8; save the list as UTF-8") from error
     lines = enumerate((line.strip() for line in text.splitlines()), start=1)
     return [(number, line) for number, line in lines if line and not line.startswith("#")]
 
@@ -152,17 +156,17 @@ def _places(rows: Sequence[Row], relative: Sequence[str]) -> tuple[dict[str, lis
     by_path: dict[str, list[int]] = {}
     by_id: dict[str, list[int]] = {}
     by_name: dict[str, list[int]] = {}
-    for i, (row, below) in enumerate(zip(rows, relative, strict=True)):
+    for i, (row, below) in enumerate(zip(rows, map(_composed, relative), strict=True)):
         by_path.setdefault(below, []).append(i)
-        by_id.setdefault(str(row["clip_id"]), []).append(i)
+        by_id.setdefault(_composed(str(row["clip_id"])), []).append(i)
         by_name.setdefault(below.rpartition("/")[2], []).append(i)
     return by_path, by_id, by_name
 
 
 def _named(line: str, places: tuple[dict[str, list[int]], ...], where: str) -> list[int]:
     by_path, by_id, by_name = places
-    text = line.replace("\\", "/").removeprefix("./")
-    for found in (by_path.get(text), by_id.get(line)):
+    text = _composed(line).replace("\\", "/").removeprefix("./")
+    for found in (by_path.get(text), by_id.get(_composed(line))):
         if found:
             return found
     found = by_name.get(text)
@@ -174,3 +178,8 @@ def _named(line: str, places: tuple[dict[str, list[int]], ...], where: str) -> l
             f"{where}: {line!r} names {len(owners)} files, as {owners[0]} and {owners[1]}; give the path"
         )
     return found
+
+
+def _composed(text: str) -> str:
+    """The text with each accent in its letter; some systems name files with both apart."""
+    return unicodedata.normalize("NFC", text)

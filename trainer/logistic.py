@@ -120,7 +120,8 @@ class Regression:
     ) -> Rotated | Shared:
         longest = max(len(rows) for rows in train)
         if longest < features.values.shape[1] and longest <= _ROTATED_UP_TO:
-            return Rotated.of(features.values, train, mean, scale)
+            with _threads_for(len(train) * len(features.values) * longest):
+                return Rotated.of(features.values, train, mean, scale)
         dtype = features.values.dtype
         return Shared(features.values, mean.astype(dtype), scale.astype(dtype), self.spectrum)
 
@@ -164,8 +165,7 @@ class StrengthPath:
         if self._shrink is not None:
             problems.history.penalties_changed(shrink - self._shrink)
         self._shrink = shrink
-        small = problems.weight.size * problems.x.shape[2] <= _ONE_THREAD_UP_TO
-        with threadpool_limits(1 if small else None, user_api="blas"):
+        with _threads_for(problems.weight.size * problems.x.shape[2]):
             minimise(problems, shrink, tolerance=settings.tolerance, max_iter=settings.max_iter)
 
     def probabilities(self, f: int, rows: np.ndarray) -> np.ndarray:
@@ -250,6 +250,11 @@ def fit_many(
             for f, j, head in zip(numbers, at, path.heads(), strict=True):
                 heads[f][j] = head
     return [[found[j] for j in range(c.shape[1])] for found in heads]
+
+
+def _threads_for(size: int) -> threadpool_limits:
+    """A context in which matrix products take as many threads as designs of so many elements are worth."""
+    return threadpool_limits(1 if size <= _ONE_THREAD_UP_TO else None, user_api="blas")
 
 
 def _weights(train: Sequence[np.ndarray], n: int) -> np.ndarray:

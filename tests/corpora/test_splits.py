@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -258,6 +259,22 @@ def test_lists_may_be_numbered_folds(birds: Path, tmp_path: Path) -> None:
     assert found.notes == ["3 clips in no list: left out, the first '3.wav'."]
     only = load_corpus("folders", birds, lists=lists, classes=["owl"])
     assert folds_of(only.clips) == {"1.wav": "1", "2.wav": "2"}, "a list may name clips of other classes"
+
+
+def test_lists_with_accents(birds: Path, tmp_path: Path) -> None:
+    """Some systems write an accent and its letter apart, in names or in lists."""
+    (birds / "owl/1.wav").rename(birds / "owl" / unicodedata.normalize("NFD", "hibou d'été.wav"))
+    (birds / "owl/2.wav").rename(birds / "owl" / unicodedata.normalize("NFC", "où.wav"))
+    names = [unicodedata.normalize("NFC", "owl/hibou d'été.wav"), unicodedata.normalize("NFD", "où.wav")]
+    found = load_corpus("folders", birds, lists={"test": write_list(tmp_path / "test.txt", *names)})
+    assert sorted(found.clips["fold"]) == ["test", "test", *["train"] * 5]
+
+
+def test_a_list_in_another_encoding(birds: Path, tmp_path: Path) -> None:
+    file = tmp_path / "test.txt"
+    file.write_bytes("owl/1.wav\nowl/où.wav\n".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"test.txt, line 2: expected text in UTF-8; save the list as UTF-8$"):
+        load_corpus("folders", birds, lists={"test": file})
 
 
 @pytest.mark.parametrize(
