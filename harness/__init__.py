@@ -10,6 +10,7 @@
 - `recipes`: how images were drawn; `record`: ``run.json``
 - `store`: the content-addressed store
 - `protocol`: the splits: which clips train, which choose, which test
+- `balance`: training rows with equally many of each class
 - `split_parts`: a single train/validation/test split
 - `shared_groups`: groups that span folds, and what is done about them
 - `audio`, `image`: reading and writing sounds and images
