@@ -523,6 +523,20 @@ def test_images_of_every_kind_and_one_that_is_none(distort: tuple[str, ...], tin
     assert "1 images could not be read" in run.out and (run.folder / "graph.pb").is_file()
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_a_training_image_is_named_and_its_weights_are_bounded(
+    tiny_module: str, tmp_path: Path
+) -> None:
+    images = draw(tmp_path / "img", per_class=8)
+    for file in (images / "green").iterdir():
+        file.write_bytes(b"no image")
+    run = train(tmp_path / "run", images, tiny_module, "--how_many_training_steps=300")
+    assert run.lines("WARNING: no images that can be read for training in: green.")
+    assert np.abs(run.weights).max() < 5
+    pixels = np.random.default_rng(0).random((2, 16, 16, 3)).astype(np.float32)
+    assert (scores_of(run.folder / "graph.pb", pixels)[:, 1] < 0.3).all()
+
+
 @pytest.mark.parametrize("sizes", [(1, 1), (1, 30, 2), (2, 2, 2, 2)])
 @pytest.mark.parametrize("split", ["hash", "legacy"])
 def test_tiny_and_empty_categories_never_crash(

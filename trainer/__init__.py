@@ -5,6 +5,7 @@
 - `head`: the linear layer on top; `logistic` and `sgd` train it
 - `lbfgs`: the optimiser of `logistic`; `designs`: its matrices, and what preconditions them
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
+- `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
 - `running`: every combination of encoding, module and seed, written to a folder
 - `planning`: what of a training the store has

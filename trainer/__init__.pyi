@@ -1,3 +1,6 @@
+from .absent import AbsentClass as AbsentClass
+from .absent import absent_classes as absent_classes
+from .absent import absent_notes as absent_notes
 from .bottlenecks import SoundPart as SoundPart
 from .bottlenecks import image_features as image_features
 from .bottlenecks import sound_features as sound_features

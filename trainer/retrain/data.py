@@ -122,6 +122,10 @@ def read_sets(
         LOGGER.warning("WARNING: left out %s: %s", path, reason)
     if not rows["training"].images:
         raise SplitError("none of the training images can be read")
+    readable = {image.target for image in rows["training"].images}
+    lost = sorted({image.name.split("/")[0] for image in sets.training if image.target not in readable})
+    if lost:
+        LOGGER.warning("WARNING: no images that can be read for training in: %s.", ", ".join(lost))
     return FeatureSets(**rows, failures=failures)
 
 
