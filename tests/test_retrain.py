@@ -470,6 +470,45 @@ def test_a_checkpoint_of_another_training_is_refused(trained: Trainer) -> None:
     assert "not a checkpoint" in trained("--resume").err
 
 
+def test_a_checkpoint_with_more_steps_than_asked_for_is_refused(trained: Trainer) -> None:
+    first = trained("--how_many_training_steps=60")
+    before = {name: (first.folder / name).read_bytes() for name in ("graph.pb", "checkpoint")}
+    fewer = trained("--resume", "--how_many_training_steps=20", "--logging_verbosity=FATAL")
+    assert fewer.code == 1 and fewer.err.count("\n") == 1
+    assert "--how_many_training_steps=20: the checkpoint" in fewer.err
+    assert "has 60 steps already; ask for 60 or more, or leave out --resume" in fewer.err
+    assert {name: (first.folder / name).read_bytes() for name in before} == before
+    assert trained("--resume", "--how_many_training_steps=60").code == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--output_graph={0}"], "--output_graph='{0}': a folder; expected a file to write"),
+        (["--output_labels={0}/new/"], "--output_labels='{0}/new/': a folder; expected a file to write"),
+        (["--output_graph={0}/file/graph.pb"], "--output_graph='{0}/file/graph.pb': cannot be written"),
+        (["--output_labels=/proc/nowhere/labels.txt"], "--output_labels='/proc/nowhere/labels.txt': cannot be written"),
+        (["--output_graph={0}/" + 300 * "g"], "cannot be written (File name too long)"),
+        (["--checkpoint_path={0}"], "--checkpoint_path='{0}': a folder; expected a file to write"),
+        (["--summaries_dir={0}/file"], "--summaries_dir='{0}/file': cannot be written"),
+        (["--intermediate_store_frequency=5", "--intermediate_output_graphs_dir={0}/file"],
+         "--intermediate_output_graphs_dir='{0}/file': cannot be written"),
+        (["--output_graph={0}/same", "--output_labels={0}/./same"], "--output_graph is written there"),
+        (["--final_tensor_name=input/GroundTruthInput"], "GroundTruthInput': the graph has a node of that name already"),
+        (["--final_tensor_name=final_retrain_ops/biases/final_biases"], "the graph has a node of that name already"),
+        (["--final_tensor_name=final result"], "--final_tensor_name='final result': must be the name of a node"),
+    ],
+)  # fmt: skip
+def test_outputs_are_checked_before_any_image_is_read(
+    flags: list[str], said: str, trained: Trainer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("trainer.retrain.run.read_sets", lambda *a, **k: pytest.fail("images were read"))
+    run = trained(*(flag.format(tmp_path) for flag in flags), "--logging_verbosity=FATAL")
+    assert run.code == 1
+    assert said.format(tmp_path) in run.err and run.err.count("\n") == 1 and run.err.startswith("error: ")
+
+
 def test_same_head_as_the_cross_validation_in_process(drawn: Path, tiny_module: str, tmp_path: Path) -> None:
     rows = [
         {"clip_id": f.relative_to(drawn).as_posix(), "encoding": "e", "path": str(f), "label": f.parent.name,

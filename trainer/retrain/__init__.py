@@ -1,6 +1,7 @@
 """The parts of ``retrain.py``; `run` calls the others, in this order.
 
 - `flags`: the command line
+- `outputs`: the paths to write to, tried before any work is done
 - `logs`: the log lines on stderr
 - `image_lists`: class folders, their images, labels and groups, lists of files
 - `split`: which images train, validate and test

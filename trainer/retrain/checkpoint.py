@@ -44,13 +44,21 @@ def save_checkpoint(path: str | Path, state: SgdState, *, training: Mapping[str,
     write_bytes(path, buffer.getvalue())
 
 
-def load_checkpoint(path: str | Path, *, training: Mapping[str, Any]) -> SgdState | None:
+def load_checkpoint(path: str | Path, *, training: Mapping[str, Any], steps: int) -> SgdState | None:
     """Read a checkpoint; None where there is none yet.
+
+    Parameters
+    ----------
+    path : path
+    training : mapping
+        As for :func:`save_checkpoint`.
+    steps : int
+        How many steps the training is to have; the checkpoint may have as many, not more.
 
     Raises
     ------
     SettingsError
-        It is not one, or belongs to another training; the line names what differs.
+        It is not one, belongs to another training (the line names what differs), or has more steps.
     """
     if not Path(path).exists():
         return None
@@ -66,5 +74,10 @@ def load_checkpoint(path: str | Path, *, training: Mapping[str, Any]) -> SgdStat
         raise SettingsError(
             f"checkpoint_path={str(path)!r} belongs to another training: {', '.join(differing)} differ; "
             "leave out --resume, or give another checkpoint_path"
+        )
+    if state.steps_done > steps:
+        raise SettingsError(
+            f"--how_many_training_steps={steps}: the checkpoint {str(path)!r} has {state.steps_done} steps already; "
+            f"ask for {state.steps_done} or more, or leave out --resume"
         )
     return state

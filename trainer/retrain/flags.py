@@ -6,6 +6,7 @@ Nothing heavy is imported here: ``--help`` must answer at once.
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
@@ -32,6 +33,12 @@ def _not_empty(value: str) -> str:
     return value
 
 
+def _tensor_name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", value) or value.endswith("/"):
+        raise ValueError("must be the name of a node: letters, digits, _ . - and / inside, without ':0'")
+    return value
+
+
 def _pair(text: str, separator: str, kind: type) -> list[Any] | None:
     """Two numbers as a person writes them; None for an empty text."""
     if not text:
@@ -55,6 +62,7 @@ Percentage = Annotated[int, Field(ge=0, le=100)]
 SplitMethod = Literal["hash", "legacy"]
 _BatchSize = Annotated[int, AfterValidator(_batch_size)]
 _Name = Annotated[str, AfterValidator(_not_empty)]
+_TensorName = Annotated[str, AfterValidator(_tensor_name)]
 _ImageSize = Annotated[str, AfterValidator(_pair_check("x", int, "must be HEIGHTxWIDTH, such as 224x224"))]
 _ValueRange = Annotated[str, AfterValidator(_pair_check(",", float, "must be two numbers, such as -1,1"))]
 _Files = Annotated[tuple[str, ...], BeforeValidator(tuple)]
@@ -91,7 +99,9 @@ class Flags(Settings):
         BOTTLENECK_DIR,
         description="Where to cache bottleneck values; left at its default, the store that all commands share.",
     )
-    final_tensor_name: _Name = Field("final_result", description="The name of the output layer in the retrained graph.")
+    final_tensor_name: _TensorName = Field(
+        "final_result", description="The name of the output layer in the retrained graph."
+    )
     flip_left_right: bool = Field(False, description="Randomly flip half of the training images horizontally.")
     random_crop: Count = Field(
         0, description="A percentage: how much of a margin to randomly crop off the training images."

@@ -7,9 +7,10 @@ feature vectors can be fed to ``input/BottleneckInputPlaceholder`` instead, and 
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from harness.errors import ModuleError, SettingsError
 from harness.files import write_bytes
@@ -61,13 +62,24 @@ class FrozenModule:
         nodes = [*self._graph.node, *(n for f in self._graph.library.function for n in f.node_def)]
         return any(node.op in _FAKE_QUANT for node in nodes)
 
+    def check_name(self, final_tensor_name: str) -> None:
+        """Check that the output layer can have a name.
+
+        Raises
+        ------
+        SettingsError
+            The graph has a node or a scope of that name.
+        """
+        head = Head(np.zeros((self.info.features, 1), np.float32), np.zeros(1, np.float32))
+        self.graph_def(head, final_tensor_name=final_tensor_name)
+
     def write(self, path: str | Path, head: Head, *, final_tensor_name: str = "final_result") -> None:
         """Write the graph with `head` on top, atomically.
 
         Raises
         ------
         SettingsError
-            The name is taken or cannot name a node.
+            The name is taken.
         """
         write_bytes(path, self.graph_def(head, final_tensor_name=final_tensor_name).SerializeToString())
 
@@ -76,7 +88,6 @@ class FrozenModule:
         tf = import_tensorflow()
         with tf.Graph().as_default() as graph:
             (features,) = tf.import_graph_def(self._graph, name="", return_elements=[self._features])
-            _check_name(graph, final_tensor_name)
             shape = [None, self.info.features]
             bottleneck = tf.compat.v1.placeholder_with_default(features, shape, name=BOTTLENECK_INPUT)
             tf.compat.v1.placeholder(tf.int64, [None], name=GROUND_TRUTH_INPUT)
@@ -85,12 +96,9 @@ class FrozenModule:
             with tf.name_scope("final_retrain_ops/Wx_plus_b"):  # in float64, as the SavedModel's head
                 product = tf.linalg.matmul(tf.cast(bottleneck, tf.float64), tf.cast(weights, tf.float64))
                 scores = tf.nn.softmax(product + tf.cast(biases, tf.float64))
-            tf.cast(scores, tf.float32, name=final_tensor_name)
+            output = tf.cast(scores, tf.float32, name=final_tensor_name)
+            if output.op.name != final_tensor_name:  # TensorFlow gives a number to a name that is taken
+                raise SettingsError(
+                    f"final_tensor_name={final_tensor_name!r}: the graph has a node of that name already; give another"
+                )
             return graph.as_graph_def()
-
-
-def _check_name(graph: Any, name: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name) or name.endswith("/"):
-        raise SettingsError(f"final_tensor_name={name!r}: expected letters, digits, _ . - and / inside")
-    if name in {op.name for op in graph.get_operations()} | {BOTTLENECK_INPUT, GROUND_TRUTH_INPUT}:
-        raise SettingsError(f"final_tensor_name={name!r}: the graph has a node of that name already")

@@ -27,9 +27,11 @@ from trainer.retrain.flags import BOTTLENECK_DIR, Flags, flag_name, module_flag_
 from trainer.retrain.frozen_graph import FrozenModule
 from trainer.retrain.image_lists import find_images, labels_of, read_groups, read_list
 from trainer.retrain.logs import LOGGER, log_to_stderr
+from trainer.retrain.outputs import check_outputs
 from trainer.retrain.split import ImageSets, SplitSettings, split_images
 from trainer.retrain.summaries import Summaries
 from trainer.retrain.training import evaluate_head, train_head
+from trainer.sgd import SgdState
 
 __all__ = ["run_logged", "run_training"]
 
@@ -57,6 +59,7 @@ def run_training(flags: Flags) -> int:
         0 done; 1 done but for images that could not be read.
     """
     load_plugins(flags.plugin)
+    check_outputs(flags)
     if flags.saved_model_dir:
         check_model_folder(os.path.abspath(flags.saved_model_dir))
     spec = parse(flags.module(), name_of=module_flag_name)
@@ -68,13 +71,14 @@ def run_training(flags: Flags) -> int:
         raise ModuleError(f"module {spec.handle!r} takes a {info.takes}; retrain.py needs one that takes images")
     load_module = cache(lambda: load(spec, store=store))
     freeze_module = cache(lambda: FrozenModule(load_module()))
+    freeze_module().check_name(flags.final_tensor_name)
 
     sets = read_sets(images, spec, load_module=load_module, store=store, distorts=flags.distorts)
     if flags.bottleneck_text:
         export_text(sets, flags.bottleneck_dir, flags.tfhub_module)
 
     training = _identity(flags, labels, sets, info)
-    start = load_checkpoint(flags.checkpoint_path, training=training) if flags.resume else None
+    start = _start(flags, training)
     with Summaries(flags.summaries_dir, append=start is not None) as summaries:
         callback = TrainingCallback(
             flags, validation=sets.validation, summaries=summaries, freeze_module=freeze_module, training=training
@@ -126,6 +130,13 @@ def _identity(flags: Flags, labels: Sequence[str], sets: FeatureSets, info: Modu
         "training_images": digest_json([image.name for image in rows.images]),
         "bottlenecks": digest_bytes(rows.features.tobytes()),
     }
+
+
+def _start(flags: Flags, training: dict[str, Any]) -> SgdState | None:
+    """Where ``--resume`` goes on from; None is the beginning."""
+    if not flags.resume:
+        return None
+    return load_checkpoint(flags.checkpoint_path, training=training, steps=flags.how_many_training_steps)
 
 
 def _write_graph(flags: Flags, labels: Sequence[str], head: Head, frozen: FrozenModule) -> None:

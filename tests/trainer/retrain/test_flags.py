@@ -58,6 +58,9 @@ def test_wrong_command_lines_are_one_line(argv: list[str], said: str, capsys: py
     assert said in err and err.count("\n") == 1
 
 
+TENSOR_NAME = "must be the name of a node: letters, digits, _ . - and / inside, without ':0'"
+
+
 @pytest.mark.parametrize(
     ("flag", "said"),
     [
@@ -70,6 +73,9 @@ def test_wrong_command_lines_are_one_line(argv: list[str], said: str, capsys: py
         ("--learning_rate=0.0", "must be a number above 0"),
         ("--testing_percentage=101", "must be 100 or less"),
         ("--output_graph=''", "must not be empty"),
+        ("--final_tensor_name='my result'", TENSOR_NAME),
+        ("--final_tensor_name='final_result:0'", TENSOR_NAME),
+        ("--final_tensor_name='scores/'", TENSOR_NAME),
         ("--image_size='big'", "must be HEIGHTxWIDTH, such as 224x224"),
         ("--value_range='1'", "must be two numbers, such as -1,1"),
     ],
