@@ -1,7 +1,9 @@
 """Fit a head for every fold: all code that a head's numbers depend on, apart from its feature vectors.
 
-``lbfgs`` chooses its regularisation on the validation fold, in rising order of strengths until two in a row bring
-nothing (of large matrices at a loose tolerance), and is refitted on all training folds. ``sgd`` trains as
+``lbfgs`` chooses its regularisation by the log loss on the fold after the tested one and the fold before it, each
+scored by a head that has seen neither (in a single split on the validation rows): the smallest strength whose log loss
+is within one per cent of the lowest. Strengths are tried in rising order until two in a row are worse than the best
+(on large matrices at a loose tolerance); then the head is refitted on all training folds. ``sgd`` trains as
 ``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it.
 
 No table or store is read here: the version of this module's code is part of every head's key.
@@ -21,13 +23,14 @@ from harness.settings import PositiveFloat, Settings
 from harness.tables import class_order
 from trainer import logistic, sgd
 from trainer.head import Head
-from trainer.logistic import LogisticSettings, Regression
+from trainer.logistic import LogisticSettings, Regression, StrengthPath
 from trainer.sgd import SgdSettings
 
 __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
 
 _LOOSE = LogisticSettings(tolerance=1e-2)  # where much is to be gained: the loss is within about 5e-5 of its minimum
 _PATIENCE = 2  # strengths in a row
+_AS_GOOD = 0.01  # log losses differ by less: the stronger regularisation is taken
 
 
 class HeadSettings(Settings):
@@ -127,62 +130,83 @@ def _choose_and_refit(
     features: np.ndarray, targets: np.ndarray, n_classes: int, splits: Sequence[Split], strengths: Sequence[float]
 ) -> tuple[dict[str, Head], dict[str, float]]:
     regression = Regression(features, targets, n_classes, [s.train for s in splits])
+    judges = [_judges(split, splits, targets) for split in splits]
     heads: dict[str, Head] = {}
     chosen: dict[str, float] = {}
     for batch in regression.batches([s.train for s in splits]):
         part = splits[batch]
-        trials, found = _choose(regression, part, sorted(strengths))
-        refit = regression.path([s.refit for s in part], start=found)
-        refit.solve(np.array([trial.strength for trial in trials]), LogisticSettings())
+        found, start = _choose(regression, splits, range(len(splits))[batch], judges, sorted(strengths))
+        refit = regression.path([s.refit for s in part], start=start)
+        refit.solve(np.array(found), LogisticSettings())
         heads |= {s.fold: head for s, head in zip(part, refit.heads(), strict=True)}
-        chosen |= {s.fold: trial.strength for s, trial in zip(part, trials, strict=True)}
+        chosen |= {s.fold: strength for s, strength in zip(part, found, strict=True)}
     return heads, chosen
 
 
-@dataclass(frozen=True)
-class _Trial:
-    """A strength on the validation rows of a split; the better one is smaller."""
+_Judges = dict[int, np.ndarray]  # by the number of a split whose head is judged: on which rows
 
-    wrong: int
-    loss: float  # mean log loss
-    strength: float
-    parameters: np.ndarray
 
-    def rank(self) -> tuple[int, float, float]:
-        """Fewest wrong first, of equals the lower log loss, of equals the stronger regularisation."""
-        return self.wrong, self.loss, self.strength
+def _judges(split: Split, splits: Sequence[Split], targets: np.ndarray) -> _Judges:
+    """The heads that choose a split's strength, and the rows that they are judged on.
+
+    A head counts that was fitted to none of the rows tested here: in a cross-validation that of the split itself, on
+    the next fold, and that of the split before, which lacks the same two folds the other way round, on the fold
+    before. Rows of a class that a head cannot know say nothing.
+    """
+    allowed = np.zeros(len(targets), bool)
+    allowed[split.refit] = True
+    found = {}
+    for k, other in enumerate(splits):
+        if other is split or allowed[other.train].all():
+            rows = np.union1d(other.validation, other.test)
+            known = np.isin(targets[rows], targets[other.train])
+            found[k] = rows[allowed[rows] & known]
+    return found
 
 
 def _choose(
-    regression: Regression, splits: Sequence[Split], strengths: Sequence[float]
-) -> tuple[list[_Trial], list[Head]]:
-    """The best strength of each split, tried in rising order until several in a row bring nothing, and its head."""
-    path = whole = regression.path([s.train for s in splits], others=[s.validation for s in splits])
-    active, trials = list(range(len(splits))), [list[_Trial]() for _ in splits]
+    regression: Regression, splits: Sequence[Split], part: Sequence[int], judges: list[_Judges], strengths: list[float]
+) -> tuple[list[float], list[Head]]:
+    """The strength of each split of a part, and its head on the rows for choosing.
+
+    Strengths are tried in rising order until the log loss has been above the lowest several times in a row.
+    """
+    active = sorted({k for s in part for k in judges[s]})
+    others = [rows for s in part for rows in judges[s].values()]
+    path = whole = regression.path([splits[k].train for k in active], others=others)
+    own = np.array([active.index(s) for s in part])
+    losses, parameters = ({s: list[Any]() for s in part} for _ in range(2))
+    ongoing = list(part)
     for strength in strengths:
         path.solve(np.full(len(active), strength), _LOOSE if regression.large else LogisticSettings())
-        for f, k in enumerate(active):
-            rows = splits[k].validation
-            scores = path.probabilities(f, rows)
-            trials[k].append(_trial(path.parameters(f), strength, scores, regression.targets[rows]))
-        ongoing = [i for i, k in enumerate(active) if not _past_the_best(trials[k])]
-        if not ongoing:
+        at = {k: f for f, k in enumerate(active)}
+        for s in ongoing:
+            losses[s].append(_log_loss(path, regression.targets, {at[k]: rows for k, rows in judges[s].items()}))
+            parameters[s].append(path.parameters(at[s]))
+        ongoing = [s for s in ongoing if not _past_the_lowest(losses[s])]
+        wanted = {k for s in ongoing for k in judges[s]}
+        if not wanted:
             break
-        if len(ongoing) < len(active):
-            path, active = path.only(np.array(ongoing)), [active[i] for i in ongoing]
-    best = [min(of_split, key=_Trial.rank) for of_split in trials]
-    return best, whole.heads([trial.parameters for trial in best])
+        if len(wanted) < len(active):
+            path, active = path.only(np.array([at[k] for k in sorted(wanted)])), sorted(wanted)
+    best = [_lowest(losses[s]) for s in part]
+    heads = whole.only(own).heads([parameters[s][j] for s, j in zip(part, best, strict=True)])
+    return [float(strengths[j]) for j in best], heads
 
 
-def _trial(parameters: np.ndarray, strength: float, scores: np.ndarray, targets: np.ndarray) -> _Trial:
-    wrong = int((scores.argmax(axis=1) != targets).sum())
-    loss = -np.log(np.maximum(scores[np.arange(len(targets)), targets].astype(np.float64), 1e-15)).mean()
-    return _Trial(wrong, float(loss), float(strength), parameters)
+def _log_loss(path: StrengthPath, targets: np.ndarray, judged: _Judges) -> float:
+    """Mean log loss over the rows of all heads, by their numbers on the path."""
+    found = [path.probabilities(f, rows)[np.arange(len(rows)), targets[rows]] for f, rows in judged.items()]
+    right = np.concatenate(found).astype(np.float64)
+    return float(-np.log(np.maximum(right, 1e-15)).sum() / max(len(right), 1))
 
 
-def _past_the_best(trials: Sequence[_Trial]) -> bool:
-    """Whether the last strengths had neither fewer wrong nor a lower log loss than those before them."""
-    before, last = trials[:-_PATIENCE], trials[-_PATIENCE:]
-    return bool(before) and all(
-        trial.wrong >= min(t.wrong for t in before) and trial.loss >= min(t.loss for t in before) for trial in last
-    )
+def _lowest(losses: Sequence[float]) -> int:
+    """The number of the first log loss that is as good as the lowest."""
+    return int(np.flatnonzero(np.array(losses) <= min(losses) * (1 + _AS_GOOD))[0])
+
+
+def _past_the_lowest(losses: Sequence[float]) -> bool:
+    """Whether the last log losses were all above the lowest of those before them."""
+    before, last = losses[:-_PATIENCE], losses[-_PATIENCE:]
+    return bool(before) and min(last) > min(before)

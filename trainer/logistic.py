@@ -23,7 +23,7 @@ from trainer.lbfgs import HISTORY, Problems, minimise
 
 __all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many"]
 
-STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
+STRENGTHS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0, 30.0, 100.0)
 _ROTATED_UP_TO = 1200  # training rows up to which each training set is rotated into the span of its own
 _ONE_THREAD_UP_TO = 4_000_000  # elements of the designs up to which a second thread costs more than it gives
 _TOGETHER = 40_000_000  # scores, or parameters with their history, of the problems that are solved together
