@@ -345,6 +345,8 @@ def corpus_line(plan: Plan) -> str:
         f"{plan.clips.loc[plan.clips[column] != '', column].nunique()} {name}"
         for name, column in (("classes", "label"), ("folds", "fold"), ("groups", "group"))
     ]
+    if not harness.groups_known(plan.clips["group"]):
+        counts[2] = "no groups"
     counts[1] = harness.split_words(plan.clips["fold"]) or counts[1]
     return f"{plan.study.corpus.name}: {', '.join([f'{len(plan.clips)} clips', *counts])}"
 

@@ -7,6 +7,7 @@
 - `patterns`: fold, group and label from a path
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
 - `look`: what the sounds of a table are like
+- `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
 - `arranging`: a clips table as class folders

@@ -61,6 +61,9 @@ def scan(
             help="Groups in several folds: official (the corpus's own exceptions), refuse, drop (clips) or allow."
         ),
     ] = "official",
+    identical_sounds: Annotated[
+        str, typer.Option(help="Clips with the same bytes: group (they count as one group) or separate.")
+    ] = "group",
     allow_shared_groups: RenamedSharedGroups = False,
     strict: Strict = False,
     plugin: Plugins = None,
@@ -80,6 +83,7 @@ def scan(
             lists=_lists(list_ or ()),
             seed=seed,
             shared_groups=harness.as_policy(shared_groups, name="--shared-groups"),
+            identical_sounds=identical_sounds,
             strict=strict,
             plugins=plugin or (),
         )

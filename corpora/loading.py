@@ -15,8 +15,9 @@ from pathlib import Path
 import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
+from corpora.identical import as_identical_sounds, groups_by_sound, identical_clips, torn_notes
 from corpora.patterns import compile_pattern
-from corpora.rows import completed, relative_path
+from corpora.rows import completed, of_classes, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
 from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
@@ -43,11 +44,14 @@ class LoadedCorpus:
         What is done about groups that span folds, with the declared exceptions that this table has.
     notes : list of str
         What a reader of the results must know about the clips and their folds, a sentence each.
+    copies : list of str
+        The same of identical sounds in several folds; :func:`corpora.find_duplicates` says more of them.
     """
 
     clips: pd.DataFrame
     shared: SharedGroups
     notes: list[str]
+    copies: list[str]
 
 
 def load(
@@ -63,6 +67,7 @@ def load(
     lists: Mapping[str, str] | None = None,
     seed: int = 0,
     shared_groups: str = "official",
+    identical_sounds: str = "group",
 ) -> pd.DataFrame:
     """Give the clips table of a corpus.
 
@@ -95,6 +100,9 @@ def load(
     shared_groups : str
         What is done about groups that span folds: ``refuse``, ``official``, ``drop`` or ``allow``; see
         :class:`harness.shared_groups.SharedGroups`.
+    identical_sounds : str
+        ``group``: clips with the same bytes count as one group, see :func:`corpora.identical.groups_by_sound`.
+        ``separate``: the groups are the corpus's own, whatever the clips hold.
 
     Returns
     -------
@@ -115,7 +123,7 @@ def load(
     """
     loaded = load_corpus(
         name, root, pattern=pattern, classes=classes, columns=columns, subset=subset, folds=folds, split=split,
-        lists=lists, seed=seed, shared_groups=shared_groups,
+        lists=lists, seed=seed, shared_groups=shared_groups, identical_sounds=identical_sounds,
     )  # fmt: skip
     return loaded.clips
 
@@ -133,9 +141,11 @@ def load_corpus(
     lists: Mapping[str, str] | None = None,
     seed: int = 0,
     shared_groups: str = "official",
+    identical_sounds: str = "group",
 ) -> LoadedCorpus:
     """Read a corpus: its clips table, its exceptions, and notes on them; parameters and errors as :func:`load`."""
     corpus, policy, lists = CORPORA[name], as_policy(shared_groups), lists or {}
+    joins = as_identical_sounds(identical_sounds) == "group"
     pattern_parts = tuple(compile_pattern(pattern).groupindex) if pattern else ()
     options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed, pattern_parts=pattern_parts)
     _check_options(corpus, options)
@@ -153,6 +163,11 @@ def load_corpus(
         listed = listed_folds(rows, [relative_path(Path(row["path"]), base) for row in rows], lists, base)
         rows, notes = listed.rows, listed.notes
     table = _table(rows, [classes] if isinstance(classes, str) else classes, where)
+    identical = identical_clips(table)
+    if joins:
+        given = not (folds or split) and bool(table["fold"].any())
+        table["group"], joined = groups_by_sound(table, identical, folds_given=given, official=policy == "official")
+        notes += joined
     if split:
         table["fold"], assigned = split_by_shares(table, split, seed)
         notes.append(assigned)
@@ -161,12 +176,12 @@ def load_corpus(
     shared = SharedGroups(policy)
     if is_official(folds, split, lists, pattern_parts):
         shared = SharedGroups(policy, _exceptions(table, corpus, where))
-    return LoadedCorpus(table, shared, notes + _checked_notes(table, shared))
+    return LoadedCorpus(table, shared, notes + _checked_notes(table, shared), torn_notes(table, identical))
 
 
 def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame:
     try:
-        table = frame(_of_classes(rows, classes), CLIPS)
+        table = frame(of_classes(rows, classes), CLIPS)
     except TableError as error:
         raise TableError(f"{where}: {error}") from None
     _check_parts(table)
@@ -260,14 +275,6 @@ def _absolute_root(corpus: Corpus, root: str | Path, options: ScanOptions) -> Pa
             raise SettingsError(f"root is empty: the corpus {corpus.name!r} needs the folder or file where it lies")
         root = corpus.default_root(options)
     return Path(os.path.abspath(Path(root).expanduser()))
-
-
-def _of_classes(rows: list[Row], classes: Sequence[str]) -> list[Row]:
-    known = class_order(str(row.get("label", "")) for row in rows)
-    for label in classes:
-        if label not in known:
-            raise SettingsError(f"classes: {label!r} is not a class of this corpus; {did_you_mean(label, known)}")
-    return [row for row in rows if row.get("label") in set(classes)] if classes else rows
 
 
 def _check_parts(table: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Rows as a corpus gives them, completed: what a pattern finds in their paths, clip ids, groups."""
+"""Rows as a corpus gives them, completed: what a pattern finds in their paths, clip ids, groups; wanted classes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 from corpora.base import Row
 from corpora.patterns import apply_pattern
-from harness.errors import TableError
+from harness.errors import SettingsError, TableError, did_you_mean
+from harness.tables import class_order
 
-__all__ = ["completed", "relative_path"]
+__all__ = ["completed", "of_classes", "relative_path"]
 
 
 def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
@@ -30,6 +31,21 @@ def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
         clip_id = row.get("clip_id") or whole + _cut_mark(row)
         done.append({**row, "clip_id": clip_id, "path": str(path), "group": group})
     return done
+
+
+def of_classes(rows: list[Row], classes: Sequence[str]) -> list[Row]:
+    """The rows of the wanted classes; all where none is named.
+
+    Raises
+    ------
+    SettingsError
+        A class that no row has.
+    """
+    known = class_order(str(row.get("label", "")) for row in rows)
+    for label in classes:
+        if label not in known:
+            raise SettingsError(f"classes: {label!r} is not a class of this corpus; {did_you_mean(label, known)}")
+    return [row for row in rows if row.get("label") in set(classes)] if classes else rows
 
 
 def relative_path(path: Path, base: Path) -> str:

@@ -17,7 +17,7 @@ from harness.failures import update_failures
 from harness.files import digest_file
 from harness.record import CORPUS, record_step
 from harness.registry import load_plugins, plugin_file
-from harness.shared_groups import SharedGroups, spanning_groups
+from harness.shared_groups import IDENTICAL, SharedGroups, spanning_groups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
 
@@ -60,6 +60,7 @@ def scan_to_table(
     lists: Mapping[str, str] | None = None,
     seed: int = 0,
     shared_groups: str = "official",
+    identical_sounds: str = "group",
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
 ) -> ScanResult:
@@ -67,7 +68,7 @@ def scan_to_table(
 
     Parameters
     ----------
-    corpus, root, pattern, classes, columns, subset, folds, split, lists, seed, shared_groups
+    corpus, root, pattern, classes, columns, subset, folds, split, lists, seed, shared_groups, identical_sounds
         As for :func:`corpora.load`.
     out : path
         The table.
@@ -95,8 +96,10 @@ def scan_to_table(
         "lists": {fold: str(file) for fold, file in (lists or {}).items()},
         "seed": seed,
         "shared_groups": shared_groups,
+        "identical_sounds": identical_sounds,
     }
     loaded = load_corpus(corpus, root, **settings)
+    notes = [*loaded.notes, *loaded.copies]
     table = loaded.clips
     failures = missing_files(table)
     if strict and len(failures):
@@ -112,10 +115,10 @@ def scan_to_table(
         "root": str(root),
         **settings,
         **loaded.shared.to_json(),
-        "notes": loaded.notes,
+        "notes": notes,
     }
     record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
-    return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), loaded.notes)
+    return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), notes)
 
 
 def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
@@ -141,7 +144,8 @@ def make_demo(out: str | Path, *, seed: int = 0) -> pd.DataFrame:
 
 def summary(clips: pd.DataFrame) -> str:
     """Counts of a clips table in words, then per class and fold as aligned text."""
-    grouped, folds = clips[clips["group"] != ""], fold_order(clips["fold"])
+    known = (clips["group"] != "") & ~clips["group"].str.startswith(IDENTICAL)
+    grouped, folds = clips[known], fold_order(clips["fold"])
     counts = pd.DataFrame({"clips": clips["label"].value_counts()})
     counts["groups"] = grouped.groupby("label")["group"].nunique()
     single = parts_of(folds) is not None

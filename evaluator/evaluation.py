@@ -88,7 +88,7 @@ def evaluate(
                 ranked,
                 differences,
                 predictions,
-                groups=samples.groups,
+                samples=samples,
                 single=_spec(steps, "train").get("single_split"),
             )
         ),
@@ -102,7 +102,7 @@ def evaluate(
         write_confusion(matrices, target / "confusion", drawn=order if all_plots else order[:1]),
         write_heat_map(ranked, target / "heatmap.png"),
     )
-    data = ReportData(run.resolve().name, found, differences, baseline, failures, steps, *plots)
+    data = ReportData(run.resolve().name, found, differences, baseline, failures, steps, *plots, samples.unit)
     write_text(found.report, render(data))
     spec = {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_plots}
     inputs = {s.name: digest_file(run / s.name) for s in (PREDICTIONS, CLIPS, FAILURES) if (run / s.name).is_file()}

@@ -48,6 +48,8 @@ class ReportData:
         PNG of the best combination's confusion matrix.
     heat_map : path or None
         PNG of accuracy by encoding and module.
+    unit : str
+        What the intervals were drawn from, as :class:`evaluator.statistics.Bootstrap` has it.
     """
 
     title: str
@@ -58,6 +60,7 @@ class ReportData:
     steps: Mapping[str, Any]
     confusion_plot: Path
     heat_map: Path | None
+    unit: str = "groups"
 
 
 def render(data: ReportData) -> str:
@@ -90,6 +93,7 @@ def render(data: ReportData) -> str:
         names=names,
         failures=data.failures.head(_FAILURES_SHOWN).to_dict("records"),
         n_failures=len(data.failures),
+        unit="groups of clips from one recording" if data.unit == "groups" else data.unit,
         **_made(data.steps),
     )
 

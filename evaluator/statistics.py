@@ -19,6 +19,7 @@ from scipy.special import stdtr
 
 from evaluator.combinations import COLUMNS, Combination, combinations_of
 from harness.errors import SettingsError
+from harness.shared_groups import groups_known
 from harness.tables import fold_order
 
 __all__ = [
@@ -69,10 +70,13 @@ class Bootstrap:
         All combinations were given the same resampled groups, so samples can be subtracted.
     groups : int
         How many there were to draw from.
+    unit : str
+        What was drawn: ``groups``; where none are known ``clips``, or ``distinct sounds`` of clips with copies.
     """
 
     samples: dict[Combination, np.ndarray]
     groups: int
+    unit: str = "groups"
 
     def interval(self, a: Combination, b: Combination | None = None) -> tuple[float, float]:
         """95 % percentile interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`."""
@@ -187,8 +191,9 @@ def bootstrap(
         A fold that no drawn group falls into is left out of that sample's mean.
     """
     known = groups or {}
-    of_clip = [known.get(clip) or f"\x01{clip}" for clip in predictions["clip_id"]]
-    group, distinct = pd.factorize(pd.Series(of_clip, dtype=object), sort=True)
+    of_clip = [known.get(clip, "") for clip in predictions["clip_id"]]
+    filled = [own or f"\x01{clip}" for own, clip in zip(of_clip, predictions["clip_id"], strict=True)]
+    group, distinct = pd.factorize(pd.Series(filled, dtype=object), sort=True)
     names = combinations_of(predictions)
     combination = predictions.groupby(list(COLUMNS)).ngroup().to_numpy()
     folds = fold_order(predictions["fold"])
@@ -198,7 +203,10 @@ def bootstrap(
     np.add.at(n, (group, cell), 1)
     np.add.at(hits, (group, cell), (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float))
     means = _resample(hits, n, folds=len(folds), n_samples=n_samples, rng=np.random.default_rng(seed))
-    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(distinct))
+    unit = "groups" if groups_known(of_clip) else "clips"
+    if unit == "clips" and len(distinct) < predictions["clip_id"].nunique():
+        unit = "distinct sounds"
+    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(distinct), unit)
 
 
 def _folds(a: Sequence[float], b: Sequence[float]) -> int:

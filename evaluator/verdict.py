@@ -9,10 +9,12 @@ import pandas as pd
 
 from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
-from evaluator.statistics import ROPE
+from evaluator.statistics import ROPE, Bootstrap
 from evaluator.tables import percent, spread
 
-__all__ = ["p_text", "signed", "verdict_sentences"]
+__all__ = ["NO_GROUPS", "p_text", "signed", "verdict_sentences"]
+
+NO_GROUPS = "The clips have no groups: if several come from one recording or one speaker, the figures are too high."
 
 
 def verdict_sentences(
@@ -20,7 +22,7 @@ def verdict_sentences(
     differences: Sequence[Difference],
     predictions: pd.DataFrame,
     *,
-    groups: int,
+    samples: Bootstrap,
     single: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Say what the figures mean, most important sentence first.
@@ -33,17 +35,19 @@ def verdict_sentences(
         All pairs, or each combination against a baseline.
     predictions : DataFrame
         As :func:`evaluator.predictions.prepare` gives it.
-    groups : int
-        How many groups the intervals were drawn from.
+    samples : Bootstrap
+        What the intervals were drawn from.
     single : mapping, optional
         Of a single split: ``tested``, the name of its part; ``train, validation, test``, its numbers of clips;
         ``validation_part``, whether it has one to choose on, and does not choose on clips of train.
     """
     order = combinations_of(ranked)
     names = titles(order)
-    sentences = _headline(ranked, names[order[0]], groups, single)
+    sentences = _headline(ranked, names[order[0]], samples, single)
+    if samples.unit != "groups":
+        sentences.append(NO_GROUPS)
     if len(order) > 1:
-        sentences += _lead(order, names, differences)
+        sentences += _lead(order, names, differences, samples.unit)
         where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
         sentences.append(
             f"It was chosen among {len(order)} combinations on {where}, so its figure is a little optimistic."
@@ -76,7 +80,7 @@ def p_text(p: float | None) -> str:
     return "1" if p >= 0.9995 else f"{p:.3f}"[1:]
 
 
-def _headline(ranked: pd.DataFrame, name: str, groups: int, single: Mapping[str, Any] | None) -> list[str]:
+def _headline(ranked: pd.DataFrame, name: str, samples: Bootstrap, single: Mapping[str, Any] | None) -> list[str]:
     """The figure, then what it is made of."""
     best = ranked.iloc[0]
     folds, seeds, clips = int(best["folds"]), int(best["seeds"]), int(best["clips"])
@@ -92,7 +96,7 @@ def _headline(ranked: pd.DataFrame, name: str, groups: int, single: Mapping[str,
     )
     tested = "" if folds < 2 and single else f", {clips} clips"
     low, high = percent(best["low"]), percent(best["high"])
-    interval = f"; 95 % interval {low} to {high}, by bootstrap over {groups} groups" if low else ""
+    interval = f"; 95 % interval {low} to {high}, by bootstrap over {samples.groups} {samples.unit}" if low else ""
     return [f"{name} {verb}: {figure}.", f"{over}{seeded}{tested}{interval}."]
 
 
@@ -107,7 +111,9 @@ def _tested(single: Mapping[str, Any] | None) -> str:
     return f"on the {single['tested']} part of a single split ({sizes}, test {test} clips)"
 
 
-def _lead(order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference]) -> list[str]:
+def _lead(
+    order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference], unit: str
+) -> list[str]:
     """Sentences on the best against the second, or the baseline, and against all."""
     best = order[0]
     own = [d if d.a == best else d.swapped() for d in differences if best in (d.a, d.b)]
@@ -118,7 +124,7 @@ def _lead(order: Sequence[Combination], names: dict[Combination, str], differenc
     where = "the second" if nearest.b == order[1] else "the baseline"
     outcome = "is significant" if nearest.significant else "is not significant"
     if nearest.folds < 2:
-        interval = f"95 % interval {signed(nearest.low)} to {signed(nearest.high)}, by bootstrap over groups"
+        interval = f"95 % interval {signed(nearest.low)} to {signed(nearest.high)}, by bootstrap over {unit}"
         reason = f"has no test, which takes at least two folds; {interval}"
     elif nearest.p_corrected is None:
         reason = "cannot be tested: it is the same in every fold"

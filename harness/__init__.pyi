@@ -11,6 +11,7 @@ from .registry import load_plugin as load_plugin
 from .registry import load_plugins as load_plugins
 from .shared_groups import SharedGroups as SharedGroups
 from .shared_groups import as_policy as as_policy
+from .shared_groups import groups_known as groups_known
 from .shared_groups import in_words_of as in_words_of
 from .split_parts import split_words as split_words
 from .store import Store as Store

@@ -6,7 +6,7 @@ names them, the converter and the merger copy that step, and the trainer reads i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -15,6 +15,7 @@ from harness.errors import SettingsError, SplitError, did_you_mean
 from harness.tables import fold_order
 
 __all__ = [
+    "IDENTICAL",
     "OFFICIAL",
     "Policy",
     "SharedGroups",
@@ -22,6 +23,7 @@ __all__ = [
     "as_policy",
     "check_groups",
     "describe_groups",
+    "groups_known",
     "in_words_of",
     "python_words",
     "spanning_groups",
@@ -29,6 +31,9 @@ __all__ = [
 
 Policy = Literal["refuse", "official", "drop", "allow"]
 Words = Callable[[str, str | int], str]
+
+IDENTICAL = "same sound as "
+"""How the name of a group begins that is known to be copies of one sound, and of which nothing else is known."""
 
 _SHOWN = 3
 
@@ -117,6 +122,17 @@ def as_policy(text: str, *, name: str = "shared_groups") -> Policy:
         if text == policy:
             return policy
     raise SettingsError(f"{name}={text!r}: {did_you_mean(text, get_args(Policy))}")
+
+
+def groups_known(groups: Iterable[str]) -> bool:
+    """Whether anything is known of groups beyond identical sounds.
+
+    Examples
+    --------
+    >>> groups_known(["", "same sound as a.wav"]), groups_known(["", "site 1"])
+    (False, True)
+    """
+    return any(group and not group.startswith(IDENTICAL) for group in groups)
 
 
 def spanning_groups(folds: Sequence[str], groups: Sequence[str]) -> dict[str, tuple[str, ...]]:

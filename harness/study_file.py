@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -37,6 +37,7 @@ class CorpusSection(Settings):
     lists: dict[str, str] = Field(default_factory=dict)
     seed: int = Field(default=0, ge=0, lt=2**32)
     shared_groups: Policy = "official"
+    identical_sounds: Literal["group", "separate"] = "group"
     near_duplicates: bool = True
 
     @model_validator(mode="before")

@@ -16,6 +16,7 @@ import evaluator
 from evaluator import Combination, Evaluation, compare_runs, evaluate
 from evaluator.__main__ import app
 from evaluator.evaluation import find_warnings
+from evaluator.verdict import NO_GROUPS
 from harness.cli import guard
 from harness.errors import SettingsError, TableError
 from harness.record import read_steps, record_step
@@ -35,6 +36,7 @@ def test_the_result_has_tables_and_one_display(evaluated: Evaluation, table: pd.
     assert text.splitlines()[1].startswith("gray      builtin:scattering")
     assert tuple(verdict.splitlines()) == evaluated.verdict
     assert "by bootstrap over 50 groups" in verdict, "the groups of clips.csv"
+    assert NO_GROUPS not in verdict
     assert evaluated.confusion.counts.sum() == 100
     pd.testing.assert_frame_equal(evaluated.predictions, table)
 
@@ -146,8 +148,13 @@ def test_a_report_of_one_combination_without_folds_scores_or_modules(tmp_path: P
     found = evaluate(tmp_path)
     assert found.verdict[0] == "gray was tested alone: 90.0 %."
     assert found.warnings == ("gray has no scores: no log loss, calibration error, AP and AUROC.",)
+    assert found.verdict[1].endswith("by bootstrap over 20 clips.")
+    assert found.verdict[2] == NO_GROUPS
     html = found.report.read_text(encoding="utf-8")
     assert "There is no run.json" in html
+    assert "bootstrap over clips" in html
+    assert NO_GROUPS in html
+    assert "over groups" not in html
     assert "nan" not in re.sub('base64,[^"]+', "", html.lower())
 
 

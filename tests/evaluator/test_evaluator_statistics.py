@@ -107,6 +107,9 @@ def test_clips_of_one_group_move_together() -> None:
     table = outcomes({"gray": twins}, [str(i // 2 % 5) for i in range(200)])
     groups = {f"{i:03d}.wav": f"source {i // 2}" for i in range(200)}
     apart, together = bootstrap(table), bootstrap(table, groups)
+    assert (apart.unit, together.unit) == ("clips", "groups")
+    copies = bootstrap(table, dict.fromkeys(["000.wav", "001.wav"], "same sound as 000.wav"))
+    assert (copies.unit, copies.groups) == ("distinct sounds", apart.groups - 1)
     width = [high - low for low, high in (apart.interval(A), together.interval(A))]
     assert (apart.groups, together.groups) == (200, 100)
     assert width[1] / width[0] == pytest.approx(np.sqrt(2), rel=0.1)

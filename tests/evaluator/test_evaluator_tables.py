@@ -108,7 +108,7 @@ def sentences(table: pd.DataFrame, baseline: str = "") -> str:
     metrics, samples = metrics_table(table), bootstrap(table)
     ranked = ranking(metrics, table, samples)
     found = compare(metrics, pairs_of(combinations_of(ranked), baseline), samples)
-    return " ".join(verdict_sentences(ranked, found, table, groups=samples.groups))
+    return " ".join(verdict_sentences(ranked, found, table, samples=samples))
 
 
 def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
