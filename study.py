@@ -274,6 +274,7 @@ def refit_best(
         figure=accuracy_by_fold(evaluation, best),
         store=plan.store,
         notes=notes,
+        caveats=evaluation.notes,
     )
 
 

@@ -53,6 +53,9 @@ def compare(
     """Rank the combinations of two or more runs in one table."""
     if len(runs) < 2:
         raise SettingsError(f"{len(runs)} run given: expected two or more to compare; for one use: report RUN")
+    for name, folder in zip(evaluator.output_folders(runs), runs, strict=True):
+        for line in evaluator.notes_of_run(folder):
+            warn(f"{name}: {line}")
     _compare(runs, out)
 
 

@@ -23,13 +23,13 @@ from evaluator.report import ReportData, render
 from evaluator.results import Evaluation, write_confusion, write_heat_map, write_tables
 from evaluator.statistics import bootstrap
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
-from evaluator.verdict import verdict_sentences
+from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.tables import CLIPS, FAILURES, PREDICTIONS
 
-__all__ = ["compare_runs", "evaluate", "find_warnings", "notes_of", "output_folders"]
+__all__ = ["compare_runs", "evaluate", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "output_folders"]
 
 
 def evaluate(
@@ -68,14 +68,13 @@ def evaluate(
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
     predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
-    groups = read_groups(run, set(predictions["fold"]))
+    groups = read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
     differences = compare(metrics, pairs_of(order, baseline), samples)
-    found_odd = find_warnings(
-        predictions, groups, failures, metrics, leaks_noted="shared_groups" in _spec(steps, "train")
-    )
+    noted = "shared_groups" in _spec(steps, "train")
+    found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
     found = Evaluation(
         ranking=ranked,
         folds=fold_table(metrics, ranked),
@@ -93,6 +92,7 @@ def evaluate(
             )
         ),
         warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *found_odd])),
+        notes=(*_notes(predictions, groups, steps), *unknown_groups(samples)),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],
         report=target / "report.html",
@@ -136,7 +136,7 @@ def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = 
     ranked = []
     for name, run in zip(_run_names(run_folders), run_folders, strict=True):
         predictions = read_predictions(run)
-        one = ranking(metrics_table(predictions), predictions, bootstrap(predictions, read_groups(run)))
+        one = ranking(metrics_table(predictions), predictions, bootstrap(predictions, read_groups(run, predictions)))
         one.insert(0, "run", name)
         ranked.append(one)
     table = pd.concat(ranked, ignore_index=True)
@@ -189,6 +189,44 @@ def notes_of(steps: Mapping[str, Any]) -> list[str]:
     return [str(line) for step in ("corpus", "train") for line in _spec(steps, step).get("notes") or ()]
 
 
+def notes_of_run(run_folder: str | Path) -> list[str]:
+    """What a reader of a run's figures must know of its clips and their folds, a sentence each.
+
+    Parameters
+    ----------
+    run_folder : path
+        Holds ``predictions.csv``.
+    """
+    predictions = read_predictions(run_folder)
+    return _notes(predictions, read_groups(run_folder, predictions), read_steps(run_folder))
+
+
+def _notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mapping[str, Any]) -> list[str]:
+    """The notes of the steps before; where the training noted nothing of shared groups, those that there are."""
+    noted = "shared_groups" in _spec(steps, "train")
+    return list(dict.fromkeys([*notes_of(steps), *([] if noted else find_leaks(predictions, groups))]))
+
+
+def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
+    """Name the groups that were tested in several folds, in at most one sentence.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+    groups : mapping of str to str
+        From clip_id to group, which may be empty.
+    """
+    named = {clip: group for clip, group in groups.items() if group}
+    spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
+    shared = sorted(spans[spans > 1].index)
+    if not shared:
+        return []
+    return [
+        f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
+        "that they trained on, so all figures are too high."
+    ]
+
+
 def _spec(steps: Mapping[str, Any], step: str) -> dict[str, Any]:
     spec: dict[str, Any] = steps.get(step, {}).get("spec") or {}
     return spec
@@ -220,14 +258,7 @@ def find_warnings(
     n = failures["clip_id"].nunique()
     if n:
         found.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
-    named = {clip: group for clip, group in groups.items() if group}
-    spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
-    shared = [] if leaks_noted else sorted(spans[spans > 1].index)
-    if shared:
-        found.append(
-            f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
-            "that they trained on, so all figures are too high."
-        )
+    found += [] if leaks_noted else find_leaks(predictions, groups)
     clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
     if clips.nunique() > 1:
         found.append(f"Combinations were tested on different numbers of clips ({clips.min()} to {clips.max()}).")

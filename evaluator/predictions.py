@@ -5,7 +5,7 @@ All other modules take predictions as :func:`read_predictions` or :func:`prepare
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,21 +56,24 @@ def read_optional(run_folder: str | Path, schema: Schema) -> pd.DataFrame:
     return read(path, schema) if path.is_file() else frame([], schema)
 
 
-def read_groups(run_folder: str | Path, tested: Collection[str] = ()) -> dict[str, str]:
-    """The group of each clip by ``clips.csv``; empty without that table.
+def read_groups(run_folder: str | Path, predictions: pd.DataFrame) -> dict[str, str]:
+    """The group of each clip, by the predictions themselves, and by ``clips.csv`` where they do not say.
 
     Parameters
     ----------
     run_folder : path
-    tested : collection of str
-        Folds of the predictions. Of a single split, clips of its other parts are left out.
+    predictions : DataFrame
+        As :func:`read_predictions` gives them. Of a single split, clips of its other parts are left out.
     """
+    tested = set(predictions["fold"])
     clips = read_optional(run_folder, CLIPS)
     if any(part_of(fold) for fold in tested):
         clips = clips[
             clips["fold"].isin(list(tested)) | ~clips["fold"].map(lambda fold: bool(part_of(fold))).astype(bool)
         ]
-    return dict(zip(clips["clip_id"], clips["group"], strict=True))
+    named = predictions[predictions["group"] != ""]
+    groups = {**dict.fromkeys(predictions["clip_id"], ""), **dict(zip(clips["clip_id"], clips["group"], strict=True))}
+    return groups | dict(zip(named["clip_id"], named["group"], strict=True))
 
 
 def prepare(predictions: pd.DataFrame) -> pd.DataFrame:

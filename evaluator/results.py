@@ -40,6 +40,9 @@ class Evaluation:
         The outcome in words, the most important sentence first.
     warnings : tuple of str
         Those handed in, then notes of the steps before, then what was found.
+    notes : tuple of str
+        What must be known of the clips and their folds wherever a figure is quoted: notes of the steps before, leaks,
+        and whether groups are known.
     confusion : Confusion
         Of the best combination, over folds and seeds.
     best : Combination
@@ -56,6 +59,7 @@ class Evaluation:
     predictions: pd.DataFrame
     verdict: tuple[str, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
     confusion: Confusion
     best: Combination
     report: Path

@@ -12,7 +12,7 @@ from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE, Bootstrap
 from evaluator.tables import percent, spread
 
-__all__ = ["NO_GROUPS", "p_text", "signed", "verdict_sentences"]
+__all__ = ["NO_GROUPS", "p_text", "signed", "unknown_groups", "verdict_sentences"]
 
 NO_GROUPS = "The clips have no groups: if several come from one recording or one speaker, the figures are too high."
 
@@ -44,8 +44,7 @@ def verdict_sentences(
     order = combinations_of(ranked)
     names = titles(order)
     sentences = _headline(ranked, names[order[0]], samples, single)
-    if samples.unit != "groups":
-        sentences.append(NO_GROUPS)
+    sentences += unknown_groups(samples)
     if len(order) > 1:
         sentences += _lead(order, names, differences, samples.unit)
         where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
@@ -55,6 +54,11 @@ def verdict_sentences(
     share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
     sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
     return sentences
+
+
+def unknown_groups(samples: Bootstrap) -> list[str]:
+    """What must be said where no groups are known, in at most one sentence."""
+    return [] if samples.unit == "groups" else [NO_GROUPS]
 
 
 def signed(share: float) -> str:

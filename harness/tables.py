@@ -51,6 +51,8 @@ class Schema:
         Text columns that may not be empty.
     scores : bool
         Whether columns ``p:<class>`` follow.
+    optional : tuple of str
+        Text columns that an older table may lack; they are empty then.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Schema:
     key: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
     scores: bool = False
+    optional: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -81,10 +84,11 @@ IMAGES = Schema(
 )
 PREDICTIONS = Schema(
     "predictions.csv",
-    text=("clip_id", "encoding", "module", "head", "seed", "fold", "label", "predicted"),
+    text=("clip_id", "encoding", "module", "head", "seed", "fold", "group", "label", "predicted"),
     key=("clip_id", "encoding", "module", "head", "seed"),
     filled=("clip_id", "encoding", "predicted"),
     scores=True,
+    optional=("group",),
 )
 METRICS = Schema(
     "metrics.csv",
@@ -150,6 +154,7 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         Naming the column, and the first offending row.
     """
     table = table.reset_index(drop=True)
+    table = table.assign(**{c: "" for c in schema.optional if c not in table.columns})
     missing = [c for c in schema.columns if c not in table.columns]
     if missing:
         raise TableError(f"column {missing[0]!r} is missing; {schema.name} has {_listed(schema)}")

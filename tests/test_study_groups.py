@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_study import RATE, command, write_study
+from small_study import PATTERN, RATE, command, write_corpus, write_study
 
 import study
+from evaluator.__main__ import app as evaluator_app
 from evaluator.verdict import NO_GROUPS
 from harness.audio import write_wav
+from harness.model import read_card
+from harness.record import read_steps
 from harness.tables import CLIPS, read
+from trainer.__main__ import app as trainer_app
 
 
 @pytest.fixture
@@ -38,6 +43,7 @@ def test_copies_are_in_one_fold_and_unknown_groups_are_named(
     verdict = (tmp_path / "run" / "verdict.txt").read_text()
     assert "by bootstrap over 20 distinct sounds" in verdict
     assert NO_GROUPS in verdict
+    assert NO_GROUPS in read_card(tmp_path / "run" / "model").note
     assert "60 of 60 clips hold 20 sounds in identical copies: identical sounds count as one group." in verdict
     assert "groups." not in verdict.replace(NO_GROUPS, "")
 
@@ -54,3 +60,48 @@ def test_a_study_may_take_copies_as_clips_of_their_own_and_names_them(
     said = command(study.app, copies, "--out", tmp_path / "run", "--set", "corpus.identical_sounds=one", capsys=capsys)
     assert said.code == 1
     assert "--set corpus.identical_sounds='one'" in said.err
+
+
+@pytest.fixture
+def torn(tmp_path: Path, tiny_module: str) -> Path:
+    """A study of sounds whose every recording is in all folds."""
+    file = write_study(tmp_path / "torn.toml", write_corpus(tmp_path / "sounds"), [tiny_module])
+    text = file.read_text().replace(PATTERN, r"(?P<fold>\d+)-\d+(?P<group>\d)-")
+    file.write_text(text.replace("[convert]", "shared_groups = 'allow'\n[convert]"))
+    return file
+
+
+LEAK = "so all figures are too high"
+
+
+def test_leaks_and_groups_travel_with_the_predictions(
+    torn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert command(study.app, torn, "--out", out, "--jobs", 1, capsys=capsys).code == 0
+    assert LEAK in read_card(out / "model").note
+    words = ["--images", out / "images" / "images.csv", "--out", tmp_path / "own"]
+    module = read_steps(out)["train"]["spec"]["modules"]
+    assert command(trainer_app, "run", *words, "--module", next(iter(module)), capsys=capsys).code == 0
+    tables = {}
+    for folder in (out, tmp_path / "own", tmp_path / "alone"):
+        if folder.name == "alone":  # the table and nothing else
+            folder.mkdir()
+            (folder / "predictions.csv").write_bytes((out / "predictions.csv").read_bytes())
+        said = command(evaluator_app, "report", folder, capsys=capsys)
+        assert said.code == 0
+        assert LEAK in said.err
+        assert re.search(r"by bootstrap over \d+ groups", said.out)
+        tables[folder.name] = (folder / "ranking.csv").read_bytes()
+    assert tables["own"] == tables["run"] == tables["alone"]
+    said = command(evaluator_app, "compare", tmp_path / "own", tmp_path / "alone", capsys=capsys)
+    assert [line.split(":")[1].strip() for line in said.warnings if LEAK in line] == ["own", "alone"]
+
+
+def test_the_model_of_one_fold_names_the_leak(torn: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    command(study.app, torn, "--out", out, "--jobs", 1, capsys=capsys)
+    module = next(iter(read_steps(out)["train"]["spec"]["modules"]))
+    words = [out, "--encoding", "gray", "--module", module, "--fold", 2, "--out", tmp_path / "model"]
+    assert command(trainer_app, "export", *words, capsys=capsys).code == 0
+    assert LEAK in read_card(tmp_path / "model").note

@@ -84,7 +84,7 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
     for fold, head in trained.heads.items():
         rows = np.flatnonzero((table["fold"] == fold).to_numpy())
         scores[rows] = head.scores(features[rows])
-    result = table[["clip_id"]].assign(**named, fold=table["fold"], label=table["label"])
+    result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"], label=table["label"])
     result["predicted"] = np.array(trained.classes, dtype=object)[scores.argmax(axis=1)]
     columns = {f"{SCORE_PREFIX}{name}": np.round(scores[:, k], 9) for k, name in enumerate(trained.classes)}
     return result.assign(**columns)

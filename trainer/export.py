@@ -17,7 +17,7 @@ from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import IMAGES, read
 from trainer.head import Head, load_heads
-from trainer.run_record import read_image_specs, read_module
+from trainer.run_record import read_caveats, read_image_specs, read_module
 from trainer.running import heads_file
 
 __all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
@@ -122,6 +122,7 @@ def export_fold(
         raise ModuleError(f"module {named['module']!r} has changed since this run was trained; run it again")
     _check_images(images_folder, named["encoding"], read_image_specs(run, named["encoding"]))
     takes_images = module.info.takes == "image"
+    tested = f"Trained without {'' if part_of(fold) else 'fold '}{fold}: its figure there is the one in metrics.csv."
     return write_model(
         out,
         module=module,
@@ -129,7 +130,7 @@ def export_fold(
         classes=classes,
         recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
-        note=f"Trained without {'' if part_of(fold) else 'fold '}{fold}: its figure there is the one in metrics.csv.",
+        note=" ".join([tested, *read_caveats(run)]),
     )
 
 

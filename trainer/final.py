@@ -21,6 +21,7 @@ from trainer import fitting
 from trainer.export import write_model
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import training_order
+from trainer.run_record import as_sentence
 from trainer.running import Combination, features_of, readable_rows
 
 __all__ = ["write_final"]
@@ -38,6 +39,7 @@ def write_final(
     figure: Mapping[str, float],
     store: Store,
     notes: Sequence[str] = (),
+    caveats: Sequence[str] = (),
 ) -> bool:
     """Refit a combination on all clips and write its model folder; one that is there already stays.
 
@@ -60,7 +62,9 @@ def write_final(
         Accuracy of each fold, or of the tested part of a single split, 0 to 1.
     store : Store
     notes : sequence of str
-        What the model's card must also say of the clips and their folds.
+        What the model's card records of the clips and their folds.
+    caveats : sequence of str
+        Sentences that go wherever the figure is quoted: leaks, unknown groups.
 
     Returns
     -------
@@ -78,6 +82,7 @@ def write_final(
         "chosen_among": n_combinations,
         "head_settings": settings.of_head(),
         **({"notes": list(notes)} if notes else {}),
+        **({"caveats": list(caveats)} if caveats else {}),
     }
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
@@ -87,7 +92,7 @@ def write_final(
     if _key_of_model(out) == training["key"]:
         return False
     head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
-    note = _note(figure, n_combinations)
+    note = " ".join([_note(figure, n_combinations), *map(as_sentence, caveats)])
     write_model(out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note)
     return True
 

@@ -12,11 +12,11 @@ from harness.hub.base import ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.model import module_to_json
-from harness.record import read_steps, record_step
+from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
 from trainer.fitting import HeadSettings
 
-__all__ = ["STEP", "read_image_specs", "read_module", "record_training"]
+__all__ = ["STEP", "as_sentence", "read_caveats", "read_image_specs", "read_module", "record_training"]
 
 STEP = "train"
 _OVERRIDES = ("image_size", "value_range", "sample_rate")
@@ -86,6 +86,18 @@ def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:
     """Column ``spec`` of the images that an encoding's heads were trained on; None where the run does not say."""
     specs: list[str] | None = _spec(run).get("pictures", {}).get(encoding)
     return specs
+
+
+def read_caveats(run: str | Path) -> list[str]:
+    """What the steps of a run noted on its clips and their folds, a sentence each."""
+    steps = read_steps(run)
+    found = [line for step in (CORPUS, STEP) for line in steps.get(step, {}).get("spec", {}).get("notes") or ()]
+    return [as_sentence(str(line)) for line in dict.fromkeys(found)]
+
+
+def as_sentence(text: str) -> str:
+    """A note with a full stop at its end."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def _module_to_json(module: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:

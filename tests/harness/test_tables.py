@@ -179,9 +179,19 @@ def test_schemas_hang_together(schema: Schema) -> None:
     assert len(set(schema.columns)) == len(schema.columns)
 
 
+def test_predictions_without_groups_can_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "predictions.csv"
+    table = tables.frame([prediction("x")], PREDICTIONS)
+    table.drop(columns="group").to_csv(path, index=False)
+    pd.testing.assert_frame_equal(tables.read(path, PREDICTIONS), table)
+    with pytest.raises(TableError, match="column 'fold' is missing"):
+        tables.check(table.drop(columns=["group", "fold"]), PREDICTIONS)
+
+
 def test_schemas_are_those_of_the_contract() -> None:
     assert CLIPS.columns == tuple(HEADER.strip().split(","))
     assert IMAGES.columns == ("clip_id", "encoding", "path", "label", "fold", "group", "spec")
-    assert PREDICTIONS.columns == ("clip_id", "encoding", "module", "head", "seed", "fold", "label", "predicted")
+    names = ("clip_id", "encoding", "module", "head", "seed", "fold", "group", "label", "predicted")
+    assert PREDICTIONS.columns == names
     assert METRICS.columns == ("encoding", "module", "head", "seed", "fold", "class", "metric", "value")
     assert FAILURES.columns == ("clip_id", "path", "step", "reason")
