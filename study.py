@@ -217,7 +217,7 @@ def duplicate_sounds(plan: Plan, out: Path, *, jobs: int) -> list[str]:
     near = plan.study.corpus.near_duplicates
     found = corpora.find_duplicates(plan.clips, store=plan.store, jobs=jobs, near=near, across_folds=True)
     corpora.write_duplicates(found, out)
-    return corpora.duplicate_notes(found)
+    return corpora.duplicate_notes(found, groups_dropped=plan.study.corpus.shared_groups == "drop")
 
 
 def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
@@ -326,7 +326,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"out     {out}",
         f"store   {plan.store.root}",
         f"corpus  {corpus_line(plan)}",
-        *(f"        {line}" for line in plan.corpus.notes),
+        *(f"        {line}" for line in [*plan.corpus.notes, *plan.corpus.copies]),
     ]
     for name, found in converter.count_cached(plan.clips, plan.encodings, store=plan.store).items():
         lines.append(f"draw    {name}: {found} of {n_clips} images cached")

@@ -107,15 +107,20 @@ def in_two_folds(duplicates: pd.DataFrame) -> pd.DataFrame:
     return duplicates[(fold_a != fold_b) & (fold_a != "") & (fold_b != "")]
 
 
-def duplicate_notes(duplicates: pd.DataFrame) -> list[str]:
+def duplicate_notes(duplicates: pd.DataFrame, *, groups_dropped: bool = False) -> list[str]:
     """What a study must say of copies in different folds, in at most one sentence.
 
     Parameters
     ----------
     duplicates : DataFrame
         As :data:`DUPLICATES`.
+    groups_dropped : bool
+        Clips of groups in several folds are left out of training where they would leak, so that pairs of one group are
+        no leak.
     """
     pairs = in_two_folds(duplicates)
+    if groups_dropped:
+        pairs = pairs[(pairs["group_a"] != pairs["group_b"]) | (pairs["group_a"] == "")]
     if not len(pairs):
         return []
     one = len(pairs) == 1

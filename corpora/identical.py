@@ -1,8 +1,8 @@
 """Identical sounds: clips with the same bytes under several names, which count as one group.
 
 A copy of a training clip in the test part is a leak, whatever the groups say. Where a corpus has no groups, or gives
-copies different ones, the clips of one sound are put into one group before folds are assigned. Files are told apart by
-size and a few bytes first, so that only files that look alike are read whole.
+copies different ones, the clips of one sound are put into one group before folds are assigned. Files are compared
+by size and a few bytes first, so that only those that agree are read whole.
 """
 
 from __future__ import annotations

@@ -39,6 +39,16 @@ def test_copies_in_two_folds_are_named(plan: Path, tmp_path: Path, capsys: pytes
     ]
 
 
+def test_copies_that_are_dropped_are_no_leak(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [plan, "--out", tmp_path / "run", "--jobs", 1, "--set", "corpus.shared_groups=drop"]
+    said = command(study.app, *words, "--set", "corpus.near_duplicates=false", capsys=capsys)
+    assert said.code == 0
+    assert not any("same sound" in line for line in said.warnings)
+    verdict = (tmp_path / "run" / "verdict.txt").read_text()
+    assert "Left out of training where they would leak: 3 clips of groups in several folds" in verdict
+    assert "210 + 990 (folds 1, 2)" in verdict
+
+
 def test_near_ones_can_be_left_out(plan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = [plan, "--out", tmp_path / "run", "--jobs", 1]
     command(study.app, *words, "--set", "corpus.near_duplicates=false", capsys=capsys)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import sys
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -16,8 +17,9 @@ from harness.audio import write_wav
 Builder = Callable[[Path], Path]
 
 
-def write_tone(path: Path, *, hz: float = 440.0, seconds: float = 0.05) -> Path:
-    """A short wav at 8 kHz."""
+def write_tone(path: Path, *, hz: float = 0.0, seconds: float = 0.05) -> Path:
+    """A short wav at 8 kHz; without a pitch given, each path has another one."""
+    hz = hz or 200 + zlib.crc32(bytes(path)) / 2**32 * 3000
     t = np.arange(int(seconds * 8000)) / 8000
     write_wav(path, 0.5 * np.sin(2 * np.pi * hz * t), 8000)
     return path
