@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from evaluator.metrics import fold_scores
 from evaluator.statistics import ROPE, Bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
 from harness.errors import SettingsError, did_you_mean
 
-__all__ = ["Difference", "compare", "differences_table", "pairs_of"]
+__all__ = ["Difference", "compare", "differences_table", "pairs_of", "size_ratio"]
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,12 @@ def pairs_of(ranked: Sequence[Combination], baseline: str) -> list[tuple[Combina
 
 
 def compare(
-    metrics: pd.DataFrame, pairs: Sequence[tuple[Combination, Combination]], samples: Bootstrap, *, rope: float = ROPE
+    metrics: pd.DataFrame,
+    pairs: Sequence[tuple[Combination, Combination]],
+    samples: Bootstrap,
+    *,
+    rope: float = ROPE,
+    sizes: Sequence[Mapping[str, Any]] = (),
 ) -> list[Difference]:
     """Everything that is known about each pair; Holm is over all of `pairs`.
 
@@ -104,11 +110,35 @@ def compare(
         As :func:`pairs_of` gives them.
     samples : Bootstrap
     rope : float
+    sizes : sequence of mapping
+        As for :func:`size_ratio`.
     """
     scores = fold_scores(metrics)
-    found = [_difference(a, b, scores, samples, rope) for a, b in pairs]
+    found = [_difference(a, b, scores, samples, rope, sizes) for a, b in pairs]
     adjusted = holm([d.p_corrected for d in found])
     return [replace(d, p_holm=p) for d, p in zip(found, adjusted, strict=True)]
+
+
+def size_ratio(combination: Combination, folds: Sequence[str], sizes: Sequence[Mapping[str, Any]] = ()) -> float:
+    """Ratio of the clips that heads are tested with to those that they are fitted on, over all folds.
+
+    Parameters
+    ----------
+    combination : Combination
+    folds : sequence of str
+        The folds that are compared, at least two.
+    sizes : sequence of mapping
+        As step ``train`` of ``run.json`` has them: encoding, module, head, seed, and in ``folds`` the numbers
+        ``train`` and ``test`` of each fold. Where these folds are not among them, the ratio is that of folds of one
+        size: heads are fitted on all others, those of ``sgd`` on all but one of them, or on four fifths of one alone.
+    """
+    named = combination._asdict()
+    own = [each["folds"] for each in sizes if named.items() <= each.items() and set(folds) <= set(each["folds"])]
+    if own:
+        test, train = (sum(each[fold][part] for each in own for fold in folds) for part in ("test", "train"))
+        return float(test / train)
+    others = len(folds) - 1
+    return 1 / (max(others - 1, 0.8) if combination.head == "sgd" else others)
 
 
 def differences_table(differences: Sequence[Difference]) -> pd.DataFrame:
@@ -119,13 +149,23 @@ def differences_table(differences: Sequence[Difference]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*pair, *figures])
 
 
-def _difference(a: Combination, b: Combination, scores: pd.DataFrame, samples: Bootstrap, rope: float) -> Difference:
-    """What the folds say of one pair alone."""
+def _difference(
+    a: Combination,
+    b: Combination,
+    scores: pd.DataFrame,
+    samples: Bootstrap,
+    rope: float,
+    sizes: Sequence[Mapping[str, Any]],
+) -> Difference:
+    """What the folds say of one pair alone; of two ratios of sizes the larger, which claims less."""
     low, high = samples.interval(a, b)
-    x, y = scores.loc[[a, b]].dropna(axis=1).to_numpy()
+    common = scores.loc[[a, b]].dropna(axis=1)
+    x, y = common.to_numpy()
     if len(x) < 2:
         mean = (x - y).mean() if len(x) else scores.loc[a].mean() - scores.loc[b].mean()
         return Difference(a, b, float(mean), low, high, len(x))
-    corrected, naive = corrected_ttest(x, y), paired_ttest(x, y)
+    ratio = max(size_ratio(c, list(common), sizes) for c in (a, b))
+    corrected, naive = corrected_ttest(x, y, test_to_train=ratio), paired_ttest(x, y)
     tests = (corrected.t, corrected.p, naive.t, naive.p, None)
-    return Difference(a, b, corrected.difference, low, high, len(x), *tests, *practical_equivalence(x, y, rope=rope))
+    chances = practical_equivalence(x, y, rope=rope, test_to_train=ratio)
+    return Difference(a, b, corrected.difference, low, high, len(x), *tests, *chances)

@@ -72,7 +72,7 @@ def evaluate(
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
-    differences = compare(metrics, pairs_of(order, baseline), samples)
+    differences = compare(metrics, pairs_of(order, baseline), samples, sizes=_spec(steps, "train").get("sizes", ()))
     noted = "shared_groups" in _spec(steps, "train")
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
     found = Evaluation(

@@ -2,7 +2,8 @@
 
 The folds of a cross-validation share most of their training clips, so their scores are not independent and the
 ordinary paired t-test says "significant" far too often. Nadeau and Bengio (2003, "Inference for the generalization
-error", Machine Learning 52) widen its variance from 1/k to 1/k + n_test/n_train, which for k folds is 1/k + 1/(k - 1).
+error", Machine Learning 52) widen its variance from 1/k to 1/k + n_test/n_train: 1/k + 1/(k - 1) for heads that are
+fitted on all other folds, 1/k + 1/(k - 2) for those of ``sgd``, which hold one out.
 The naive t is given only to show how much the correction matters. Scores here are shares in [0, 1].
 """
 
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from baycomp import two_on_single
+from baycomp.single import CorrelatedTTest, Posterior
 from scipy.special import stdtr
 
 from evaluator.combinations import COLUMNS, Combination, combinations_of
@@ -145,7 +146,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
-def practical_equivalence(a: Sequence[float], b: Sequence[float], *, rope: float = ROPE) -> tuple[float, float, float]:
+def practical_equivalence(
+    a: Sequence[float], b: Sequence[float], *, rope: float = ROPE, test_to_train: float | None = None
+) -> tuple[float, float, float]:
     """Probabilities that `a` is better, practically the same, worse (baycomp's correlated Bayesian t-test).
 
     Parameters
@@ -154,20 +157,24 @@ def practical_equivalence(a: Sequence[float], b: Sequence[float], *, rope: float
         As :func:`corrected_ttest`.
     rope : float
         Region of practical equivalence: differences up to this count as none. Default one point.
+    test_to_train : float, optional
+        As :func:`corrected_ttest`.
 
     Returns
     -------
     better, same, worse : float
         Sum to 1.
     """
-    _folds(a, b)
+    k = _folds(a, b)
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     if difference.std() < _FLAT:
         mean = float(difference.mean())
         better, worse = float(mean > rope + _FLAT), float(mean < -rope - _FLAT)
         return better, 1 - better - worse, worse
-
-    worse, same, better = two_on_single(np.asarray(b, dtype=float), np.asarray(a, dtype=float), rope=rope, runs=1)
+    ratio = 1 / (k - 1) if test_to_train is None else test_to_train
+    folds = 1 + 1 / ratio  # of the cross-validation that has this ratio; baycomp takes k divided by its runs for it
+    mean, variance, df = CorrelatedTTest.compute_statistics(np.zeros(k), difference, runs=k / folds)
+    worse, same, better = Posterior(mean, variance, df, rope).probs()
     return float(better), float(same), float(worse)
 
 

@@ -19,7 +19,7 @@ from trainer.fitting import HeadSettings, Trained
 from trainer.head import heads_from_bytes, heads_to_bytes
 from trainer.inputs import check_classes, split_table
 
-__all__ = ["cross_validate", "predictions"]
+__all__ = ["cross_validate", "fold_sizes", "predictions"]
 
 _KIND = "heads"
 
@@ -63,6 +63,21 @@ def cross_validate(
     store.put(_KIND, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
     store.put_json(_KIND, key, {"chosen": trained.chosen})
     return trained
+
+
+def fold_sizes(
+    table: pd.DataFrame, *, settings: HeadSettings, seed: int, shared: SharedGroups = OFFICIAL
+) -> dict[str, dict[str, int]]:
+    """How many clips the head of each fold was fitted on in the end (``train``) and tested with (``test``).
+
+    Parameters
+    ----------
+    table, settings, seed, shared
+        As for :func:`cross_validate`.
+    """
+    final = "train" if settings.head == "sgd" else "refit"  # as `trainer.fitting` fits them
+    splits = split_table(table, seed=seed, shared=shared)
+    return {split.fold: {"train": len(getattr(split, final)), "test": len(split.test)} for split in splits}
 
 
 def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, named: dict[str, str]) -> pd.DataFrame:

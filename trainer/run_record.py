@@ -30,6 +30,7 @@ def record_training(
     modules: Mapping[ModuleSpec, ModuleInfo],
     image_specs: Mapping[str, list[str]],
     chosen: Mapping[str, Mapping[str, float]],
+    sizes: Sequence[Mapping[str, Any]],
     inputs: Mapping[str, str],
     started: float,
     protocol: Mapping[str, Any],
@@ -47,6 +48,9 @@ def record_training(
         The values of column ``spec`` of ``images.csv``, by encoding.
     chosen : mapping
         Regularisation strengths by combination and fold.
+    sizes : sequence of mapping
+        Of each combination its name (encoding, module, head, seed) and ``folds``: how many clips each fold's head was
+        fitted on, and tested with.
     inputs : mapping of str to str
         Digests of what was read.
     started : float
@@ -61,6 +65,7 @@ def record_training(
         "modules": {m.handle: _module_to_json(m, info) for m, info in modules.items()},
         "pictures": dict(image_specs),
         "chosen": dict(chosen),
+        "sizes": [dict(each) for each in sizes],
     }
     predictions = Path(out) / PREDICTIONS.name
     inputs = {**inputs, predictions.name: digest_file(predictions)}

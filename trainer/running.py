@@ -31,7 +31,7 @@ from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
-from trainer.crossvalidate import cross_validate, predictions
+from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
 from trainer.inputs import describe_splits, read_encoding, read_sounds, training_order
@@ -232,7 +232,7 @@ def train_all(
     out = Path(out)
     loaders = {c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo}
     outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES))
-    parts, failed = [], []
+    parts, failed, sizes = [], [], []
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
         what = f"{encoding} through {module.handle}"
         table = training_order(tables[encoding])
@@ -245,6 +245,7 @@ def train_all(
             save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
             parts.append(predictions(values, table, trained, named=c.named()))
             outcome.trained[c] = trained
+            sizes.append({**c.named(), "folds": fold_sizes(table, settings=settings, seed=c.seed, shared=shared)})
     outcome.predictions = pd.concat(parts, ignore_index=True)
     outcome.failures = frame(failed, FAILURES)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
@@ -255,6 +256,7 @@ def train_all(
         modules={module: kinds.describe(module, store=store) for module in loaders},
         image_specs=_image_specs(tables, todo),
         chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
+        sizes=sizes,
         inputs=inputs or {},
         started=started,
         protocol=describe_splits(tables[todo[0].encoding], todo[0].seed, shared),

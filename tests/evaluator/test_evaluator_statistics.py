@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from evaluator.combinations import Combination
-from evaluator.comparisons import compare, differences_table, pairs_of
+from evaluator.comparisons import compare, differences_table, pairs_of, size_ratio
 from evaluator.metrics import metrics_table
 from evaluator.predictions import prepare
 from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
@@ -152,6 +152,37 @@ def test_compare_puts_it_together(make_predictions: Callable[..., pd.DataFrame])
     out = differences_table(found)
     assert list(out["b_encoding"]) == ["logmel", "waveform", "waveform"]
     assert (out["p_naive"] < out["p_corrected"]).all()
+
+
+def test_the_ratio_of_sizes_is_that_of_what_was_trained() -> None:
+    sgd, folds = Combination("gray", "m", "sgd"), list("12345")
+    assert size_ratio(A, folds) == pytest.approx(1 / 4)
+    assert size_ratio(sgd, folds) == pytest.approx(1 / 3)
+    assert [size_ratio(c, ["1", "2"]) for c in (A, sgd)] == pytest.approx([1, 1 / 0.8])
+    sizes = {fold: {"train": 60 - 10 * k, "test": 20 + 10 * k} for k, fold in enumerate("123")}
+    recorded = [{**sgd._asdict(), "seed": "0", "folds": sizes}]
+    assert size_ratio(sgd, list("123"), recorded) == pytest.approx((20 + 30 + 40) / (60 + 50 + 40))
+    assert size_ratio(sgd, folds, recorded) == pytest.approx(1 / 3), "recorded of other folds"
+    assert size_ratio(A, list("123"), recorded) == pytest.approx(1 / 2)
+
+
+def test_a_head_that_holds_a_fold_out_is_tested_by_what_it_trained_on(
+    make_predictions: Callable[..., pd.DataFrame],
+) -> None:
+    x, y = Combination("gray", "m", "sgd"), Combination("logmel", "m", "sgd")
+    table = make_predictions({x: 0.9, y: 0.7}, n=500)
+    metrics = metrics_table(table)
+    wide = metrics.query("metric == 'accuracy'").pivot(index="fold", columns="encoding", values="value")
+    of_folds = [wide.loc[list("12345"), name].to_numpy() for name in ("gray", "logmel")]
+    difference = of_folds[0] - of_folds[1]
+    t = difference.mean() / np.sqrt(difference.var(ddof=1) * (1 / 5 + 1 / 3))
+    (found,) = compare(metrics, [(x, y)], bootstrap(table))
+    assert (found.t_corrected, found.p_corrected) == pytest.approx((t, 2 * stats.t.sf(abs(t), 4)))
+    posterior = stats.t(4, difference.mean(), difference.mean() / t)
+    assert (found.p_worse, found.p_better) == pytest.approx((posterior.cdf(-0.01), posterior.sf(0.01)))
+    sizes = [{**c._asdict(), "seed": "0", "folds": {f: {"train": 10, "test": 30} for f in "12345"}} for c in (x, y)]
+    (found,) = compare(metrics, [(x, y)], bootstrap(table), sizes=sizes)
+    assert found.t_corrected == pytest.approx(corrected_ttest(*of_folds, test_to_train=3).t)
 
 
 def test_one_fold_has_no_test(make_predictions: Callable[..., pd.DataFrame]) -> None:

@@ -104,6 +104,11 @@ def test_seeds_and_head_sgd(
     scores = {seed: rows[score_columns(table)].to_numpy() for seed, rows in table.groupby("seed")}
     assert set(scores) == {"0", "1"}
     assert np.abs(scores["0"] - scores["1"]).max() > 1e-4
+    sizes = read_steps(tmp_path)["train"]["spec"]["sizes"]
+    assert [each["seed"] for each in sizes] == ["0", "1"]
+    assert sizes[0]["folds"] == {fold: {"train": 9, "test": 9} for fold in "123"}, "a fold is held out"
+    of_study = read_steps(studied / "run")["train"]["spec"]["sizes"]
+    assert of_study[0]["folds"] == {fold: {"train": 18, "test": 9} for fold in "123"}, "refitted on both"
 
 
 def test_a_broken_image_is_named_and_the_rest_goes_on(
