@@ -19,7 +19,7 @@ from trainer.fitting import HeadSettings, Trained
 from trainer.head import heads_from_bytes, heads_to_bytes
 from trainer.inputs import check_classes, split_table
 
-__all__ = ["cross_validate", "fold_sizes", "predictions"]
+__all__ = ["cross_validate", "fold_sizes", "predictions", "round_significant"]
 
 _KIND = "heads"
 
@@ -101,8 +101,32 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
         scores[rows] = head.scores(features[rows])
     result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"], label=table["label"])
     result["predicted"] = np.array(trained.classes, dtype=object)[scores.argmax(axis=1)]
-    columns = {f"{SCORE_PREFIX}{name}": np.round(scores[:, k], 9) for k, name in enumerate(trained.classes)}
+    written = round_significant(scores)
+    columns = {f"{SCORE_PREFIX}{name}": written[:, k] for k, name in enumerate(trained.classes)}
     return result.assign(**columns)
+
+
+def round_significant(values: np.ndarray, digits: int = 9) -> np.ndarray:
+    """Round to significant digits, so that small scores stay above 0 and every number is short in a table.
+
+    Parameters
+    ----------
+    values : ndarray of float64
+    digits : int
+        Nine of them tell any two numbers of float32 apart.
+
+    Examples
+    --------
+    >>> round_significant(np.array([0.0, 1 / 3, 2e-12 / 3, 1.0])).tolist()
+    [0.0, 0.333333333, 6.66666667e-13, 1.0]
+    """
+    exponent = np.floor(np.log10(np.abs(values), out=np.zeros_like(values), where=values != 0))
+    power = digits - 1 - exponent
+    scale = 10.0 ** np.clip(power, 0, 22)  # the powers of ten that float64 holds exactly
+    rounded = np.round(values * scale) / scale
+    tiny = power > 22
+    rounded[tiny] = [float(f"{value:.{digits}g}") for value in values[tiny]]
+    return rounded
 
 
 def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:

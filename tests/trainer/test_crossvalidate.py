@@ -15,7 +15,7 @@ from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
 from harness.shared_groups import SharedGroups
 from harness.store import Store
-from harness.tables import PREDICTIONS, score_columns, write
+from harness.tables import PREDICTIONS, read, score_columns, write
 from trainer import crossvalidate, fitting, logistic, sgd
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained, fit_final, fit_folds
@@ -385,6 +385,24 @@ def test_predictions_come_from_the_head_that_did_not_see_the_fold(store: Store, 
     assert scored["clip_id"].tolist() == table["clip_id"].tolist()
     assert (scored["predicted"] == scored[columns].idxmax(axis=1).str[2:]).all()
     assert 0.4 < (scored["predicted"] == scored["label"]).mean() < 1
+
+
+def test_small_scores_are_written_with_all_their_digits(store: Store, tmp_path: Path) -> None:
+    features, table = corpus()
+    trained = validate(features, table, store)
+    sure = {fold: Head(head.weights * 40, head.bias * 40) for fold, head in trained.heads.items()}
+    scored = predictions(features, table, Trained(sure, trained.classes), named=NAMED)
+    write(scored, tmp_path / "predictions.csv", PREDICTIONS)
+    got = read(tmp_path / "predictions.csv", PREDICTIONS)
+    columns, label = score_columns(got), [trained.classes.index(name) for name in got["label"]]
+    scores = np.stack([sure[fold].scores(features[[row]])[0] for row, fold in enumerate(got["fold"])])
+    true = scores[np.arange(len(scores)), label]
+    assert true.min() < 1e-10, "nothing was shown"
+    np.testing.assert_allclose(got[columns].to_numpy(), scores, rtol=1e-8)
+    losses = [-np.log(values[np.arange(len(scores)), label]) for values in (got[columns].to_numpy(), scores)]
+    np.testing.assert_allclose(*losses, atol=1e-8)
+    cells = (tmp_path / "predictions.csv").read_text().splitlines()[1].split(",")[-len(columns) :]
+    assert max(map(len, cells)) < 16, "no more digits than float32 has"
 
 
 def test_the_final_head_takes_the_strength_that_most_folds_chose() -> None:
