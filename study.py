@@ -262,6 +262,7 @@ def refit_best(
 ) -> None:
     """``OUT/model``: the best combination refitted on all clips, unless it is there already; of several seeds one."""
     named = evaluation.best._asdict()
+    first, accuracies = evaluation.ranking.iloc[0], accuracy_by_fold(evaluation)
     best = next(c for c in outcome.trained if named.items() <= c.named().items())
     trainer.write_final(
         tables_of(plan, drawn, out)[best.encoding],
@@ -270,19 +271,21 @@ def refit_best(
         plan.settings,
         out / "model",
         recipe=drawn.recipes.recipe(best.encoding),
-        n_combinations=len(outcome.trained),
-        figure=accuracy_by_fold(evaluation, best),
+        n_combinations=len(evaluation.ranking),
+        figure=accuracies,
+        deviation=float(first["std"]) if len(accuracies) > 1 else None,
+        n_seeds=int(first["seeds"]),
         store=plan.store,
         notes=notes,
         caveats=evaluation.notes,
     )
 
 
-def accuracy_by_fold(evaluation: evaluator.Evaluation, combination: trainer.Combination) -> dict[str, float]:
-    """Accuracy (in [0, 1]) of one combination on each fold."""
-    named = combination.named()
-    row = evaluation.folds[(evaluation.folds[list(named)] == list(named.values())).all(axis=1)].iloc[0]
-    return {str(fold): float(row[fold]) for fold in row.index if fold not in {*named, "mean", "std"}}
+def accuracy_by_fold(evaluation: evaluator.Evaluation) -> dict[str, float]:
+    """Accuracy (in [0, 1]) of the best combination on each fold, of several seeds the mean."""
+    named = evaluation.best._asdict()
+    rows = evaluation.folds[(evaluation.folds[list(named)] == list(named.values())).all(axis=1)]
+    return {str(fold): float(rows[fold].mean()) for fold in rows if fold not in {*named, "seed", "mean", "std"}}
 
 
 # ---------------------------------------------------------------- the command

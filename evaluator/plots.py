@@ -15,7 +15,7 @@ import pandas as pd
 
 from evaluator.combinations import short_modules
 from evaluator.confusion import Confusion
-from evaluator.tables import percent
+from harness.figures import percent
 from harness.files import atomic_path
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from evaluator.combinations import COLUMNS, Combination, combinations_of, short_
 from evaluator.comparisons import Difference
 from evaluator.confusion import most_confused
 from evaluator.results import Evaluation
-from evaluator.tables import percent, spread
 from evaluator.verdict import p_text, signed
+from harness.figures import percent, spread
 from harness.record import versions
 
 __all__ = ["ReportData", "render"]

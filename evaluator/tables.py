@@ -7,7 +7,6 @@ others percentages.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pandas as pd
 from evaluator.combinations import COLUMNS, Combination, short_modules
 from evaluator.predictions import OVERALL
 from evaluator.statistics import Bootstrap
+from harness.figures import percent, spread
 from harness.files import atomic_path
 from harness.tables import fold_order
 
@@ -25,12 +25,10 @@ __all__ = [
     "as_markdown",
     "as_text",
     "fold_table",
-    "percent",
     "ranking",
     "ranking_text",
     "readable",
     "recall_table",
-    "spread",
     "write_csv",
 ]
 
@@ -119,25 +117,6 @@ def readable(ranked: pd.DataFrame) -> pd.DataFrame:
         if column == "clips" or (ranked[column] > 1).any():
             out[column] = ranked[column].astype(str)
     return out
-
-
-def spread(mean: float, std: float | None) -> str:
-    """Mean and deviation in percent: ``94.3 ± 2.3``; without a deviation the mean alone."""
-    return percent(mean) if std is None or np.isnan(std) else f"{percent(mean)} ± {percent(std)}"
-
-
-def percent(share: float) -> str:
-    """A share as percent with one decimal, halves away from 0 as people round; empty for NaN.
-
-    Examples
-    --------
-    >>> percent(0.9425), percent(-0.0025)
-    ('94.3', '-0.3')
-    """
-    if np.isnan(share):
-        return ""
-    tenths = math.floor(abs(share) * 1000 + 0.5 + 1e-9)  # 0.9425 is a hair below 94.25 %
-    return f"{'-' if share < 0 and tenths else ''}{tenths // 10}.{tenths % 10}"
 
 
 def ranking_text(ranked: pd.DataFrame) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE, Bootstrap
-from evaluator.tables import percent, spread
+from harness.figures import percent, spread
 
 __all__ = ["NO_GROUPS", "p_text", "signed", "unknown_groups", "verdict_sentences"]
 

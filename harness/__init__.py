@@ -7,6 +7,7 @@
 - `files`: atomic writes, digests, links
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
+- `figures`: accuracy as every command quotes it
 - `recipes`: how images were drawn; `record`: ``run.json``
 - `store`: the content-addressed store
 - `protocol`: the splits: which clips train, which choose, which test

@@ -28,6 +28,7 @@ from .retrain.run import run_logged as run_logged
 from .running import SOUND as SOUND
 from .running import Combination as Combination
 from .running import Outcome as Outcome
+from .running import accuracy_lines as accuracy_lines
 from .running import combinations as combinations
 from .running import train_all as train_all
 from .running import train_images as train_images

@@ -131,8 +131,8 @@ def run(
             store=harness.Store(store or None),
             shared_groups=_policy(shared_groups),
         )
-    for c in outcome.trained:
-        say(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {100 * outcome.accuracy(c):.1f} %")
+    for line in trainer.accuracy_lines(outcome):
+        say(line)
     if len(outcome.failures):
         warn(f"{len(outcome.failures)} failures, listed in {out / 'failures.csv'}")
         raise typer.Exit(1)

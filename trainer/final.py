@@ -13,6 +13,7 @@ import pandas as pd
 
 from harness.code_version import code_version
 from harness.errors import ModuleError
+from harness.figures import percent, spread
 from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.model import read_card
@@ -40,6 +41,8 @@ def write_final(
     store: Store,
     notes: Sequence[str] = (),
     caveats: Sequence[str] = (),
+    deviation: float | None = None,
+    n_seeds: int = 1,
 ) -> bool:
     """Refit a combination on all clips and write its model folder; one that is there already stays.
 
@@ -57,14 +60,18 @@ def write_final(
         How the images were drawn, as :mod:`harness.recipes` describes it; None for encoding ``sound``, or where
         nobody knows.
     n_combinations : int
-        Among how many it was chosen: its figure is the best of so many.
+        Among how many it was chosen, seeds not counted: its figure is the best of so many.
     figure : mapping of str to float
-        Accuracy of each fold, or of the tested part of a single split, 0 to 1.
+        Accuracy of each fold, or of the tested part of a single split, 0 to 1; of several seeds the mean.
     store : Store
     notes : sequence of str
         What the model's card records of the clips and their folds.
     caveats : sequence of str
         Sentences that go wherever the figure is quoted: leaks, unknown groups.
+    deviation : float, optional
+        Over folds, as the ranking has it, where seeds are averaged; default: that of `figure`.
+    n_seeds : int
+        How many seeds `figure` is the mean of.
 
     Returns
     -------
@@ -79,6 +86,7 @@ def write_final(
         **best.named(),
         "fold": "all",
         "folds_accuracy": dict(figure),
+        **({"figure_of_seeds": n_seeds, "deviation": deviation} if n_seeds > 1 else {}),
         "chosen_among": n_combinations,
         "head_settings": settings.of_head(),
         **({"notes": list(notes)} if notes else {}),
@@ -92,7 +100,7 @@ def write_final(
     if _key_of_model(out) == training["key"]:
         return False
     head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
-    note = " ".join([_note(figure, n_combinations), *map(as_sentence, caveats)])
+    note = " ".join([_note(figure, deviation, n_combinations, n_seeds), *map(as_sentence, caveats)])
     write_model(out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note)
     return True
 
@@ -104,18 +112,20 @@ def _key_of_model(folder: str | Path) -> Any:
         return None
 
 
-def _note(figure: Mapping[str, float], n_combinations: int) -> str:
+def _note(figure: Mapping[str, float], deviation: float | None, n_combinations: int, n_seeds: int) -> str:
+    """What the figure of the folds says of the model."""
     values = list(figure.values())
+    chosen = f", chosen among {n_combinations} combinations by that very figure" if n_combinations > 1 else ""
     if len(values) == 1:
         tested = next(iter(figure))
-        chosen = f", chosen among {n_combinations} combinations by that very figure" if n_combinations > 1 else ""
+        seeds = f", mean over {n_seeds} seeds" if n_seeds > 1 else ""
         return (
             f"Refitted on all clips, those of {tested} too. Its accuracy is estimated by the head that did not see "
-            f"{tested}: {100 * values[0]:.1f} %{chosen}."
+            f"{tested}: {percent(values[0])} %{seeds}{chosen}."
         )
-    spread = f" ± {100 * statistics.stdev(values):.1f}"
-    chosen = f", chosen among {n_combinations} combinations by that very figure" if n_combinations > 1 else ""
+    quoted = spread(statistics.fmean(values), statistics.stdev(values) if deviation is None else deviation)
+    seeds = f" and {n_seeds} seeds" if n_seeds > 1 else ""
     return (
-        f"Refitted on all folds. Its accuracy is estimated by cross-validation: {100 * statistics.mean(values):.1f}"
-        f"{spread} % over {len(values)} folds{chosen}."
+        f"Refitted on all folds. Its accuracy is estimated by cross-validation: {quoted} % over {len(values)} "
+        f"folds{seeds}{chosen}."
     )

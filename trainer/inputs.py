@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = [
     "check_classes",
     "check_trainable",
     "describe_splits",
+    "image_specs",
     "read_encoding",
     "read_sounds",
     "split_table",
@@ -59,6 +61,11 @@ def training_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows by class, then by the file name of their image: the order in which every head sees them."""
     keyed = table.assign(_name=[Path(p).name for p in table["path"]])
     return keyed.sort_values(["label", "_name", "clip_id"], kind="stable").drop(columns="_name").reset_index(drop=True)
+
+
+def image_specs(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """Column ``spec`` of every encoding of images, which says how they were drawn."""
+    return {name: sorted(set(table["spec"])) for name, table in tables.items() if "spec" in table}
 
 
 def check_trainable(table: pd.DataFrame, *, shared: SharedGroups = OFFICIAL) -> None:

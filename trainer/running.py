@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ import pandas as pd
 
 from harness.errors import SettingsError
 from harness.failures import update_failures
+from harness.figures import accuracy_by_fold, percent
 from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
@@ -34,13 +36,14 @@ from trainer.bottlenecks import Features, SoundPart, image_features, sound_featu
 from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
-from trainer.inputs import describe_splits, read_encoding, read_sounds, training_order
+from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.run_record import STEP, record_training
 
 __all__ = [
     "SOUND",
     "Combination",
     "Outcome",
+    "accuracy_lines",
     "combination_name",
     "combinations",
     "features_of",
@@ -88,10 +91,23 @@ class Outcome:
     computed: int = 0
 
     def accuracy(self, combination: Combination) -> float:
-        """Share of a combination's clips that are right, 0 to 1, over all folds."""
+        """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
         named = combination.named()
         rows = self.predictions[(self.predictions[list(named)] == list(named.values())).all(axis=1)]
-        return float((rows["predicted"] == rows["label"]).mean())
+        return statistics.fmean(accuracy_by_fold(rows).values())
+
+
+def accuracy_lines(outcome: Outcome) -> list[str]:
+    """Accuracy of every combination in words, the mean over folds; of several seeds each, then their mean."""
+    lines = []
+    of_seeds: dict[tuple[str, str], list[float]] = {}
+    for c in outcome.trained:
+        of_seeds.setdefault((c.encoding, c.module.handle), []).append(outcome.accuracy(c))
+        lines.append(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {percent(outcome.accuracy(c))} %")
+    for (encoding, handle), values in of_seeds.items():
+        if len(values) > 1:
+            lines.append(f"{encoding}  {handle}  mean of {len(values)} seeds  {percent(statistics.fmean(values))} %")
+    return lines
 
 
 def combination_name(named: Mapping[str, str]) -> str:
@@ -254,7 +270,7 @@ def train_all(
         settings,
         seeds=sorted({c.seed for c in todo}),
         modules={module: kinds.describe(module, store=store) for module in loaders},
-        image_specs=_image_specs(tables, todo),
+        image_specs=image_specs({c.encoding: tables[c.encoding] for c in todo}),
         chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
         sizes=sizes,
         inputs=inputs or {},
@@ -284,9 +300,3 @@ def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:
     return {"clip_id": table["clip_id"][row], "path": table["path"][row], "step": f"{STEP}: {what}", "reason": reason}
-
-
-def _image_specs(tables: Mapping[str, pd.DataFrame], todo: Sequence[Combination]) -> dict[str, list[str]]:
-    """Column ``spec`` of every encoding of images, which says how they were drawn."""
-    named = [name for name in dict.fromkeys(c.encoding for c in todo) if "spec" in tables[name]]
-    return {name: sorted(set(tables[name]["spec"])) for name in named}
