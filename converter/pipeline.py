@@ -105,7 +105,10 @@ def convert_clips(
             for clip in planned
             if clip.clip_id in reasons
         ),
-        recipes=Recipes({name: encoding.to_json() for name, encoding in encodings.items()}),
+        recipes=Recipes(
+            {name: encoding.to_json() for name, encoding in encodings.items()},
+            longest_s=dict.fromkeys(encodings, audio.longest((c.path, c.start_s, c.end_s) for c in good)),
+        ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
     )

@@ -14,7 +14,8 @@
 - `balance`: training rows with equally many of each class
 - `split_parts`: a single train/validation/test split
 - `shared_groups`: groups that span folds, and what is done about them
-- `audio`, `image`: reading and writing sounds and images
+- `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused
+- `native_stderr`: what native code prints, held back
 - `hub`: modules of every kind
 - `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them

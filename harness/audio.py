@@ -1,26 +1,36 @@
-"""Reading sounds: soundfile first, PyAV for what libsndfile lacks; mono; soxr straight to the target rate.
+"""Reading sounds: mono, soxr straight to the target rate; :mod:`harness.decoding` decodes them.
 
-Samples are float32 in [-1, 1]. A file that cannot be read, or that holds NaN or nothing at all, is an
-:class:`~harness.errors.AudioError` that names it.
+Samples are float32 in [-1, 1]. A file that cannot be read, that is cut short, or that holds NaN or nothing at all, is
+an :class:`~harness.errors.AudioError` that names it.
+
+Mono is the mean of the channels; where they cancel (the mean has less than a hundredth of their power, as where one
+channel's polarity is inverted) it is the channel with the most power, of equals the first.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from harness.decoding import decode, decode_blocks, header_duration
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json
 
-__all__ = ["SUFFIXES", "digest", "duration", "load", "read", "resample", "write_wav"]
+__all__ = ["SUFFIXES", "digest", "duration", "load", "longest", "read", "read_blocks", "resample", "write_wav"]
 
 SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma .webm .mkv .mov".split()
 )
+_LOUDEST = 1e10  # samples of 32-bit integers that were never scaled have 2e9; squares of much more overflow
+_CANCELLED = 0.01  # power of the mean of the channels, relative to theirs
+_READERS = 2
+_BLOCK_S = 10.0
 
 
 def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float = math.nan) -> np.ndarray:
@@ -43,7 +53,7 @@ def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float =
     Raises
     ------
     AudioError
-        Unreadable, empty, or not finite.
+        Unreadable, cut short, empty, or not finite.
     """
     y, sr_native = read(path, start_s=start_s, end_s=end_s)
     return resample(y, sr_native, sr)
@@ -58,21 +68,37 @@ def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan
     sr : int
         In Hz.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes)")
+    path = _existing(path)
     if start_s < 0 or end_s < 0:
         raise AudioError(f"{path}: start_s={start_s:g}, end_s={end_s:g}: must not be negative")
-    y, sr = _read_any(path, start_s, end_s)
-    if y.ndim == 2:
-        y = _mono(y)
+    y, sr = decode(path, start_s, end_s)
     if y.size == 0:
         raise AudioError(f"{path}: holds no samples{_part_text(start_s, end_s)}")
-    if not np.isfinite(y).all():
-        raise AudioError(f"{path}: holds samples that are NaN or infinite; write the file again as PCM")
-    return np.ascontiguousarray(y, dtype=np.float32), sr
+    return _checked(_mono(y), path), sr
+
+
+def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Read a sound as mono at its own rate, block by block; errors as :func:`load`.
+
+    Parameters
+    ----------
+    path : path
+    seconds : float
+        Length of a block; the last one may be shorter.
+
+    Yields
+    ------
+    y : ndarray of float32, shape (samples,)
+    sr : int
+        In Hz.
+    """
+    path, some = _existing(path), False
+    for y, sr in decode_blocks(path, seconds):
+        if y.size:
+            some = True
+            yield _checked(_mono(y), path), sr
+    if not some:
+        raise AudioError(f"{path}: holds no samples")
 
 
 def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
@@ -83,13 +109,31 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
     return out if out.size else y[:1]
 
 
-def duration(path: str | Path) -> float:
-    """Length of a sound in seconds, from its header where that has it."""
-    try:
-        return float(soundfile.info(str(path)).duration)
-    except (soundfile.LibsndfileError, RuntimeError):
-        y, sr = read(path)
-        return len(y) / sr
+def duration(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> float:
+    """Length of a sound, or of the part of it that is meant, in seconds; from its header where that has it."""
+    path = _existing(path)
+    whole = header_duration(path) or sum(len(y) / sr for y, sr in read_blocks(path, seconds=_BLOCK_S))
+    end = whole if math.isnan(end_s) else min(end_s, whole)
+    return max(0.0, end - (0.0 if math.isnan(start_s) else start_s))
+
+
+def longest(parts: Iterable[tuple[str, float, float]]) -> float:
+    """Length of the longest of some sounds in seconds; those that cannot be read do not count, 0 where none can.
+
+    Parameters
+    ----------
+    parts : iterable of (path, start_s, end_s)
+        As for :func:`duration`.
+    """
+
+    def seconds(part: tuple[str, float, float]) -> float:
+        try:
+            return duration(part[0], start_s=part[1], end_s=part[2])
+        except AudioError:
+            return 0.0
+
+    with ThreadPoolExecutor(_READERS) as pool:
+        return max(pool.map(seconds, parts), default=0.0)
 
 
 def digest(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> str:
@@ -110,50 +154,40 @@ def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
         soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
 
 
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: the file is empty (0 bytes)")
+    return path
+
+
+def _checked(y: np.ndarray, path: Path) -> np.ndarray:
+    """Contiguous float32 samples, at least one of them, all finite and none beyond all measure."""
+    highest = max(float(y.max()), -float(y.min()))
+    if not np.isfinite(highest):
+        raise AudioError(f"{path}: holds samples that are NaN or infinite; write the file again as PCM")
+    if highest > _LOUDEST:
+        raise AudioError(f"{path}: holds samples up to {highest:.3g}, expected -1 to 1; write the file again as PCM")
+    return np.ascontiguousarray(y, dtype=np.float32)
+
+
 def _mono(y: np.ndarray) -> np.ndarray:
-    """The mean of the channels (samples, channels); of two by one sum, which is 20 times as fast."""
+    """One channel of (samples,) or (samples, channels): their mean, or the strongest where that cancels."""
+    if y.ndim == 1 or y.shape[1] == 1:
+        return y.reshape(-1)
     channels = y.shape[1]
-    if channels == 2:
-        return np.asarray((y[:, 0] + y[:, 1]) / np.float32(2))
-    return y.mean(axis=1, dtype=np.float32) if channels > 1 else y[:, 0]
+    with np.errstate(all="ignore"):  # what is not finite is refused later
+        # of two channels by one sum, which is 20 times as fast
+        mean = (y[:, 0] + y[:, 1]) / np.float32(2) if channels == 2 else y.mean(axis=1, dtype=np.float32)
+        flat = np.ascontiguousarray(y).reshape(-1)
+        power = float(np.dot(flat, flat)) / channels
+        if float(np.dot(mean, mean)) >= _CANCELLED * power or not np.isfinite(flat).all():
+            return np.asarray(mean)
+        return y[:, int(np.argmax([np.dot(y[:, k], y[:, k]) for k in range(channels)]))]
 
 
 def _part_text(start_s: float, end_s: float) -> str:
     start = "" if math.isnan(start_s) else f" from {start_s:g} s"
     return start + ("" if math.isnan(end_s) else f" up to {end_s:g} s")
-
-
-def _read_any(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
-    try:
-        with soundfile.SoundFile(str(path)) as file:
-            sr = int(file.samplerate)
-            start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
-            stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
-            if file.format == "MP3":  # seeking misses the frame that was meant
-                return file.read(stop, dtype="float32")[start:], sr
-            if start:
-                file.seek(start)
-            return file.read(max(stop - start, 0), dtype="float32"), sr
-    except (soundfile.LibsndfileError, RuntimeError) as error:
-        reason = str(error).rstrip(".").split(": ")[-1]
-    y, sr = _read_av(path, reason)
-    start = 0 if math.isnan(start_s) else round(start_s * sr)
-    return y[start : None if math.isnan(end_s) else round(end_s * sr)], sr
-
-
-def _read_av(path: Path, reason: str) -> tuple[np.ndarray, int]:
-    """Decode the first audio stream with FFmpeg; `reason` is what libsndfile said."""
-    import av  # tens of milliseconds, and rarely needed
-
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise AudioError(f"{path}: has no sound in it")
-            stream = container.streams.audio[0]
-            sr = int(stream.codec_context.sample_rate)
-            to_float = av.AudioResampler(format="fltp", rate=sr)  # every channel: FFmpeg's own mono is 3 dB louder
-            blocks = [b.to_ndarray() for frame in container.decode(stream) for b in to_float.resample(frame)]
-            blocks += [b.to_ndarray() for b in to_float.resample(None)]
-    except (av.FFmpegError, ValueError, OSError) as error:
-        raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short or misnamed?") from error
-    return (np.concatenate(blocks, axis=1).T if blocks else np.zeros(0, np.float32)), sr

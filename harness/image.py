@@ -7,6 +7,7 @@ same. Any gray, palette, RGBA or 16-bit image reads as RGB; transparency is laid
 from __future__ import annotations
 
 import io
+import re
 import zlib
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from PIL import Image
 
 from harness.errors import ImageError
 
-__all__ = ["SUFFIXES", "decode", "encode_png", "read", "resize"]
+__all__ = ["SUFFIXES", "decode", "encode_png", "is_image", "read", "resize"]
 
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif"})
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
+_FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
 _MAX_COLOURS = 256
 
 
@@ -39,6 +41,17 @@ def read(path: str | Path) -> np.ndarray:
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from error
     return decode(data, name=str(path))
+
+
+def is_image(path: str | Path) -> bool:
+    """Whether a file's ending, or else its first bytes, are those of an image."""
+    if Path(path).suffix.lower() in SUFFIXES:
+        return True
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return _FIRST_BYTES.match(file.read(16)) is not None
+    except OSError:
+        return False
 
 
 def decode(data: bytes, *, name: str = "image") -> np.ndarray:

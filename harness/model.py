@@ -52,6 +52,8 @@ class ModelCard:
         What a reader of its figures must know.
     versions : dict of str to str
         Packages that it was trained with.
+    longest_s : float
+        Length of the longest training clip in seconds; 0 where that is not known, as in models of older versions.
     """
 
     classes: list[str]
@@ -61,6 +63,7 @@ class ModelCard:
     training: dict[str, Any] = field(default_factory=dict)
     note: str = ""
     versions: dict[str, str] = field(default_factory=versions)
+    longest_s: float = 0.0
 
     @property
     def module_info(self) -> ModuleInfo:

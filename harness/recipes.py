@@ -1,7 +1,8 @@
 """How the images of an encoding were drawn: what ``run.json`` says of it, and what a model must know.
 
 A recipe is ``{"encoding": name, "spec": {...}}``, or for a merge ``{"merge": name, "spec": {...}, "of": {partner:
-recipe}}``. Its JSON form stands in every model's card.
+recipe}}``. Its JSON form stands in every model's card. The recipe of an encoding also has ``longest_s``, the length of
+the longest sound that was drawn with it, where that is known.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from harness.errors import TableError
 from harness.record import read_steps, record_step
 
-__all__ = ["CONVERT", "MERGE", "Recipes", "read_recipes", "record_recipes"]
+__all__ = ["CONVERT", "MERGE", "Recipes", "longest_sound", "read_recipes", "record_recipes"]
 
 CONVERT, MERGE = "convert", "merge"
 
@@ -31,22 +32,22 @@ class Recipes:
         The spec of each merge by its name.
     partners : mapping of str to sequence of str
         The encodings that each merge is made of.
+    longest_s : mapping of str to float
+        Length in seconds of the longest sound that each encoding drew.
     """
 
     encodings: Mapping[str, Any] = field(default_factory=dict)
     merges: Mapping[str, Any] = field(default_factory=dict)
     partners: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    longest_s: Mapping[str, float] = field(default_factory=dict)
 
     def __or__(self, other: Recipes) -> Recipes:
         """Both together; where a name is in both, that of `other`."""
-        return Recipes(
-            {**self.encodings, **other.encodings}, {**self.merges, **other.merges}, {**self.partners, **other.partners}
-        )
+        return Recipes(*({**own, **new} for own, new in zip(self._parts(), other._parts(), strict=True)))
 
     def only(self, names: Collection[str]) -> Recipes:
         """Those of some names."""
-        parts = (self.encodings, self.merges, self.partners)
-        return Recipes(*({name: part[name] for name in part if name in names} for part in parts))
+        return Recipes(*({name: part[name] for name in part if name in names} for part in self._parts()))
 
     def recipe(self, name: str) -> dict[str, Any] | None:
         """The recipe of an encoding or a merge; None where it is not known.
@@ -57,7 +58,8 @@ class Recipes:
             A merge whose partner is not known.
         """
         if name in self.encodings:
-            return {"encoding": name, "spec": self.encodings[name]}
+            longest = {"longest_s": self.longest_s[name]} if self.longest_s.get(name) else {}
+            return {"encoding": name, "spec": self.encodings[name], **longest}
         if name not in self.merges:
             return None
         of = {}
@@ -67,13 +69,31 @@ class Recipes:
                 raise TableError(f"merge {name!r}: run.json does not say how its partner {partner!r} was drawn")
         return {"merge": name, "spec": self.merges[name], "of": of}
 
+    def _parts(self) -> tuple[Mapping[str, Any], ...]:
+        return (self.encodings, self.merges, self.partners, self.longest_s)
+
+
+def longest_sound(recipe: Mapping[str, Any] | None) -> float:
+    """Length in seconds of the longest sound that was drawn by a recipe; 0 where that is not known.
+
+    Examples
+    --------
+    >>> longest_sound({"encoding": "gray", "spec": {}, "longest_s": 4.0})
+    4.0
+    """
+    if recipe is None:
+        return 0.0
+    return max([recipe.get("longest_s", 0.0), *map(longest_sound, recipe.get("of", {}).values())])
+
 
 def read_recipes(images_folder: str | Path) -> Recipes:
     """Read how the images of a folder were drawn from its ``run.json``; nothing is known where there is none."""
     steps = read_steps(images_folder)
-    encodings = steps.get(CONVERT, {}).get("spec", {}).get("encodings", {})
+    drawn = steps.get(CONVERT, {}).get("spec", {})
     merged = steps.get(MERGE, {}).get("spec", {})
-    return Recipes(encodings, merged.get("merges", {}), merged.get("partners", {}))
+    return Recipes(
+        drawn.get("encodings", {}), merged.get("merges", {}), merged.get("partners", {}), drawn.get("longest_s", {})
+    )
 
 
 def record_recipes(
@@ -93,7 +113,7 @@ def record_recipes(
         For :func:`harness.record.record_step`.
     """
     spec = (
-        {"encodings": recipes.encodings}
+        {"encodings": recipes.encodings, "longest_s": recipes.longest_s}
         if step == CONVERT
         else {"merges": recipes.merges, "partners": {name: list(of) for name, of in recipes.partners.items()}}
     )

@@ -35,7 +35,7 @@ def label(
         raise SettingsError(f"--top {top}: expected 1 or more")
     found = labeler.find_files(files)
     loaded = labeler.load_model(model)
-    failed = labeler.write_labels(loaded, found, out, format=format, top=top, on_failure=warn)
+    failed = labeler.write_labels(loaded, found, out, format=format, top=top, on_failure=warn, on_warning=warn)
     if failed:
         warn(f"{failed} of {len(found)} files could not be labelled; they are named above")
         raise typer.Exit(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness import audio
 from harness.errors import AudioError, ModuleError, SettingsError
 from harness.hub.base import run_batch
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard, read_card
 from harness.registry import load_plugins
-from labeler.preprocess import prepare_file, prepare_samples
+from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
+from labeler.preprocess import is_sound, prepare_file, prepare_samples
 
 __all__ = ["Model", "load_model"]
 
@@ -58,6 +61,11 @@ class Model:
         Series of float64, shape (classes,)
             Scores by class, best first; they sum to 1. Its name is ``score``.
 
+        Warns
+        -----
+        UserWarning
+            The sound is more than three times as long as the longest training clip.
+
         Raises
         ------
         AudioError, ImageError
@@ -70,12 +78,38 @@ class Model:
         if isinstance(source, (str, Path)):
             if sr is not None:
                 raise SettingsError(f"sr={sr!r}: a file has its own rate; leave it out")
-            ready = prepare_file(Path(source).expanduser(), self.card)
+            scores, warning = self._score_file(Path(source).expanduser())
         else:
-            ready = prepare_samples(_check_samples(source, sr), int(sr or 0), self.card)
-        (scores,) = self.scores(ready[None])
+            scores, warning = self._score_samples(_check_samples(source, sr), int(sr or 0))
+        if warning:
+            warnings.warn(warning, stacklevel=2)
         order = np.argsort(-scores, kind="stable")
         return pd.Series(scores[order], index=[self.card.classes[k] for k in order], name="score")
+
+    def _score_file(self, path: Path) -> tuple[np.ndarray, str]:
+        """Score one file, a long sound block by block where the model takes waveforms.
+
+        Returns
+        -------
+        scores : ndarray of float64, shape (classes,)
+        warning : str
+            What is to be said of its length; empty where that is usual.
+        """
+        length = sound_seconds(path) if is_sound(path) else 0.0
+        warning = length_warning(str(path), length, self.card)
+        limit = block_seconds(self.card)
+        if limit and length > limit:
+            return score_blocks(self.scores, audio.read_blocks(path, seconds=limit), self.card), warning
+        (scores,) = self.scores(prepare_file(path, self.card)[None])
+        return scores, warning
+
+    def _score_samples(self, y: np.ndarray, sr: int) -> tuple[np.ndarray, str]:
+        warning = length_warning("samples", len(y) / sr, self.card)
+        limit = block_seconds(self.card)
+        if limit and len(y) > limit * sr:
+            return score_blocks(self.scores, sample_blocks(y, sr, limit), self.card), warning
+        (scores,) = self.scores(prepare_samples(y, sr, self.card)[None])
+        return scores, warning
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
         """Class probabilities of what :mod:`labeler.preprocess` prepared.

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -84,6 +85,7 @@ def write_labels(
     format: str = "text",
     top: int = 5,
     on_failure: Callable[[str], None],
+    on_warning: Callable[[str], None] | None = None,
 ) -> int:
     """Label files and write their scores, each as soon as it is there.
 
@@ -100,6 +102,9 @@ def write_labels(
         How many classes of each file, best first; in ``csv`` always all.
     on_failure : callable
         Called with the reason for every file that cannot be labelled.
+    on_warning : callable, optional
+        Called with what a reader of a file's scores must know: that the sound is far longer than the training clips.
+        Default: a Python warning.
 
     Returns
     -------
@@ -111,14 +116,21 @@ def write_labels(
     ModuleError
         The model takes no such file at all.
     """
+    says = (on_failure, on_warning or warnings.warn)
     if out is None:
-        return _write(sys.stdout, model, files, format, top, on_failure)
+        return _write(sys.stdout, model, files, format, top, *says)
     with atomic_path(out) as part, open(part, "w", encoding="utf-8") as stream:
-        return _write(stream, model, files, format, top, on_failure)
+        return _write(stream, model, files, format, top, *says)
 
 
 def _write(
-    stream: TextIO, model: Model, files: Sequence[Path], format: str, top: int, on_failure: Callable[[str], None]
+    stream: TextIO,
+    model: Model,
+    files: Sequence[Path],
+    format: str,
+    top: int,
+    on_failure: Callable[[str], None],
+    on_warning: Callable[[str], None],
 ) -> int:
     failed = 0
     if format == "csv":
@@ -129,5 +141,7 @@ def _write(
             failed += 1
             on_failure(labelled.reason)
         else:
+            if labelled.warning:
+                on_warning(labelled.warning)
             print(FORMATS[format](clip_id, labelled, model.card, top), file=stream, flush=True)
     return failed

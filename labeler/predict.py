@@ -6,16 +6,20 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from harness import audio
 from harness.errors import AudioError, ImageError
 from labeler.loading import Model
-from labeler.preprocess import prepare_file
+from labeler.long_sounds import block_seconds, length_warning, score_blocks, sound_seconds
+from labeler.preprocess import is_sound, prepare_file
 
 __all__ = ["Labelled", "label_files"]
 
 _BATCH = 32
+_BATCH_SECONDS = 160  # of sound
 _READERS = 2
 
 
@@ -29,11 +33,14 @@ class Labelled:
     scores : ndarray of float64, shape (classes,), or None
     reason : str
         Empty where there are scores.
+    warning : str
+        What a reader of the scores must know; mostly empty.
     """
 
     path: Path
     scores: np.ndarray | None = None
     reason: str = ""
+    warning: str = ""
 
 
 def label_files(model: Model, files: Sequence[Path]) -> Iterator[Labelled]:
@@ -51,30 +58,53 @@ def label_files(model: Model, files: Sequence[Path]) -> Iterator[Labelled]:
         The model takes no such file at all.
     """
 
-    def ready(path: Path) -> np.ndarray | str:
+    def ready(path: Path) -> _Ready:
+        """What the model takes; nothing yet of a sound that goes through it block by block."""
         try:
-            return prepare_file(path, model.card)
+            seconds = sound_seconds(path) if is_sound(path) else 0.0
+            warning = length_warning(str(path), seconds, model.card)
+            in_blocks = 0 < block_seconds(model.card) < seconds
+            return _Ready(None if in_blocks else prepare_file(path, model.card), warning=warning)
         except (AudioError, ImageError) as error:
-            return str(error)
+            return _Ready(None, str(error))
 
     with ThreadPoolExecutor(_READERS) as pool:
         for start in range(0, len(files), _BATCH):
             chunk = files[start : start + _BATCH]
             prepared = list(pool.map(ready, chunk))
-            scores = _scored(model, prepared)
+            scores = _scored(model, [item.values for item in prepared])
             for path, item, row in zip(chunk, prepared, scores, strict=True):
-                yield Labelled(path, reason=item) if isinstance(item, str) else Labelled(path, row)
+                yield _outcome(model, path, item, row)
 
 
-def _scored(model: Model, prepared: Sequence[np.ndarray | str]) -> list[np.ndarray | None]:
-    """Scores in order; what has one shape goes through the model together."""
+class _Ready(NamedTuple):
+    values: np.ndarray | None
+    reason: str = ""
+    warning: str = ""
+
+
+def _outcome(model: Model, path: Path, item: _Ready, scores: np.ndarray | None) -> Labelled:
+    if item.reason or scores is not None:
+        return Labelled(path, scores, item.reason, item.warning if scores is not None else "")
+    blocks = audio.read_blocks(path, seconds=block_seconds(model.card))
+    try:
+        return Labelled(path, score_blocks(model.scores, blocks, model.card), warning=item.warning)
+    except AudioError as error:
+        return Labelled(path, reason=str(error))
+
+
+def _scored(model: Model, prepared: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
+    """Scores in order; what has one shape goes through the model together, of sounds only so many seconds."""
     scores: list[np.ndarray | None] = [None] * len(prepared)
     by_shape: dict[tuple[int, ...], list[int]] = {}
     for k, item in enumerate(prepared):
-        if not isinstance(item, str):
+        if item is not None:
             by_shape.setdefault(item.shape, []).append(k)
-    for rows in by_shape.values():
-        batch = np.stack([np.asarray(prepared[k]) for k in rows])
-        for k, row in zip(rows, model.scores(batch), strict=True):
-            scores[k] = row
+    for shape, rows in by_shape.items():
+        waveform = model.card.takes == "waveform"
+        size = max(1, int(_BATCH_SECONDS * model.card.module_info.sample_rate / shape[0])) if waveform else _BATCH
+        for some in (rows[k : k + size] for k in range(0, len(rows), size)):
+            batch = np.stack([np.asarray(prepared[k]) for k in some])
+            for k, row in zip(some, model.scores(batch), strict=True):
+                scores[k] = row
     return scores

@@ -19,7 +19,7 @@ from harness.hub.preprocess import image_input, waveform_input
 from harness.model import ModelCard
 from merger.registry import method_from_json
 
-__all__ = ["draw_recipe", "prepare_file", "prepare_samples"]
+__all__ = ["draw_recipe", "is_sound", "prepare_file", "prepare_samples"]
 
 _Drawn = TypeVar("_Drawn")
 
@@ -30,7 +30,7 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
     Parameters
     ----------
     path : path
-        An image, where its ending says so, else a sound.
+        An image or a sound; see :func:`is_sound`.
     card : ModelCard
     start_s, end_s : float
         Part of a sound, in seconds; NaN for its own start and end.
@@ -47,12 +47,17 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
     ModuleError
         The model takes no such file, or its card does not say how to draw a sound.
     """
-    if path.suffix.lower() in image.SUFFIXES:
+    if not is_sound(path):
         if card.takes != "image":
             raise ModuleError(f"{path}: a picture, but this model takes sounds")
         return image_input(image.read(path), card.module_info)
     y, sr = audio.read(path, start_s=start_s, end_s=end_s)
     return prepare_samples(y, sr, card)
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file is to be read as a sound: not one whose ending, or else whose first bytes, are an image's."""
+    return path.suffix.lower() in audio.SUFFIXES or not image.is_image(path)
 
 
 def prepare_samples(y: np.ndarray, sr: int, card: ModelCard) -> np.ndarray:

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness import audio
 from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import atomic_folder
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import CARD, ModelCard, module_to_json, write_card
-from harness.recipes import read_recipes
+from harness.recipes import longest_sound, read_recipes
 from harness.split_parts import part_of
 from harness.store import Store
-from harness.tables import IMAGES, read
+from harness.tables import CLIPS, IMAGES, read, read_located
 from trainer.head import Head, load_heads
 from trainer.run_record import read_caveats, read_image_specs, read_module
 from trainer.running import heads_file
@@ -47,6 +48,7 @@ def write_model(
     recipe: Mapping[str, Any] | None = None,
     training: Mapping[str, Any] | None = None,
     note: str = "",
+    longest_s: float = 0.0,
 ) -> ModelCard:
     """Write a model folder, whole or not at all; an older one is replaced.
 
@@ -62,6 +64,8 @@ def write_model(
         How a sound is drawn, as :mod:`harness.recipes` describes it.
     training, note : optional
         Where the model comes from, and what its figures mean.
+    longest_s : float
+        Length of the longest training clip in seconds; 0: what the recipe says of it.
 
     Raises
     ------
@@ -77,6 +81,7 @@ def write_model(
         recipe=dict(recipe) if recipe else None,
         training=dict(training or {}),
         note=note,
+        longest_s=longest_s or longest_sound(recipe),
     )
     exported = tf.Module()
     exported.parts = module.parts
@@ -131,7 +136,17 @@ def export_fold(
         recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
         note=" ".join([tested, *read_caveats(run)]),
+        longest_s=0.0 if takes_images else _longest_sound(run, images_folder),
     )
+
+
+def _longest_sound(run: str | Path, images_folder: str | Path) -> float:
+    """Length in seconds of the longest sound of the ``clips.csv`` that a study has in its folder; 0 without one."""
+    for folder in (Path(run), Path(images_folder).parent):
+        if (folder / CLIPS.name).is_file():
+            sounds = read_located(folder / CLIPS.name, CLIPS)
+            return audio.longest(sounds[["path", "start_s", "end_s"]].itertuples(index=False, name=None))
+    return 0.0
 
 
 def _read_head(run: str | Path, named: Mapping[str, str], fold: str) -> tuple[Head, list[str]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from harness import audio
 from harness.code_version import code_version
 from harness.errors import ModuleError
 from harness.figures import percent, spread
@@ -101,7 +102,11 @@ def write_final(
         return False
     head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
     note = " ".join([_note(figure, deviation, n_combinations, n_seeds), *map(as_sentence, caveats)])
-    write_model(out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note)
+    sounds = table[["path", "start_s", "end_s"]] if "start_s" in table else table.iloc[:0]
+    write_model(
+        out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note,
+        longest_s=audio.longest(sounds.itertuples(index=False, name=None)),
+    )  # fmt: skip
     return True
 
 

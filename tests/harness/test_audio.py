@@ -46,13 +46,13 @@ def write(path: Path, y: np.ndarray, rate: int = RATE, **options: Any) -> Path:
     return path
 
 
-def write_aac(path: Path, y: np.ndarray, rate: int) -> None:
+def write_aac(path: Path, y: np.ndarray, rate: int, **options: str) -> None:
     import av
 
     channels = np.atleast_2d(y.T)
     layout = "mono" if len(channels) == 1 else "stereo"
     try:
-        with av.open(str(path), "w") as container:
+        with av.open(str(path), "w", options=options) as container:
             stream = container.add_stream("aac", rate=rate)
             stream.layout = layout  # type: ignore[union-attr]
             for start in range(0, channels.shape[1], 1024):
@@ -216,7 +216,7 @@ def test_a_video_without_sound_is_named(tmp_path: Path) -> None:
     import av
 
     path = tmp_path / "silent.mp4"
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream("mpeg4", rate=5)
         stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"  # type: ignore[union-attr]
         frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
@@ -276,3 +276,13 @@ def test_a_real_clip_of_urbansound8k(seed_example: Path) -> None:
     y = audio.load(seed_example / "344-3-5-0.wav", sr=22050)
     assert len(y) > 1000
     assert np.isfinite(y).all()
+
+
+def test_an_mp4_that_holds_less_than_its_index_says_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.m4a"
+    write_aac(path, sweep(4.0), RATE, movflags="faststart")  # the index comes first
+    assert len(audio.read(path)[0]) == pytest.approx(4 * RATE, abs=0.1 * RATE)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(AudioError, match=r"a\.m4a: cut short: its header promises 4\.\d\d s, [12]\.\d\d s are there"):
+        audio.read(path)

@@ -1,0 +1,259 @@
+"""Sound files as samples: libsndfile first, FFmpeg for what it lacks; files that are cut short are refused.
+
+A file is cut short where it holds less than its own header promises: the size of a WAV's data, the samples of a FLAC,
+the frames that an MP3's Info tag counts, the pages of an Ogg, the duration of an MP4. What promises nothing, such as
+an MP3 without that tag or a WAV that was written to a pipe, is as long as it is. Where only a part of the file is
+asked for, that part must be there.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from contextlib import nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from harness.errors import AudioError
+from harness.native_stderr import LineFilter
+
+__all__ = ["decode", "decode_blocks", "header_duration"]
+
+_MISSING_S = {False: 0.01, True: 0.1}  # what may be missing, in seconds: of PCM, of lossy formats
+_MISSING_SHARE = 0.01  # of what a lossy file promises
+_UNKNOWN_SIZES = (range(0x7FFF0000, 0x100000000), range(2**62, 2**64))  # written where the length was not known yet
+_LENGTHS = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
+_WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "W64", "RF64"})
+_WITH_DURATION = re.compile(r"mov|mp4|matroska|asf|flac")  # containers of FFmpeg whose header has the duration
+_FRAME_HEAD = 256  # bytes in which an MP3's Info tag begins
+_OGG_TAIL = 1 << 16  # bytes; a page has fewer
+_ADVICE = "fetch it again, or write what is there to a new file"
+_MPG123 = LineFilter(rb"\s*$|Note: |Warning: |\[[^]]*libmpg123")
+
+
+def decode(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
+    """Read a sound, or a part of it.
+
+    Parameters
+    ----------
+    path : Path
+    start_s, end_s : float
+        In seconds; NaN for the file's own start and end.
+
+    Returns
+    -------
+    y : ndarray of float32, shape (samples,) or (samples, channels)
+    sr : int
+        In Hz.
+
+    Raises
+    ------
+    AudioError
+        Not a sound that can be read, or cut short before the end that is asked for.
+    """
+    promised, head = 0, _head(path)
+    try:
+        with _quiet(path, head), soundfile.SoundFile(str(path)) as file:
+            sr, promised = int(file.samplerate), _promised(file, path)
+            start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
+            stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
+            if file.format == "MP3":  # seeking misses the frame that was meant
+                y = file.read(stop, dtype="float32")
+                there, y = len(y), y[start:]
+            else:
+                if start:
+                    file.seek(start)
+                y = file.read(max(stop - start, 0), dtype="float32")
+                there = start + len(y)
+            lossy = file.format in {"MP3", "OGG"}
+        wanted = promised if math.isnan(end_s) else min(round(end_s * sr), promised)
+        _check_whole(path, promised / sr, there / sr, wanted / sr, lossy=lossy)
+        return y, sr
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = _reason(error)
+    _refuse_malformed(path, head, reason)
+    blocks = list(_av_blocks(path, reason, end_s))
+    sr = blocks[0][1]
+    y = np.concatenate([block for block, _ in blocks])
+    start = 0 if math.isnan(start_s) else round(start_s * sr)
+    return y[start : None if math.isnan(end_s) else round(end_s * sr)], sr
+
+
+def decode_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Read a sound block by block, so that a long one takes no more memory than a short one.
+
+    Parameters
+    ----------
+    path : Path
+    seconds : float
+        Length of a block; the last one is shorter.
+
+    Yields
+    ------
+    y : ndarray of float32, shape (samples,) or (samples, channels)
+    sr : int
+        In Hz.
+    """
+    there, head = 0, _head(path)
+    try:
+        with _quiet(path, head):
+            file = soundfile.SoundFile(str(path))
+        with file:
+            sr, promised = int(file.samplerate), _promised(file, path)
+            while True:
+                with _quiet(path, head):
+                    y = file.read(max(1, round(seconds * sr)), dtype="float32")
+                if not len(y):
+                    break
+                there += len(y)
+                yield y, sr
+            lossy = file.format in {"MP3", "OGG"}
+        _check_whole(path, promised / sr, there / sr, promised / sr, lossy=lossy)
+        return
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        reason = _reason(error)
+        if there:
+            raise AudioError(f"{path}: cut short or damaged after {there / sr:.2f} s ({reason})") from error
+    _refuse_malformed(path, head, reason)
+    waiting: list[np.ndarray] = []
+    for block, sr in _av_blocks(path, reason, math.nan):
+        waiting.append(block)
+        if sum(map(len, waiting)) >= seconds * sr:
+            yield np.concatenate(waiting), sr
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting), sr
+
+
+def header_duration(path: Path) -> float:
+    """Length of a sound in seconds as its header says; 0 where no header says it."""
+    try:
+        with _quiet(path, _head(path)):
+            return float(soundfile.info(str(path)).duration)
+    except (soundfile.LibsndfileError, RuntimeError):
+        pass
+    import av  # tens of milliseconds, and rarely needed
+
+    try:
+        with av.open(str(path)) as container:
+            return _av_duration(container, container.streams.audio[0]) if container.streams.audio else 0.0
+    except (av.FFmpegError, ValueError, OSError):
+        return 0.0
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".").split(": ")[-1]
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return file.read(16)
+    except OSError:  # libsndfile says why
+        return b""
+
+
+def _is_mp3(path: Path, head: bytes) -> bool:
+    frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
+    return frame or head.startswith(b"ID3") or path.suffix.lower() == ".mp3"
+
+
+def _quiet(path: Path, head: bytes) -> Any:
+    """Hold back what libmpg123 prints about an MP3."""
+    return _MPG123 if _is_mp3(path, head) else nullcontext()
+
+
+def _refuse_malformed(path: Path, head: bytes, reason: str) -> None:
+    """Refuse a CAF that libsndfile calls malformed: FFmpeg would read as much of it as there is, without a word."""
+    if head.startswith(b"caff") and "malformed" in reason:
+        raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short?")
+
+
+def _promised(file: soundfile.SoundFile, path: Path) -> int:
+    """Samples of each channel that the header promises; those that are there, where it promises nothing."""
+    frames = int(file.frames)
+    if file.format in _WITH_LENGTHS:
+        for promised, there in ((int(a), int(b)) for a, b in _LENGTHS.findall(file.extra_info)):
+            if promised > there > 0 and not any(promised in sizes for sizes in _UNKNOWN_SIZES):
+                return round(frames * promised / there)
+    elif file.format == "MP3":
+        return frames if _has_info_tag(path) else 0
+    elif file.format == "OGG":
+        _check_last_page(path)
+    return frames
+
+
+def _has_info_tag(path: Path) -> bool:
+    """Whether an MP3 counts its frames, in the tag ``Xing`` or ``Info`` of its first frame."""
+    with open(path, "rb") as file:
+        head = file.read(10)
+        size = 0
+        if head.startswith(b"ID3") and len(head) == 10:
+            size = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
+        file.seek(size)
+        start = file.read(_FRAME_HEAD)
+    return b"Xing" in start or b"Info" in start
+
+
+def _check_last_page(path: Path) -> None:
+    """Refuse an Ogg whose last page is not there as a whole."""
+    with open(path, "rb") as file:
+        length = file.seek(0, os.SEEK_END)
+        file.seek(max(0, length - _OGG_TAIL))
+        tail = file.read()
+    page = tail.rfind(b"OggS")
+    if page < 0:
+        return
+    lengths = tail[page + 27 : page + 27 + tail[page + 26]] if len(tail) > page + 26 else b""
+    whole = len(tail) > page + 26 and len(lengths) == tail[page + 26]
+    if not whole or page + 27 + len(lengths) + sum(lengths) > len(tail):
+        raise AudioError(f"{path}: cut short: its last page is incomplete; {_ADVICE}")
+
+
+def _check_whole(path: Path, promised_s: float, there_s: float, wanted_s: float, *, lossy: bool) -> None:
+    allowed = max(_MISSING_S[lossy], _MISSING_SHARE * promised_s if lossy else 0.0)
+    if wanted_s - there_s > allowed:
+        raise AudioError(
+            f"{path}: cut short: its header promises {promised_s:.2f} s, {there_s:.2f} s are there; {_ADVICE}"
+        )
+
+
+def _av_duration(container: Any, stream: Any) -> float:
+    """What the header says of the duration in seconds, or 0."""
+    if not _WITH_DURATION.search(container.format.name):
+        return 0.0
+    if stream.duration:
+        return float(stream.duration * stream.time_base)
+    return float(container.duration or 0) / 1e6
+
+
+def _av_blocks(path: Path, reason: str, end_s: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Decode the first audio stream with FFmpeg, (samples, channels); `reason` is what libsndfile said."""
+    import av  # tens of milliseconds, and rarely needed
+
+    there = 0
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.audio:
+                raise AudioError(f"{path}: has no sound in it")
+            stream = container.streams.audio[0]
+            sr = int(stream.codec_context.sample_rate)
+            promised_s = _av_duration(container, stream)
+            to_float = av.AudioResampler(format="fltp", rate=sr)  # every channel: FFmpeg's own mono is 3 dB louder
+            for frame in chain(container.decode(stream), [None]):
+                for block in to_float.resample(frame):
+                    y = block.to_ndarray().T
+                    there += len(y)
+                    yield y, sr
+    except (av.FFmpegError, ValueError, OSError) as error:
+        raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short or misnamed?") from error
+    if not there:
+        yield np.zeros(0, np.float32), sr
+    wanted_s = promised_s if math.isnan(end_s) else min(end_s, promised_s)
+    _check_whole(path, promised_s, there / sr, wanted_s, lossy=True)

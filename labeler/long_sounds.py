@@ -1,0 +1,82 @@
+"""Sounds that are far longer than the training clips: said of, and scored in memory that does not grow with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from harness import audio
+from harness.model import ModelCard
+from labeler.preprocess import prepare_samples
+
+__all__ = ["block_seconds", "length_warning", "sample_blocks", "score_blocks", "sound_seconds"]
+
+_FAR = 3.0
+_BLOCK_S = 60.0
+
+
+def sound_seconds(path: Path) -> float:
+    """Length of a sound in seconds, from its header where that has it."""
+    return audio.duration(path)
+
+
+def length_warning(name: str, seconds: float, card: ModelCard) -> str:
+    """What is to be said of a sound of that length; empty where it is near that of the training clips, or unknown.
+
+    Examples
+    --------
+    >>> card = ModelCard(classes=["a", "b"], takes="image", module={}, longest_s=4.0)
+    >>> length_warning("x.wav", 12.0, card)
+    ''
+    """
+    longest = card.longest_s
+    if not longest or seconds <= _FAR * longest:
+        return ""
+    return (
+        f"{name}: {seconds:.1f} s long, more than three times the longest training clip ({longest:.1f} s), so that one "
+        f"set of scores for all of it means little; cut it into clips of up to {longest:.1f} s and label those"
+    )
+
+
+def block_seconds(card: ModelCard) -> float:
+    """Length in seconds beyond which a model that takes waveforms gets a sound in blocks; 0: never in blocks."""
+    return max(_BLOCK_S, card.longest_s) if card.takes == "waveform" else 0.0
+
+
+def sample_blocks(y: np.ndarray, sr: int, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
+    """Samples in blocks of a length in seconds, as :func:`harness.audio.read_blocks` gives a file's."""
+    length = max(1, round(seconds * sr))
+    for start in range(0, len(y), length):
+        yield y[start : start + length], sr
+
+
+def score_blocks(
+    score: Callable[[np.ndarray], np.ndarray], blocks: Iterable[tuple[np.ndarray, int]], card: ModelCard
+) -> np.ndarray:
+    """Scores of a sound that is given block by block.
+
+    They are the geometric mean of the blocks' scores, weighted by length, scaled to sum to 1. Those are the scores
+    that the head gives the mean of the blocks' feature vectors.
+
+    Parameters
+    ----------
+    score : callable
+        Scores of a batch, :meth:`labeler.loading.Model.scores`.
+    blocks : iterable of (ndarray of float32, shape (samples,), int)
+        Samples and their rate in Hz.
+    card : ModelCard
+
+    Returns
+    -------
+    ndarray of float64, shape (classes,)
+    """
+    total, samples = np.zeros(len(card.classes)), 0
+    for y, sr in blocks:
+        (scores,) = score(prepare_samples(y, sr, card)[None])
+        total += len(y) * np.log(np.maximum(scores, np.finfo(np.float32).tiny))
+        samples += len(y)
+    mean = total / samples
+    raised = np.exp(mean - mean.max())
+    return np.asarray(raised / raised.sum())
