@@ -112,7 +112,7 @@ def convert_clips(
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
     )
-    return replace(drawn, warnings=_copies(good))
+    return replace(drawn, warnings=(*drawn.warnings, *_copies(good)))
 
 
 def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:

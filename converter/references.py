@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from converter.dsp import AMIN
 from converter.sound import as_sound
 from converter.spec import Encoding
+from converter.spectrogram import Spectrogram
 from harness import audio
 from harness.code_version import code_version
-from harness.errors import AudioError
+from harness.errors import AudioError, SettingsError
 from harness.parallel import in_parallel
 from harness.registry import defining_module
 from harness.store import Store, key_of
@@ -23,6 +26,8 @@ from harness.store import Store, key_of
 __all__ = ["Clip", "with_references"]
 
 _KIND = "peaks"
+_PROBE_S = 1.0
+_PROBE_REFERENCES = (1e-3, 1.0, 1e3)
 
 
 @dataclass(frozen=True)
@@ -57,13 +62,34 @@ def with_references(
     ------
     AudioError
         No clip could be measured.
+    SettingsError
+        A reference other than each clip's own maximum, for an encoding whose images do not depend on it.
     """
+    for name, encoding in encodings.items():
+        ref = getattr(encoding, "ref", "max")
+        if ref == "corpus" or (ref != "max" and isinstance(encoding, Spectrogram)):
+            _check_applies(name, encoding, ref)
     return {
         name: _with_reference(encoding, clips, store=store, jobs=jobs)
         if getattr(encoding, "ref", None) == "corpus"
         else encoding
         for name, encoding in encodings.items()
     }
+
+
+def _check_applies(name: str, encoding: Encoding, ref: str | float) -> None:
+    """Refuse a reference that changes no pixel: it would be recorded as if it had been applied."""
+    own = encoding.replace(ref="max")
+    seconds = min(own.duration_s, _PROBE_S) or _PROBE_S
+    noise = np.random.default_rng(0).standard_normal(round(seconds * own.sample_rate) + 1).astype(np.float32) / 8
+    if ref == "corpus" and type(own).peak is Encoding.peak:
+        raise SettingsError(f"{name}: encoding {own.name!r} has no method peak, so it cannot take ref='corpus'")
+    drawn = [own.replace(ref=each).draw(noise, sr=own.sample_rate) for each in _PROBE_REFERENCES]
+    if all(np.array_equal(each, drawn[0]) for each in drawn):
+        raise SettingsError(
+            f"{name}: ref={ref!r} changes nothing, since encoding {own.name!r} does not apply it; leave ref out, "
+            "or apply it in the encoding's own code (converter.levels.level does)"
+        )
 
 
 def _with_reference(encoding: Encoding, clips: Sequence[Clip], *, store: Store, jobs: int) -> Encoding:

@@ -67,4 +67,4 @@ def did_you_mean(name: str, available: Iterable[str]) -> str:
     names = sorted(available)
     close = get_close_matches(name, names, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
-    return f"{hint}available: {', '.join(names)}"
+    return f"{hint}available: {', '.join(names) or 'none'}"

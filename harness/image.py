@@ -12,7 +12,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from harness.errors import ImageError
 
@@ -65,6 +65,8 @@ def decode(data: bytes, *, name: str = "image") -> np.ndarray:
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
             return np.asarray(_as_rgb(opened))
+    except UnidentifiedImageError as error:  # Pillow would name the buffer
+        raise ImageError(f"{name}: not an image that can be read (of no kind that is known)") from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{name}: not an image that can be read ({error})") from error
 

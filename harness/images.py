@@ -18,7 +18,7 @@ from harness.failures import update_failures
 from harness.files import safe_name
 from harness.image_tasks import ImageTask, make_images, without_cached
 from harness.parallel import in_parallel
-from harness.recipes import Recipes, read_recipes, record_recipes
+from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 
 __all__ = ["NO_LABEL", "ImageRun", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
@@ -137,11 +137,51 @@ def finish(
         For :func:`harness.record.record_step`.
     """
     images = update_index(out, rows, encodings={*recipes.encodings, *recipes.merges})
+    warnings = _remove_outdated(out, {*recipes.encodings, *recipes.merges})
     failed = tables.frame([{**row, "step": step} for row in failures], FAILURES)
     update_failures(out, failed, step=step)
     there = set(tables.read(out / IMAGES.name, IMAGES)["encoding"])
     record_recipes(out, step, read_recipes(out).only(there) | recipes, inputs=inputs, started=started)
-    return ImageRun(images, failed, recipes)
+    return ImageRun(images, failed, recipes, warnings)
+
+
+def _remove_outdated(out: Path, drawn: Collection[str]) -> tuple[str, ...]:
+    """Remove merged images that were made of others than there are now; one line for each such merge.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of images.
+    drawn : collection of str
+        The encodings and merges that this step made; merges of any of them are looked at, and merges of those.
+    """
+    known, table, lines = read_recipes(out), tables.read(out / IMAGES.name, IMAGES), []
+    looked_at = set(drawn)
+    for name in known.merges:  # a merge comes after its partners
+        if name in drawn or not looked_at.intersection(known.partners[name]):
+            continue
+        looked_at.add(name)
+        specs = {each: _specs_of(table, each) for each in known.partners[name]}
+        mine = [
+            row
+            for row in table[table["encoding"] == name].to_dict("records")
+            if row["spec"] == merge_digest(known.merges[name], {p: of.get(row["clip_id"]) for p, of in specs.items()})
+        ]
+        gone = int((table["encoding"] == name).sum()) - len(mine)
+        if gone:
+            update_index(out, mine, encodings=[name])
+            table = tables.read(out / IMAGES.name, IMAGES)
+            lines.append(
+                f"merge {name!r}: {gone} images removed, since images of {', '.join(specs)} that they were made of "
+                "have been drawn anew or are gone"
+            )
+    return tuple(lines)
+
+
+def _specs_of(table: pd.DataFrame, encoding: str) -> dict[str, str]:
+    """Column ``spec`` of an encoding's images by clip."""
+    rows = table[table["encoding"] == encoding]
+    return dict(zip(rows["clip_id"], rows["spec"], strict=True))
 
 
 def update_index(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Collection[str]) -> pd.DataFrame:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import TableError
+from harness.files import digest_json
 from harness.record import read_steps, record_step
 
-__all__ = ["CONVERT", "MERGE", "Recipes", "longest_sound", "read_recipes", "record_recipes"]
+__all__ = ["CONVERT", "MERGE", "Recipes", "longest_sound", "merge_digest", "read_recipes", "record_recipes"]
 
 CONVERT, MERGE = "convert", "merge"
 
@@ -86,6 +87,11 @@ def longest_sound(recipe: Mapping[str, Any] | None) -> float:
     return max([recipe.get("longest_s", 0.0), *map(longest_sound, recipe.get("of", {}).values())])
 
 
+def merge_digest(settings: Mapping[str, Any], partners: Mapping[str, str | None]) -> str:
+    """Column ``spec`` of a merged image: its method's settings, and the ``spec`` of each partner's image."""
+    return digest_json({"merge": settings, "partners": partners})[:16]
+
+
 def read_recipes(images_folder: str | Path) -> Recipes:
     """Read how the images of a folder were drawn from its ``run.json``; nothing is known where there is none."""
     steps = read_steps(images_folder)
@@ -113,7 +119,7 @@ def record_recipes(
         For :func:`harness.record.record_step`.
     """
     spec = (
-        {"encodings": recipes.encodings, "longest_s": recipes.longest_s}
+        {"encodings": recipes.encodings, **({"longest_s": recipes.longest_s} if recipes.longest_s else {})}
         if step == CONVERT
         else {"merges": recipes.merges, "partners": {name: list(of) for name, of in recipes.partners.items()}}
     )

@@ -46,4 +46,7 @@ def clip_names(files: Sequence[Path]) -> list[str]:
 
 
 def _known(path: Path) -> bool:
-    return path.suffix.lower() in (audio.SUFFIXES | image.SUFFIXES) and not path.name.startswith(".")
+    """Whether a file in a folder is meant: by its ending, or without one as an image by its first bytes."""
+    if path.name.startswith("."):
+        return False
+    return path.suffix.lower() in (audio.SUFFIXES | image.SUFFIXES) or (not path.suffix and image.is_image(path))

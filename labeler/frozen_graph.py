@@ -133,7 +133,9 @@ def _tensor(graph: Any, name: str | None, *, usual: str, choices: Sequence[str],
     """The first output of the node that is named, else of the usual one, else of the only one."""
     nodes = {op.name: op for op in graph.get_operations()}
     if name is None and usual not in nodes and len(choices) != 1:
-        raise SettingsError(f"{setting} is not given, and the graph has no {usual!r}; available: {', '.join(choices)}")
+        raise SettingsError(
+            f"{setting} is not given, and the graph has no {usual!r}; available: {', '.join(choices) or 'none'}"
+        )
     wanted = name or (usual if usual in nodes else choices[0])
     wanted = wanted.removeprefix("import/").split(":")[0]
     if wanted not in nodes or not nodes[wanted].outputs:

@@ -18,7 +18,7 @@ from harness.errors import ImageError, SettingsError, did_you_mean
 from harness.files import digest_bytes, digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
-from harness.recipes import MERGE, Recipes, read_recipes
+from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
 from harness.record import CORPUS, copy_step
 from harness.store import Store, key_of
 from harness.tables import IMAGES
@@ -181,7 +181,7 @@ def _task(
         "label": first["label"],
         "fold": first["fold"],
         "group": first["group"],
-        "spec": digest_json({"merge": version["spec"], "partners": specs})[:16],
+        "spec": merge_digest(version["spec"], specs),
     }
     of = {partner: digests[each] for partner, each in paths.items()}
     key = key_of(partners=of, **version)

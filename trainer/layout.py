@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.cli import count, warn
 from harness.files import link_or_copy, safe_name, write_text
+from harness.image import SUFFIXES
 from harness.progress import track
 from harness.protocol import Split
 from harness.shared_groups import OFFICIAL, SharedGroups
@@ -26,6 +28,9 @@ from trainer.inputs import split_table
 
 __all__ = ["fold_folder", "lay_out", "write_lists"]
 
+_LISTS = ("test.txt", "validation.txt")
+_PARTS = ("training", "evaluation_")  # what a fold's folders of images begin with
+
 
 def fold_folder(out: str | Path, fold: str) -> Path:
     """Folder of one fold, or of a single split."""
@@ -33,7 +38,9 @@ def fold_folder(out: str | Path, fold: str) -> Path:
 
 
 def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: SharedGroups = OFFICIAL) -> list[Path]:
-    """Lay out every fold; images that are there already stay, those that no longer belong are removed.
+    """Lay out every fold; images that are there already stay, those that no longer belong are removed, with a warning.
+
+    So are the folders of folds that there are no more, but for what else lies in them.
 
     Parameters
     ----------
@@ -63,8 +70,7 @@ def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: Shar
         target = (evaluation if row in tested[split.fold] else training) / image.parent.name / image.name
         link_or_copy(image, target)
         listed.add(target)
-    for split in splits:
-        _remove_unlisted(_subfolders(out, split), listed)
+    _remove_unlisted(Path(out), listed, {fold_folder(out, split.fold) for split in splits})
     _write_lists(table, out, splits)
     return [fold_folder(out, split.fold) for split in splits]
 
@@ -80,7 +86,7 @@ def _write_lists(table: pd.DataFrame, out: str | Path, splits: list[Split]) -> d
     lists = {}
     for split in splits:
         folder = fold_folder(out, split.fold)
-        paths = (folder / "test.txt", folder / "validation.txt")
+        paths = (folder / _LISTS[0], folder / _LISTS[1])
         for path, rows in zip(paths, (split.test, split.validation), strict=True):
             names = sorted("/".join(Path(table["path"][row]).parts[-2:]) for row in rows)
             write_text(path, "".join(f"{name}\n" for name in names))
@@ -100,8 +106,34 @@ def _named(fold: str) -> str:
     return safe_name(fold) if part_of(fold) else f"fold{safe_name(fold)}"
 
 
-def _remove_unlisted(folders: tuple[Path, Path], listed: set[Path]) -> None:
-    for folder in folders:
-        for file in folder.glob("*/*"):
-            if file not in listed:
-                file.unlink()
+def _remove_unlisted(out: Path, listed: set[Path], current: set[Path]) -> None:
+    """Remove the images that belong to no fold, the lists and folders of folds that are gone; say so."""
+    folders = [folder for folder in out.glob("evaluation_on_*") if folder.is_dir()]
+    laid = [part for folder in folders for part in folder.iterdir() if part.name.startswith(_PARTS) and part.is_dir()]
+    strays = sorted(
+        file for part in laid for file in part.glob("*/*") if file not in listed and file.suffix.lower() in SUFFIXES
+    )
+    for file in strays:
+        file.unlink()
+    if strays:
+        warn(f"{out}: {count(len(strays), 'image')} removed that belong to no fold any more, the first: {strays[0]}")
+    for folder in sorted(set(folders) - current):
+        if not any(part.parent == folder for part in laid):
+            continue  # not one that was laid out here
+        for name in _LISTS:
+            (folder / name).unlink(missing_ok=True)
+        left = _remove_empty(folder)
+        warn(f"{folder}: {'what else lies there stays' if left else 'removed'}, since there is no such fold any more")
+    for folder in current:
+        _remove_empty(folder)
+
+
+def _remove_empty(folder: Path) -> bool:
+    """Remove the folders below that are empty, then this one if it is; whether it is still there."""
+    for below in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(below.iterdir()):
+            below.rmdir()
+    if any(folder.iterdir()):
+        return True
+    folder.rmdir()
+    return False

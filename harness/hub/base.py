@@ -41,6 +41,8 @@ class ModuleInfo:
         In Hz; 0 for an image module.
     features : int
         Length of its feature vector.
+    note : str
+        What was assumed of it, for a warning; mostly empty.
     """
 
     handle: str
@@ -51,11 +53,15 @@ class ModuleInfo:
     value_range: tuple[float, float]
     sample_rate: int
     features: int
+    note: str = ""
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModuleInfo:
-        """What :func:`dataclasses.asdict` gave; other keys, as a model folder has them, are passed over."""
-        read = {field.name: values[field.name] for field in fields(cls)}
+        """What :func:`dataclasses.asdict` gave; other keys, as a model folder has them, are passed over.
+
+        Models of older versions have no note.
+        """
+        read = {field.name: values[field.name] for field in fields(cls) if field.name != "note" or "note" in values}
         return cls(**{**read, "value_range": tuple(read["value_range"])})
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from contextlib import redirect_stdout
 
 from harness.errors import ModuleError, SettingsError, did_you_mean
 from harness.files import digest_bytes, digest_json
@@ -28,8 +30,11 @@ def _load(spec: ModuleSpec) -> HubModule:
         raise ModuleError(f"module {spec.handle!r} is not known; {did_you_mean(spec.name, names)}")
     build = getattr(tf.keras.applications, spec.name)
     height, width = spec.image_size or (_SIZES.get(spec.name, 224),) * 2
+    # Keras prints how its download goes, which is no result: on a terminal to stderr, else nowhere
+    progress = sys.stderr if sys.stderr.isatty() else io.StringIO()
     try:
-        model = build(include_top=False, pooling="avg", weights="imagenet", input_shape=(height, width, 3))
+        with redirect_stdout(progress):
+            model = build(include_top=False, pooling="avg", weights="imagenet", input_shape=(height, width, 3))
     except Exception as error:  # Keras raises a bare Exception where its weights cannot be fetched
         reason = " ".join(str(error).split())[:160]
         raise UnavailableError(f"module {spec.handle!r} is not available ({reason})") from error

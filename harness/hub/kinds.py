@@ -6,6 +6,7 @@ that a run whose features are all there never imports it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = ["KINDS", "describe", "feature_code", "kind_of", "load", "parse"]
 KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harness.hub", group="soundfold.modules")
 _WITHOUT_SCHEME = "folder"
 _FETCHED = "and handles fetched before (TFHUB_CACHE_DIR, ~/.cache/kagglehub, ~/.keras)"
+_NOTES: set[str] = set()  # that were printed
 R = TypeVar("R")
 
 
@@ -74,7 +76,7 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     store, kind = store or Store(), kind_of(spec)
     digest = _call(kind.digest, spec) if kind.digest else ""
     known = store.get_json("modules", _key(spec, digest)) if digest else None
-    return load(spec, store=store).info if known is None else ModuleInfo.from_json(known)
+    return load(spec, store=store).info if known is None else _said(ModuleInfo.from_json(known))
 
 
 def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
@@ -91,6 +93,7 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     store, key = store or Store(), _key(spec, module.info.digest)
     if store.get_json("modules", key) is None:
         store.put_json("modules", key, asdict(module.info))
+    _said(module.info)
     return module
 
 
@@ -100,6 +103,14 @@ def feature_code(spec: ModuleSpec) -> str:
     code = code_version(kind, "harness.hub.base", "harness.hub.preprocess")
     # of another's kind we cannot know that its digests differ wherever its modules do
     return code if kind.startswith("harness.hub.") else digest_json([code, spec.handle])
+
+
+def _said(info: ModuleInfo) -> ModuleInfo:
+    """The same; what was assumed of the module goes to stderr, once."""
+    if info.note and info.note not in _NOTES:
+        _NOTES.add(info.note)
+        print(f"warning: {info.note}", file=sys.stderr, flush=True)
+    return info
 
 
 def _key(spec: ModuleSpec, digest: str) -> str:

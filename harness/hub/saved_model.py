@@ -18,6 +18,8 @@ from harness.hub.tensorflow import import_tensorflow
 
 __all__ = ["FOLDER", "KAGGLE"]
 
+_USUAL_SIZE = (224, 224)
+
 
 def _load(spec: ModuleSpec) -> HubModule:
     tf = import_tensorflow()
@@ -84,11 +86,20 @@ def _image_info(spec: ModuleSpec, digest: str, shape: tuple[int | None, ...]) ->
     if shape[3] not in (None, 3):
         raise ModuleError(f"module {spec.handle!r} takes pictures with {shape[3]} channels; expected 3")
     read = (shape[1], shape[2]) if shape[1] and shape[2] else None
-    height, width = spec.image_size or read or (known.image_size if known else None) or (224, 224)
+    said = spec.image_size or read or (known.image_size if known else None)
+    height, width = said or _USUAL_SIZE
     if read and (height, width) != read:
         raise ModuleError(f"image_size={height}x{width}: module {spec.handle!r} takes {read[0]}x{read[1]}")
     values = spec.value_range or (known.value_range if known else (0.0, 1.0))
-    return ModuleInfo(spec.handle, digest, "image", height, width, values, 0, 0)
+    return ModuleInfo(spec.handle, digest, "image", height, width, values, 0, 0, "" if said else _no_size(spec))
+
+
+def _no_size(spec: ModuleSpec) -> str:
+    return (
+        f"module {spec.handle!r} does not say what size its pictures have: {_USUAL_SIZE[0]}x{_USUAL_SIZE[1]} is taken; "
+        "where it was made for another, give image_size (in a study: {handle = ..., image_size = [224, 224]}; "
+        "retrain.py: --image_size=224x224)"
+    )
 
 
 def _waveform_info(spec: ModuleSpec, digest: str) -> ModuleInfo:

@@ -20,6 +20,7 @@ from converter.references import with_references
 from converter.registry import ENCODINGS, encoding_from_json
 from converter.sound import Sound, as_sound
 from converter.spec import Encoding
+from converter.spectrogram import MelSpectrogram
 from harness import image, tables
 from harness.errors import AudioError, SettingsError, TableError
 from harness.record import read_steps, record_step
@@ -310,3 +311,24 @@ def test_what_the_store_has_is_counted_by_encoding(clips: pd.DataFrame, store: S
     convert_clips(clips[2:3], {"gray": ENCODED["gray"]}, tmp_path / "images", store=store)
     missing = pd.concat([clips, clips[:1].assign(clip_id="none", path="none.wav")], ignore_index=True)
     assert count_cached(missing, ENCODED, store=store) == {"gray": 3, "waveform": 2}
+
+
+class Unreferenced(MelSpectrogram):
+    """A mel spectrogram whose levels have nothing to do with the reference."""
+
+    name = "unreferenced"
+
+    def levels(self, values: np.ndarray) -> np.ndarray:
+        """The share of the highest value."""
+        return (values / max(float(values.max()), 1e-10)).astype(np.float32)
+
+
+@pytest.mark.parametrize("ref", ["corpus", 0.5])
+def test_a_reference_that_an_encoding_does_not_apply_is_refused(
+    made_clips: pd.DataFrame, tmp_path: Path, ref: str | float
+) -> None:
+    encoding = Unreferenced(size=(32, 32), ref=ref)
+    with pytest.raises(SettingsError, match=rf"^mine: ref={ref!r} changes nothing, since encoding 'unreferenced' does"):
+        convert_clips(made_clips, {"mine": encoding}, tmp_path / "images", store=Store(tmp_path / "store"))
+    assert not (tmp_path / "images").exists()
+    with_references({"mine": encoding.replace(ref="max")}, [], store=Store(tmp_path / "store"))

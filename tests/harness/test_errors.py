@@ -33,3 +33,4 @@ def test_did_you_mean() -> None:
         errors.did_you_mean("logmell", ["waveform", "logmel"]) == "did you mean 'logmel'? available: logmel, waveform"
     )
     assert errors.did_you_mean("xyz", iter(["b", "a"])) == "available: a, b"
+    assert errors.did_you_mean("xyz", []) == "available: none"

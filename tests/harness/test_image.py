@@ -196,3 +196,26 @@ def test_shrinking_averages() -> None:
 
 def test_what_can_be_listed() -> None:
     assert {".jpg", ".jpeg", ".png", ".bmp", ".gif"} <= image.SUFFIXES
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "gif", "bmp", "webp", "tiff"])
+def test_an_image_is_known_by_its_first_bytes(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "no_ending"
+    path.write_bytes(saved(Image.fromarray(SMOOTH), kind.upper()))
+    assert image.is_image(path)
+    assert image.read(path).shape == SMOOTH.shape
+
+
+@pytest.mark.parametrize("suffix", [".webp", ".tif", ".TIFF"])
+def test_an_image_is_known_by_its_ending(tmp_path: Path, suffix: str) -> None:
+    assert image.is_image(tmp_path / f"not_there{suffix}")
+    assert suffix.lower() in image.SUFFIXES
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF\0\0\0\0WAVEfmt ", b"BM text", b"OggS", b"plain text"])
+def test_what_is_no_image_is_none(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a").write_bytes(data)
+    assert not image.is_image(tmp_path / "a")
+    assert not image.is_image(tmp_path / "not there")
+    with pytest.raises(ImageError, match=r"a: not an image that can be read \(of no kind that is known\)$"):
+        image.read(tmp_path / "a")

@@ -27,7 +27,7 @@ def test_round_trip(tmp_path: Path) -> None:
     assert (tmp_path / "model" / LABELS).read_text(encoding="utf-8") == "dog bark\nsiren\ncafé\n"
     assert CARD_OF_ALL.versions["python"]
     assert list(read_json(tmp_path / "model" / CARD)) == [
-        "schema", "classes", "takes", "module", "picture", "training", "note", "versions",
+        "schema", "classes", "takes", "module", "picture", "training", "note", "versions", "longest_s",
     ]  # fmt: skip
 
 

@@ -290,3 +290,31 @@ def test_as_a_program(model: Path, tmp_path: Path) -> None:
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["no_ending", "a.webp", "a.tif", "a.unusual"])
+def test_an_image_is_read_as_one_whatever_its_ending(
+    model: Path, studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    opened = Image.fromarray(gray_image(studied))
+    opened.save(tmp_path / "a.png")
+    kind, options = {"a.webp": ("WEBP", {"lossless": True}), "a.tif": ("TIFF", {})}.get(name, ("PNG", {}))
+    opened.save(tmp_path / name, kind, **options)
+    whole = label(tmp_path / "a.png", "--model", model, capsys=capsys).out.splitlines()[1:]
+    said = label(tmp_path / name, "--model", model, capsys=capsys)
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[1:] == whole
+    if name != "a.unusual":
+        (tmp_path / "folder").mkdir()
+        (tmp_path / name).rename(tmp_path / "folder" / name)
+        assert label(tmp_path / "folder", "--model", model, capsys=capsys).out.splitlines()[1:] == whole
+
+
+def test_what_is_neither_is_refused_in_one_line(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"no image")
+    said = label(tmp_path / "a.png", "--model", model, capsys=capsys)
+    assert said.code == 1
+    assert f"{tmp_path / 'a.png'}: not an image that can be read (of no kind that is known)" in said.err
+    assert "BytesIO" not in said.err

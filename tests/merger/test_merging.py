@@ -14,6 +14,8 @@ from harness import image, tables
 from harness.cli import guard
 from harness.errors import ImageError, SettingsError
 from harness.files import write_bytes
+from harness.images import ImageRun, finish
+from harness.recipes import Recipes
 from harness.record import read_steps, record_step
 from harness.store import Store
 from merger import registry
@@ -204,3 +206,29 @@ def test_the_command_line(
         assert call(*more, "--name", "b", "--how", "brightest", "--of", "waveform", "--of", "waveform") == 0
         assert call(*more, "--list") == 0
         assert "brightest" in capsys.readouterr().out
+
+
+def test_merges_of_images_that_are_drawn_anew_leave_the_index(root: Path, store: Store) -> None:
+    of_merge: MergeMethod = Stack(of=["stacked", "gray"], direction="horizontal")
+    merge_images(images_of(root), root, {"stacked": MERGES["stacked"]}, root, store=store)
+    merge_images(images_of(root), root, {"twice": of_merge}, root, store=store)
+    before = images_of(root)
+    gray = before[before["encoding"] == "gray"]
+    same = finish_convert(root, gray)
+    assert same.warnings == ()
+    assert set(images_of(root)["encoding"]) == {"gray", "waveform", "stacked", "twice"}
+    rows = gray.assign(spec=["of another size" if k < 2 else spec for k, spec in enumerate(gray["spec"])])
+    warnings = finish_convert(root, rows.iloc[:4]).warnings  # two are drawn anew, one is gone
+    assert len(warnings) == 2
+    assert warnings[0].startswith("merge 'stacked': 3 images removed, since images of gray, waveform that they were")
+    assert warnings[1].startswith("merge 'twice': 3 images removed")
+    left = images_of(root)
+    for name in ("stacked", "twice"):
+        assert sorted(left.loc[left["encoding"] == name, "clip_id"]) == ["2.wav", "3.wav"]
+        assert len(list((root / name).rglob("*.png"))) == 2
+
+
+def finish_convert(root: Path, gray: pd.DataFrame) -> ImageRun:
+    """Have the images of one encoding drawn again."""
+    rows = gray.to_dict("records")
+    return finish(root, "convert", rows=rows, failures=[], recipes=Recipes({"gray": {}}), inputs={}, started=0.0)

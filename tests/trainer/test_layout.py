@@ -153,6 +153,42 @@ def test_images_that_no_longer_belong_go(table: pd.DataFrame, tmp_path: Path) ->
     assert (tmp_path / "folds" / "notes.txt").read_text() == "mine"
 
 
+def test_what_is_removed_is_said(table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "folds"
+    lay_out(table, out)
+    assert capsys.readouterr().err == ""
+    stray = fold_folder(out, "2") / "evaluation_fold2" / "dog bark" / "stray.png"
+    stray.write_bytes(b"stray")
+    mine = stray.with_name("notes.txt")
+    mine.write_text("mine")
+    lay_out(table, out)
+    assert capsys.readouterr().err == (
+        f"warning: {out}: 1 image removed that belong to no fold any more, the first: {stray}\n"
+    )
+    assert not stray.exists()
+    assert mine.read_text() == "mine"
+
+
+def test_folders_of_folds_that_are_gone_go(
+    table: pd.DataFrame, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "folds"
+    lay_out(table, out)
+    trained = fold_folder(out, "9") / "output_graph.pb"
+    trained.write_bytes(b"a graph")
+    (out / "evaluation_on_foldx").mkdir()
+    (out / "evaluation_on_foldx" / "test.txt").write_text("mine")
+    fewer = table.assign(fold=[str(1 + int(f) % 5) for f in table["fold"]])
+    folders = lay_out(fewer, out)
+    left = {folder.name for folder in out.iterdir()}
+    assert left == {f.name for f in folders} | {"evaluation_on_fold9", "evaluation_on_foldx"}
+    assert [p.name for p in trained.parent.rglob("*")] == ["output_graph.pb"]
+    assert (out / "evaluation_on_foldx" / "test.txt").read_text() == "mine"
+    said = capsys.readouterr().err.splitlines()
+    assert sum("removed, since there is no such fold any more" in line for line in said) == 4
+    assert f"warning: {trained.parent}: what else lies there stays, since there is no such fold any more" in said
+
+
 def test_names_of_folds_that_cannot_be_in_a_path(table: pd.DataFrame, tmp_path: Path) -> None:
     named = table.assign(fold=["site/a" if int(f) % 2 else "site:b" for f in table["fold"]])
     folders = lay_out(named, tmp_path)

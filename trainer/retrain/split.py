@@ -18,7 +18,7 @@ from pydantic import model_validator
 
 from harness.errors import SplitError
 from harness.settings import Settings, field_error
-from harness.shared_groups import check_groups
+from harness.shared_groups import check_groups, spanning_groups
 from trainer.retrain.flags import Percentage, SplitMethod
 from trainer.retrain.image_lists import MAX_IMAGES_PER_CLASS, ImageFile
 from trainer.retrain.logs import LOGGER
@@ -203,6 +203,7 @@ def _check(
         LOGGER.info("Groups are unknown (no images.csv tells them): near copies of one source may stand in two sets.")
     if settings.method == "hash" and not settings.allow_shared_groups:
         check_groups(categories, groups, words=_flag_words)
+    _warn_of_shared_groups(categories, groups, settings.method)
     for category in CATEGORIES:
         present = {image.target for image, own in zip(images, categories, strict=True) if own == category}
         missing = [folder for target, folder in enumerate(folders) if target not in present]
@@ -210,3 +211,15 @@ def _check(
             LOGGER.warning("WARNING: no images for %s.", category)
         elif missing:
             LOGGER.warning("WARNING: no images for %s in: %s.", category, ", ".join(missing))
+
+
+def _warn_of_shared_groups(categories: Sequence[str], groups: Sequence[str], method: str) -> None:
+    """Say which groups are in several sets: those that the legacy split puts there, or that were allowed."""
+    spanning = spanning_groups(categories, groups)
+    if spanning:
+        first, own = next(iter(spanning.items()))
+        way = "; --split hash puts each group into one set" if method == "legacy" else ""
+        LOGGER.warning(
+            "WARNING: %d of %d groups are in several sets (the first: %s, in %s), so figures may be too good%s.",
+            len(spanning), len({group for group in groups if group}), first, ", ".join(own), way,
+        )  # fmt: skip

@@ -176,3 +176,22 @@ def test_a_list_that_splits_a_group_is_refused() -> None:
         split_images(images, folders, SplitSettings(test=test))
     sets = split_images(images, folders, SplitSettings(test=test, allow_shared_groups=True))
     assert set(names(sets.testing)) == test
+
+
+@pytest.mark.parametrize("how", ["legacy", "allowed"])
+def test_groups_in_several_sets_are_logged(caplog: pytest.LogCaptureFixture, how: str) -> None:
+    group_of = {f"{folder}/{i:03}.png": f"g{i % 5}" for folder in ("a", "b") for i in range(40)}
+    folders, images = images_of({"a": 40, "b": 40}, group_of)
+    if how == "legacy":
+        split_images(images, folders, SplitSettings(method="legacy"))
+    else:
+        listed = frozenset({"a/000.png", "b/001.png"})
+        split_images(images, folders, SplitSettings(test=listed, allow_shared_groups=True))
+    said = [r.getMessage() for r in caplog.records if "groups are in several sets" in r.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("WARNING: 5 of 5 groups" if how == "legacy" else "WARNING: 2 of 5 groups")
+    assert ("--split hash" in said[0]) == (how == "legacy")
+    assert caplog.records[0].levelno <= logging.WARNING
+    caplog.clear()
+    split_images(images, folders, SplitSettings())
+    assert "several sets" not in caplog.text
