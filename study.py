@@ -172,6 +172,7 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
         "head": section.head,
         "strengths": tuple(section.strengths) or trainer.STRENGTHS,
         "sgd": trainer.SgdSettings.read(sgd, name_of=name_of),
+        "balance": section.balance,
     }
     return trainer.HeadSettings.read(settings, name_of=name_of)
 

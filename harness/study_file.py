@@ -58,6 +58,7 @@ class TrainSection(Settings):
     steps: int = Field(default=4000, ge=1)
     learning_rate: float = Field(default=0.01, gt=0)
     train_batch_size: int = Field(default=100, ge=1)
+    balance: str = "none"
 
 
 class EvaluateSection(Settings):

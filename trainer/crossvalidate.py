@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
 from harness.protocol import Split
@@ -77,7 +78,9 @@ def fold_sizes(
     """
     final = "train" if settings.head == "sgd" else "refit"  # as `trainer.fitting` fits them
     splits = split_table(table, seed=seed, shared=shared)
-    return {split.fold: {"train": len(getattr(split, final)), "test": len(split.test)} for split in splits}
+    labels = list(table["label"])
+    fitted = [balanced_split(split, labels, settings.balance, seed=seed) for split in splits]
+    return {s.fold: {"train": len(np.unique(getattr(s, final))), "test": len(s.test)} for s in fitted}
 
 
 def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, named: dict[str, str]) -> pd.DataFrame:
@@ -130,7 +133,7 @@ def round_significant(values: np.ndarray, digits: int = 9) -> np.ndarray:
 
 
 def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:
-    seeded = settings.head == "sgd" or len(fold_order(table["fold"])) < 3
+    seeded = settings.head == "sgd" or settings.balance != "none" or len(fold_order(table["fold"])) < 3
     return key_of(
         features=digest_bytes(np.ascontiguousarray(features).data),
         shape=list(features.shape),

@@ -252,7 +252,7 @@ class Rotated:
             basis = basis[:, spanning] / np.sqrt(squares[spanning])
             designs[f, :, : len(spanning)] = products @ basis
             variances[f, : len(spanning)] = squares[spanning] / len(rows)
-            axes[f, rows, : len(spanning)] = basis
+            np.add.at(axes[f, :, : len(spanning)], rows, basis)  # a row may be there several times
         return cls(designs, variances, axes, values, mean, scale)
 
     @property

@@ -4,7 +4,8 @@
 scored by a head that has seen neither (in a single split on the validation rows): the smallest strength whose log loss
 is within one per cent of the lowest. Strengths are tried in rising order until two in a row are worse than the best
 (on large matrices at a loose tolerance); then the head is refitted on all training folds. ``sgd`` trains as
-``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it.
+``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it. Where
+classes are balanced, it is the rows to fit on that are; strengths are judged on rows as they are.
 
 No table or store is read here: the version of this module's code is part of every head's key.
 """
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from harness.balance import Balance, balanced_rows, balanced_split
 from harness.protocol import Split
 from harness.settings import PositiveFloat, Settings
 from harness.tables import class_order
@@ -30,6 +32,7 @@ __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
 
 _LOOSE = LogisticSettings(tolerance=1e-2)  # where much is to be gained: the loss is within about 5e-5 of its minimum
 _PATIENCE = 2  # strengths in a row
+_Judges = dict[int, np.ndarray]  # by the number of a split whose head is judged: on which rows
 _AS_GOOD = 0.01  # log losses differ by less: the stronger regularisation is taken
 
 
@@ -43,16 +46,19 @@ class HeadSettings(Settings):
     strengths : tuple of float
         Values of scikit-learn's C that ``lbfgs`` chooses from, each above 0.
     sgd : SgdSettings
+    balance : str
+        Whether classes have equally many training rows; see `harness.balance`.
     """
 
     head: Literal["lbfgs", "sgd"] = "lbfgs"
     strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = logistic.STRENGTHS
     sgd: SgdSettings = SgdSettings()
+    balance: Balance = "none"
 
     def of_head(self) -> dict[str, Any]:
         """The settings that can change the chosen head, as JSON values."""
         own = {"strengths": list(self.strengths)} if self.head == "lbfgs" else self.sgd.to_json()
-        return {"head": self.head, **own}
+        return {"head": self.head, **own, **({"balance": self.balance} if self.balance != "none" else {})}
 
 
 @dataclass
@@ -91,13 +97,15 @@ def fit_folds(
     """
     classes = class_order(labels)
     targets = _targets(labels, classes)
+    fitted = [balanced_split(s, labels, settings.balance, seed=seed) for s in splits]
     if settings.head == "sgd":
         heads = {
             s.fold: sgd.fit(features[s.train], targets[s.train], len(classes), settings=settings.sgd, seed=seed)
-            for s in splits
+            for s in fitted
         }
         return Trained(heads, classes)
-    heads, chosen = _choose_and_refit(features, targets, len(classes), splits, settings.strengths)
+    judges = [_judges(split, splits, targets) for split in splits]
+    heads, chosen = _choose_and_refit(features, targets, len(classes), fitted, judges, settings.strengths)
     return Trained(heads, classes, chosen)
 
 
@@ -113,7 +121,8 @@ def fit_final(
     trained : Trained
         The cross-validation whose classes and choices are used.
     """
-    targets = _targets(labels, trained.classes)
+    rows = balanced_rows(np.arange(len(labels)), labels, settings.balance, seed=seed)
+    features, targets = features[rows], _targets(labels, trained.classes)[rows]
     if settings.head == "sgd":
         return sgd.fit(features, targets, len(trained.classes), settings=settings.sgd, seed=seed)
     votes = sorted(trained.chosen.values())
@@ -127,10 +136,14 @@ def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:
 
 
 def _choose_and_refit(
-    features: np.ndarray, targets: np.ndarray, n_classes: int, splits: Sequence[Split], strengths: Sequence[float]
+    features: np.ndarray,
+    targets: np.ndarray,
+    n_classes: int,
+    splits: Sequence[Split],
+    judges: list[_Judges],
+    strengths: Sequence[float],
 ) -> tuple[dict[str, Head], dict[str, float]]:
     regression = Regression(features, targets, n_classes, [s.train for s in splits])
-    judges = [_judges(split, splits, targets) for split in splits]
     heads: dict[str, Head] = {}
     chosen: dict[str, float] = {}
     for batch in regression.batches([s.train for s in splits]):
@@ -141,9 +154,6 @@ def _choose_and_refit(
         heads |= {s.fold: head for s, head in zip(part, refit.heads(), strict=True)}
         chosen |= {s.fold: strength for s, strength in zip(part, found, strict=True)}
     return heads, chosen
-
-
-_Judges = dict[int, np.ndarray]  # by the number of a split whose head is judged: on which rows
 
 
 def _judges(split: Split, splits: Sequence[Split], targets: np.ndarray) -> _Judges:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.balance import Balance
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
@@ -24,6 +25,12 @@ __all__ = [
     "split_table",
     "training_order",
 ]
+
+_BALANCED: dict[Balance, list[str]] = {
+    "none": [],
+    "down": ["Every training set has as many clips of each class as of its smallest: the others were left out of it."],
+    "up": ["Every training set has as many clips of each class as of its largest: those of the others were repeated."],
+}
 
 
 def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
@@ -108,11 +115,12 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
     return list(splits(*columns, seed=seed, shared=shared))
 
 
-def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> dict[str, Any]:
+def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups, balance: Balance = "none") -> dict[str, Any]:
     """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
     splits = split_table(table, seed=seed, shared=shared)
     folds, groups = list(table["fold"]), list(table["group"])
-    said: dict[str, Any] = {"shared_groups": shared.policy, "notes": leak_notes(splits, folds, groups, shared)}
+    notes = [*leak_notes(splits, folds, groups, shared), *_BALANCED[balance]]
+    said: dict[str, Any] = {"shared_groups": shared.policy, "notes": notes}
     parts = parts_of(folds)
     if parts:
         only = splits[0]

@@ -57,12 +57,13 @@ class Regression:
         Class numbers below `n_classes`.
     n_classes : int
     train : sequence of ndarray of int
-        Training sets, for whose rows the features are scaled and preconditioned. What is in other rows changes nothing.
+        Training sets, for whose rows the features are scaled and preconditioned. What is in other rows changes nothing;
+        a row may be there several times.
 
     Raises
     ------
     ValueError
-        A value is NaN or infinite; a training set is empty, or names a row twice.
+        A value is NaN or infinite; a training set is empty, or has a number that is no row.
     """
 
     def __init__(self, features: np.ndarray, targets: np.ndarray, n_classes: int, train: Sequence[np.ndarray]) -> None:
@@ -258,10 +259,10 @@ def _threads_for(size: int) -> threadpool_limits:
 
 
 def _weights(train: Sequence[np.ndarray], n: int) -> np.ndarray:
-    """1 / its size for each row of a training set, shape (F, n)."""
+    """1 / its size for each time that a row is in a training set, shape (F, n)."""
     weight = np.zeros((len(train), n))
     for f, rows in enumerate(train):
-        if not len(rows) or len(np.unique(rows)) < len(rows):
-            raise ValueError(f"train[{f}]: expected numbers of rows, at least one, each of them once")
-        weight[f, rows] = 1 / len(rows)
+        if not len(rows) or not 0 <= min(rows) <= max(rows) < n:
+            raise ValueError(f"train[{f}]: expected numbers of rows, at least one, from 0 to {n - 1}")
+        np.add.at(weight[f], rows, 1 / len(rows))
     return weight

@@ -10,14 +10,16 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
 
+from harness.balance import balanced_rows
 from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from harness.tables import PREDICTIONS, read, score_columns, write
 from trainer import crossvalidate, fitting, logistic, sgd
-from trainer.crossvalidate import cross_validate, predictions
+from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained, fit_final, fit_folds
 from trainer.head import Head
 from trainer.inputs import split_table, training_order
@@ -450,3 +452,50 @@ def test_other_splits_of_the_same_rows_are_other_heads(store: Store, monkeypatch
     )
     after = validate(features, rows, store)
     assert any(not np.array_equal(before.heads[f].weights, after.heads[f].weights) for f in before.heads)
+
+
+# ---- balanced training sets
+
+
+@pytest.mark.parametrize("rows_per_class", [[60, 25, 15], [12, 7, 5]])
+def test_repeated_rows_count_so_often(rows_per_class: list[int]) -> None:
+    """Held against scikit-learn with the rows repeated: a shared design, and one that is rotated."""
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(3), rows_per_class)
+    x = (rng.normal(size=(3, 40))[y] + rng.normal(size=(len(y), 40))).astype(np.float32)
+    rows = balanced_rows(np.arange(len(y)), [str(k) for k in y], "up", seed=0)
+    head = logistic.fit_many(x, y, 3, train=[rows, np.arange(len(y))], strengths=[0.1])[0][0]
+    scaler = StandardScaler().fit(x[rows])
+    model = LogisticRegression(C=0.1, tol=1e-8, max_iter=5000).fit(scaler.transform(x[rows]), y[rows])
+    np.testing.assert_allclose(head.scores(x), model.predict_proba(scaler.transform(x)), atol=2e-4)
+
+
+@pytest.mark.parametrize("head", [LBFGS, SGD])
+def test_balancing_changes_what_is_fitted_and_nothing_else(head: HeadSettings, store: Store) -> None:
+    rng = np.random.default_rng(1)
+    y = np.repeat(np.arange(3), [60, 20, 10])
+    x = (0.8 * rng.normal(size=(3, 12))[y] + rng.normal(size=(90, 12))).astype(np.float32)
+    table = pd.DataFrame({
+        "clip_id": [f"{i}.wav" for i in range(90)], "label": [f"c{k}" for k in y],
+        "fold": [str(i % 3) for i in range(90)], "group": [str(i) for i in range(90)],
+    })  # fmt: skip
+    named = {"encoding": "gray", "module": "m", "head": head.head, "seed": "0"}
+    recall = {}
+    for balance in ("none", "down", "up"):
+        settings = head.replace(balance=balance)
+        trained = cross_validate(x, table, settings=settings, seed=0, store=store)
+        found = predictions(x, table, trained, named=named)
+        assert sorted(found["clip_id"]) == sorted(table["clip_id"])
+        smallest = found[found["label"] == "c2"]
+        recall[balance] = (smallest["predicted"] == "c2").mean()
+        sizes = fold_sizes(table, settings=settings, seed=0)
+        folds_fitted = 2 if head.head == "lbfgs" else 1
+        assert {s["train"] for s in sizes.values()} <= (
+            {30 * folds_fitted} if balance != "down" else set(range(9 * folds_fitted, 12 * folds_fitted + 1, 3))
+        )
+        again = cross_validate(x, table, settings=settings, seed=0, store=Store(store.root / "other"))
+        assert {f: h.weights.tobytes() for f, h in again.heads.items()} == {
+            f: h.weights.tobytes() for f, h in trained.heads.items()
+        }
+    assert recall["up"] > recall["none"]
+    assert recall["down"] > recall["none"]
