@@ -129,15 +129,17 @@ class Regression:
     def _start(
         self, design: Rotated | Shared, features: Features, counts: np.ndarray, heads: Sequence[Head] | None
     ) -> np.ndarray:
-        """The given heads, or no weights and the shares of the classes."""
+        """The given heads; without one, or where it lacks a class, no weights and the shares of the classes."""
         bias = np.log(np.maximum(counts, 1)) - np.log(counts.sum(axis=1, keepdims=True))
         weights = np.zeros((*counts.shape, features.values.shape[1]))
         if heads is None:
             return design.parameters(weights, bias)
         for f, head in enumerate(heads):
+            absent = ~head.weights.any(axis=0) & (head.bias < head.bias.mean() + _ABSENT / 2)  # where it comes from
+            if (absent & (counts[f] > 0)).any():
+                continue  # far from the solution, and slower than from the beginning
             weights[f], moved = features.inner_weights(head.weights.T.astype(np.float64))
-            known = head.bias > head.bias.mean() + _ABSENT / 2  # else absent where the head comes from
-            bias[f] = np.where(known, head.bias + moved, bias[f])
+            bias[f] = np.where(absent, bias[f], head.bias + moved)
         return design.parameters(weights, bias)
 
 
