@@ -494,7 +494,7 @@ def test_a_checkpoint_with_more_steps_than_asked_for_is_refused(trained: Trainer
         (["--intermediate_store_frequency=5", "--intermediate_output_graphs_dir={0}/file"],
          "--intermediate_output_graphs_dir='{0}/file': cannot be written"),
         (["--output_graph={0}/same", "--output_labels={0}/./same"], "--output_graph is written there"),
-        (["--final_tensor_name=input/GroundTruthInput"], "GroundTruthInput': the graph has a node of that name already"),
+        (["--final_tensor_name=input/GroundTruthInput"], "GroundTruthInput': the graph has a node"),
         (["--final_tensor_name=final_retrain_ops/biases/final_biases"], "the graph has a node of that name already"),
         (["--final_tensor_name=final result"], "--final_tensor_name='final result': must be the name of a node"),
     ],
