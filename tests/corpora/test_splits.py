@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -52,17 +51,17 @@ def folds_of(table: pd.DataFrame) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def urbansound8k(test_data: Path, tmp_path_factory: pytest.TempPathFactory, tone: Tone) -> tuple[Path, pd.DataFrame]:
-    """The real metadata over stand-in sounds, all of them links to one; the metadata as a table."""
+    """The real metadata over stand-in sounds, no two with the same bytes; the metadata as a table."""
     csv = test_data / "data" / "urbansound8k" / "metadata" / "UrbanSound8K.csv"
     root = tmp_path_factory.mktemp("real") / "UrbanSound8K"
     (root / "metadata").mkdir(parents=True)
     (root / "metadata" / "UrbanSound8K.csv").write_bytes(csv.read_bytes())
     metadata = pd.read_csv(csv, dtype=str)
-    sound = tone(root / "one.wav")
+    sound = tone(root / "one.wav").read_bytes()
     for fold in metadata["fold"].unique():
         (root / "audio" / f"fold{fold}").mkdir(parents=True)
     for row in metadata.itertuples():
-        os.link(sound, root / "audio" / f"fold{row.fold}" / row.slice_file_name)
+        (root / "audio" / f"fold{row.fold}" / row.slice_file_name).write_bytes(sound + row.slice_file_name.encode())
     return root, metadata
 
 
