@@ -209,7 +209,7 @@ def test_the_command_line(
 
 
 def test_merges_of_images_that_are_drawn_anew_leave_the_index(root: Path, store: Store) -> None:
-    of_merge: MergeMethod = Stack(of=["stacked", "gray"], direction="horizontal")
+    of_merge: MergeMethod = Stack(of=["stacked", "gray"])
     merge_images(images_of(root), root, {"stacked": MERGES["stacked"]}, root, store=store)
     merge_images(images_of(root), root, {"twice": of_merge}, root, store=store)
     before = images_of(root)
