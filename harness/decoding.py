@@ -60,7 +60,7 @@ def decode(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
     promised, head = 0, _head(path)
     try:
         with _quiet(path, head), soundfile.SoundFile(str(path)) as file:
-            sr, promised = int(file.samplerate), _promised(file, path)
+            sr, promised = int(file.samplerate), _promised(file, path, head)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
             if file.format == "MP3":  # seeking misses the frame that was meant
@@ -105,7 +105,7 @@ def decode_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, int]
         with _quiet(path, head):
             file = soundfile.SoundFile(str(path))
         with file:
-            sr, promised = int(file.samplerate), _promised(file, path)
+            sr, promised = int(file.samplerate), _promised(file, path, head)
             while True:
                 with _quiet(path, head):
                     y = file.read(max(1, round(seconds * sr)), dtype="float32")
@@ -154,7 +154,7 @@ def _reason(error: Exception) -> str:
 def _head(path: Path) -> bytes:
     try:
         with open(path, "rb", buffering=0) as file:
-            return file.read(16)
+            return file.read(44)
     except OSError:  # libsndfile says why
         return b""
 
@@ -175,10 +175,12 @@ def _refuse_malformed(path: Path, head: bytes, reason: str) -> None:
         raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short?")
 
 
-def _promised(file: soundfile.SoundFile, path: Path) -> int:
+def _promised(file: soundfile.SoundFile, path: Path, head: bytes) -> int:
     """Samples of each channel that the header promises; those that are there, where it promises nothing."""
     frames = int(file.frames)
     if file.format in _WITH_LENGTHS:
+        if head[36:40] == b"data" and int.from_bytes(head[40:44], "little") <= os.stat(path).st_size - 44:
+            return frames  # the usual WAV, all there
         for promised, there in ((int(a), int(b)) for a, b in _LENGTHS.findall(file.extra_info)):
             if promised > there > 0 and not any(promised in sizes for sizes in _UNKNOWN_SIZES):
                 return round(frames * promised / there)

