@@ -35,9 +35,10 @@ from trainer.bottlenecks import image_features
 from trainer.fitting import HeadSettings, fit_folds
 from trainer.head import Head
 from trainer.inputs import read_encoding, training_order
-from trainer.logistic import STRENGTHS, LogisticSettings, Regression
+from trainer.logistic import LogisticSettings, Regression
 
 N_FOLDS, N_CLASSES = 10, 10
+STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 SOLVERS = {"lbfgs": 1e-6, "newton-cg": 1e-6}  # with tolerances that give about our accuracy, see what is printed
 SMALL = 5_000_000  # values up to which one thread is faster for scikit-learn, too
 CHECKED = (0, 4, 8)  # of the strengths, against a converged solution

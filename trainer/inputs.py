@@ -14,6 +14,8 @@ from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, IMAGES, class_order, read_located
+from trainer.absent import absent_classes, absent_notes
+from trainer.fitting import HeadSettings
 
 __all__ = [
     "check_classes",
@@ -115,11 +117,12 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
     return list(splits(*columns, seed=seed, shared=shared))
 
 
-def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups, balance: Balance = "none") -> dict[str, Any]:
+def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups, settings: HeadSettings) -> dict[str, Any]:
     """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
     splits = split_table(table, seed=seed, shared=shared)
     folds, groups = list(table["fold"]), list(table["group"])
-    notes = [*leak_notes(splits, folds, groups, shared), *_BALANCED[balance]]
+    absent = absent_notes(absent_classes(list(table["label"]), splits, head=settings.head))
+    notes = [*leak_notes(splits, folds, groups, shared), *absent, *_BALANCED[settings.balance]]
     said: dict[str, Any] = {"shared_groups": shared.policy, "notes": notes}
     parts = parts_of(folds)
     if parts:

@@ -275,7 +275,7 @@ def train_all(
         sizes=sizes,
         inputs=inputs or {},
         started=started,
-        protocol=describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings.balance),
+        protocol=describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings),
     )
     return outcome
 

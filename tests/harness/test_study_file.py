@@ -77,7 +77,7 @@ def test_sections_are_read(home: Path) -> None:
         ),
         (
             "[train]\nmodule = 'x'",
-            "[train] module: no such setting; did you mean 'modules'? available: head, learning_rate, modules, seeds, "
+            "[train] module: no such setting; did you mean 'modules'? available: balance, head, learning_rate, modules, seeds, "
             "steps, strengths, train_batch_size",
         ),
         ("[train]\nseeds = 3", "[train] seeds=3: must be a list"),
