@@ -77,8 +77,8 @@ def test_sections_are_read(home: Path) -> None:
         ),
         (
             "[train]\nmodule = 'x'",
-            "[train] module: no such setting; did you mean 'modules'? available: balance, head, learning_rate, modules, "
-            "seeds, steps, strengths, train_batch_size",
+            "[train] module: no such setting; did you mean 'modules'? available: balance, head, learning_rate, "
+            "modules, seeds, steps, strengths, train_batch_size",
         ),
         ("[train]\nseeds = 3", "[train] seeds=3: must be a list"),
         ("[train]\nseeds = []", "[train] seeds=[]: must not be empty"),
