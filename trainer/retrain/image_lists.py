@@ -16,7 +16,7 @@ from pathlib import Path
 from harness import tables
 from harness.errors import SettingsError, SplitError
 from harness.files import safe_name
-from harness.image import SUFFIXES
+from harness.image import SUFFIXES, is_image
 from trainer.retrain.logs import LOGGER
 
 __all__ = [
@@ -102,10 +102,17 @@ def find_images(image_dir: str) -> tuple[list[str], list[ImageFile]]:
 def _images_in(image_dir: str, folder: str) -> list[str]:
     LOGGER.info("Looking for images in '%s'", folder)
     with os.scandir(os.path.join(image_dir, folder)) as entries:
-        files = sorted(
-            e.name
-            for e in entries
-            if os.path.splitext(e.name)[1].lower() in SUFFIXES and not e.name.startswith(".") and e.is_file()
+        found = sorted((e.name, e.path) for e in entries if not e.name.startswith(".") and e.is_file())
+    files = [name for name, path in found if _is_image(name, path)]
+    if len(files) < len(found):
+        taken = set(files)
+        first = next(name for name, _ in found if name not in taken)
+        LOGGER.warning(
+            "WARNING: %d of %d files in '%s' are passed over, having no image's ending (the first: %s).",
+            len(found) - len(files),
+            len(found),
+            folder,
+            first,
         )
     if not files:
         LOGGER.warning("No files found")
@@ -118,6 +125,12 @@ def _images_in(image_dir: str, folder: str) -> list[str]:
             MAX_IMAGES_PER_CLASS,
         )
     return files
+
+
+def _is_image(name: str, path: str) -> bool:
+    """By the ending, or by the first bytes of a file without one."""
+    ending = os.path.splitext(name)[1].lower()
+    return ending in SUFFIXES if ending else is_image(path)
 
 
 def label_of(folder: str) -> str:

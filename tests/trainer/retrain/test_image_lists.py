@@ -38,10 +38,20 @@ def test_finds_images_in_either_case_in_class_order(tmp_path: Path, caplog: pyte
     assert said == [
         "Looking for images in 'dog'",
         "Looking for images in 'none'",
+        "WARNING: 1 of 1 files in 'none' are passed over, having no image's ending (the first: x.wav).",
         "No files found",
         "Looking for images in 'rain'",
+        "WARNING: 1 of 6 files in 'rain' are passed over, having no image's ending (the first: f.txt).",
         "WARNING: Folder has less than 20 images, which may cause issues.",
     ]
+
+
+def test_an_image_without_an_ending_is_one(tmp_path: Path) -> None:
+    image_dir = make_folders(tmp_path / "img", {"rain": ["a.png"], "dog": ["b.png"]})
+    (tmp_path / "img/rain/photo").write_bytes(b"\x89PNG\r\n\x1a\n")
+    (tmp_path / "img/rain/README").write_bytes(b"what these are")
+    _, images = find_images(image_dir)
+    assert [image.name for image in images] == ["dog/b.png", "rain/a.png", "rain/photo"]
 
 
 def test_fatal_folders(tmp_path: Path) -> None:
