@@ -2,10 +2,11 @@
 
 ``lbfgs`` chooses its regularisation by the log loss on the fold after the tested one and the fold before it, each
 scored by a head that has seen neither (in a single split on the validation rows): the smallest strength whose log loss
-is within one per cent of the lowest. Strengths are tried in rising order until two in a row are worse than the best
-(on large matrices at a loose tolerance); then the head is refitted on all training folds. ``sgd`` trains as
-``retrain.py`` does with the same file lists: the validation fold is held out, and nothing is chosen on it. Where
-classes are balanced, it is the rows to fit on that are; strengths are judged on rows as they are.
+is within one per cent of the lowest. Strengths are tried in rising order until one is worse than the best by more than
+that, or two in a row are worse at all (on large matrices at a loose tolerance); then the head is refitted on all
+training folds. ``sgd`` trains as ``retrain.py`` does with the same file lists: the validation fold is held out, and
+nothing is chosen on it. Where classes are balanced, it is the rows to fit on that are; strengths are judged on rows as
+they are.
 
 No table or store is read here: the version of this module's code is part of every head's key.
 """
@@ -217,6 +218,6 @@ def _lowest(losses: Sequence[float]) -> int:
 
 
 def _past_the_lowest(losses: Sequence[float]) -> bool:
-    """Whether the last log losses were all above the lowest of those before them."""
+    """Whether the last log loss was clearly above the lowest, or the last ones were all above those before them."""
     before, last = losses[:-_PATIENCE], losses[-_PATIENCE:]
-    return bool(before) and min(last) > min(before)
+    return losses[-1] > min(losses) * (1 + _AS_GOOD) or (bool(before) and min(last) > min(before))
