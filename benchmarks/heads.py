@@ -38,6 +38,7 @@ from trainer.inputs import read_encoding, training_order
 from trainer.logistic import LogisticSettings, Regression
 
 N_FOLDS, N_CLASSES = 10, 10
+# A usual grid; what a study tries is wider, and it ends where nothing more is to be gained.
 STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 SOLVERS = {"lbfgs": 1e-6, "newton-cg": 1e-6}  # with tolerances that give about our accuracy, see what is printed
 SMALL = 5_000_000  # values up to which one thread is faster for scikit-learn, too

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from convert import per_item, usual_recipe
+from heads import STRENGTHS
 from urban_sounds import make_corpus
 from watched import Watched, watch
 
@@ -35,7 +36,6 @@ from harness.hub import load, parse
 from harness.hub.preprocess import read_image
 from harness.record import read_shared_groups, read_steps
 from harness.store import Store
-from trainer import STRENGTHS
 from trainer.bottlenecks import image_features
 from trainer.commands import retrain_commands
 from trainer.inputs import read_encoding

@@ -21,7 +21,7 @@ from harness.files import digest_file
 from harness.shared_groups import IDENTICAL
 from harness.tables import fold_order
 
-__all__ = ["IdenticalSounds", "as_identical_sounds", "groups_by_sound", "identical_clips", "torn_notes"]
+__all__ = ["IdenticalSounds", "as_identical_sounds", "file_digest", "groups_by_sound", "identical_clips", "torn_notes"]
 
 IdenticalSounds = Literal["group", "separate"]
 
@@ -60,7 +60,7 @@ def identical_clips(table: pd.DataFrame) -> list[list[int]]:
     paths = list(dict.fromkeys(table["path"]))
     content: dict[str, Hashable] = {path: path for path in paths}  # a file that is like no other
     for own in _alike(_alike([paths], _size), _middle):
-        content |= {path: digest for path in own if (digest := _digest(path))}
+        content |= {path: digest for path in own if (digest := file_digest(path))}
     rows: dict[Hashable, list[int]] = defaultdict(list)
     for row, (path, start, end) in enumerate(zip(table["path"], table["start_s"], table["end_s"], strict=True)):
         rows[content[path], None if math.isnan(start) else start, None if math.isnan(end) else end].append(row)
@@ -188,7 +188,8 @@ def _middle(path: str) -> bytes | None:
         return None
 
 
-def _digest(path: str) -> str:
+def file_digest(path: str) -> str:
+    """sha256 of a file, 64 hex digits; empty where it cannot be read."""
     try:
         return digest_file(path)
     except OSError:

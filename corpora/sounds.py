@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
+from corpora.identical import file_digest
 from harness import audio
 from harness.code_version import code_version
 from harness.errors import AudioError
-from harness.files import digest_file
 from harness.parallel import check_jobs, in_parallel
 from harness.progress import track
 from harness.store import Store, key_of
@@ -73,7 +73,7 @@ def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[So
     """
     paths = list(dict.fromkeys(clips["path"]))
     with ThreadPoolExecutor(max_workers=check_jobs(jobs)) as pool:
-        digests = track(pool.map(_digest, paths), total=len(paths), what="digests")
+        digests = track(pool.map(file_digest, paths), total=len(paths), what="digests")
         whole = dict(zip(paths, digests, strict=True))
     code = code_version("corpora.fingerprint")
     tasks = []
@@ -119,13 +119,6 @@ def read_low(task: SoundTask) -> np.ndarray:
         _, data = fingerprint(*audio.read(task.path, start_s=task.start_s, end_s=task.end_s))
         task.store.put_array(_KIND, task.key, data)
     return from_mu_law(data)
-
-
-def _digest(path: str) -> str:
-    try:
-        return digest_file(path)
-    except OSError:
-        return ""
 
 
 def _part_digest(whole: str, start_s: float, end_s: float) -> str:
