@@ -22,6 +22,7 @@ from converter.references import Clip, with_references
 from converter.registry import image_key, image_version
 from converter.spec import Encoding
 from harness import audio, tables
+from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
@@ -84,7 +85,8 @@ def convert_clips(
     """
     started, out = time.monotonic(), Path(out)
     _check_names(encodings, out)
-    planned = _digest_clips(tables.check(clips, CLIPS), jobs=check_jobs(jobs), strict=strict)
+    with FileDigests(store) as digests:
+        planned = _digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in planned if clip.digest]
     encodings = with_references(encodings, good, store=store, jobs=jobs)
     versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
@@ -92,10 +94,11 @@ def convert_clips(
     tasks = [_task(clip, encodings, versions, root, store) for clip in good]
     check_paths(tasks)
     reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
-    for task, reason in failed_tasks(tasks, jobs=jobs, what="drawing"):
-        if strict:
-            raise AudioError(reason)
-        reasons[task.clip_id] = reason
+    with FileDigests(store) as digests:
+        for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="drawing"):
+            if strict:
+                raise AudioError(reason)
+            reasons[task.clip_id] = reason
     drawn = finish(
         out,
         CONVERT,
@@ -125,7 +128,8 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     encodings : mapping of str to Encoding
     store : Store
     """
-    good = [clip for clip in _digest_clips(clips, jobs=1, strict=False) if clip.digest]
+    with FileDigests(store) as digests:
+        good = [clip for clip in _digest_clips(clips, digests, jobs=1, strict=False) if clip.digest]
     counts = {}
     for name, encoding in encodings.items():
         version = image_version(encoding)
@@ -140,12 +144,13 @@ def _check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
             raise SettingsError(f"encoding={name!r}: {out} has a merge of that name; give it another, or another --out")
 
 
-def _digest_clips(clips: pd.DataFrame, *, jobs: int, strict: bool) -> list[Clip]:
+def _digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, strict: bool) -> list[Clip]:
     """The clips with their digests; reading and hashing leave Python's lock alone, so threads do."""
 
     def digest(row: dict[str, Any]) -> Clip:
         try:
-            return Clip(**row, digest=audio.digest(row["path"], start_s=row["start_s"], end_s=row["end_s"]))
+            own = audio.digest(row["path"], start_s=row["start_s"], end_s=row["end_s"], digests=digests)
+            return Clip(**row, digest=own)
         except AudioError as error:
             if strict:
                 raise

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
-from corpora.identical import file_digest
 from harness import audio
 from harness.code_version import code_version
+from harness.digests import FileDigests
 from harness.errors import AudioError
 from harness.parallel import check_jobs, in_parallel
 from harness.progress import track
@@ -71,9 +71,16 @@ def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[So
     list of SoundTask
         One for each clip, in their order.
     """
+
+    def digest_if_readable(path: str) -> str:
+        try:
+            return known.of(path)
+        except OSError:
+            return ""
+
     paths = list(dict.fromkeys(clips["path"]))
-    with ThreadPoolExecutor(max_workers=check_jobs(jobs)) as pool:
-        digests = track(pool.map(file_digest, paths), total=len(paths), what="digests")
+    with FileDigests(store) as known, ThreadPoolExecutor(max_workers=check_jobs(jobs)) as pool:
+        digests = track(pool.map(digest_if_readable, paths), total=len(paths), what="digests")
         whole = dict(zip(paths, digests, strict=True))
     code = code_version("corpora.fingerprint")
     tasks = []

@@ -19,6 +19,7 @@ import soundfile
 import soxr
 
 from harness.decoding import decode, decode_blocks, header_duration
+from harness.digests import FileDigests
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json
 
@@ -136,11 +137,27 @@ def longest(parts: Iterable[tuple[str, float, float]]) -> float:
         return max(pool.map(seconds, parts), default=0.0)
 
 
-def digest(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> str:
-    """sha256 over a file's bytes and the part of it that is meant, 64 hex digits."""
+def digest(
+    path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan, digests: FileDigests | None = None
+) -> str:
+    """sha256 over a file's bytes and the part of it that is meant, 64 hex digits.
+
+    Parameters
+    ----------
+    path : path
+    start_s, end_s : float
+        In seconds; NaN for the file's own start and end.
+    digests : FileDigests, optional
+        Files that it knows are not read.
+
+    Raises
+    ------
+    AudioError
+        The file cannot be read.
+    """
     path = Path(path)
     try:
-        whole = digest_file(path)
+        whole = digests.of(path) if digests else digest_file(path)
     except OSError as error:
         raise AudioError(f"{path}: {error.strerror or error}") from error
     if math.isnan(start_s) and math.isnan(end_s):

@@ -14,17 +14,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from harness.digests import FileDigests
 from harness.errors import ImageError
+from harness.files import digest_bytes
 
-__all__ = ["SUFFIXES", "decode", "encode_png", "is_image", "read", "resize"]
+__all__ = ["SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", "read_bytes", "resize"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
 _MAX_COLOURS = 256
 
 
-def read(path: str | Path) -> np.ndarray:
-    """Read an image.
+def read(path: str | Path, *, digest: str = "") -> np.ndarray:
+    """Read an image; `digest` as for :func:`read_bytes`.
 
     Returns
     -------
@@ -33,14 +35,46 @@ def read(path: str | Path) -> np.ndarray:
     Raises
     ------
     ImageError
-        No such file, or not an image.
+        No such file, or not an image, or not the one of this digest.
     """
-    path = Path(path)
+    return decode(read_bytes(path, digest=digest), name=str(path))
+
+
+def read_bytes(path: str | Path, *, digest: str = "") -> bytes:
+    """The bytes of an image file.
+
+    Parameters
+    ----------
+    path : path
+    digest : str
+        The sha256 that they must have, 64 hex digits, as found before; empty: any.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, or has changed since its digest was found.
+    """
     try:
-        data = path.read_bytes()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from error
-    return decode(data, name=str(path))
+    if digest and digest_bytes(data) != digest:
+        raise ImageError(f"{path}: changed while it was in use; run the same command again")
+    return data
+
+
+def digest_of(path: str | Path, digests: FileDigests) -> str:
+    """sha256 of an image file's bytes, 64 hex digits; a file that `digests` knows is not read.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read.
+    """
+    try:
+        return digests.of(path)
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from error
 
 
 def is_image(path: str | Path) -> bool:

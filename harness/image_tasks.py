@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from harness.digests import FileDigests, FileState
 from harness.errors import AudioError, ImageError
-from harness.files import write_bytes
+from harness.files import digest_bytes, write_bytes
 from harness.store import Store
 
-__all__ = ["KIND", "ImageTask", "PlannedImage", "make_images", "without_cached"]
+__all__ = ["KIND", "ImageTask", "Made", "PlannedImage", "Written", "make_images", "without_cached"]
 
 KIND = "images"
 """The kind under which the store has PNG files."""
@@ -60,39 +61,59 @@ class ImageTask:
     store: Store
 
 
-def without_cached(task: ImageTask) -> ImageTask:
+@dataclass(frozen=True)
+class Written:
+    """A planned image that was written: the state of its file, and the sha256 of its bytes."""
+
+    planned: PlannedImage
+    state: FileState
+    digest: str
+
+
+@dataclass
+class Made:
+    """What became of a task: the images that were made, and why the others could not be; empty where all were."""
+
+    written: list[Written] = field(default_factory=list)
+    reason: str = ""
+
+
+def without_cached(task: ImageTask, digests: FileDigests) -> ImageTask:
     """The task without the images that the store has; those are written to their files."""
     missing: list[PlannedImage] = []
     for planned in task.images:
+        if digests.holds(planned.target, planned.key):
+            continue
         data = task.store.get(KIND, planned.key, ".png")
         if data is None:
             missing.append(planned)
         else:
-            _write(planned.target, data)
+            _write(planned, data, digests)
     return task if len(missing) == len(task.images) else replace(task, images=tuple(missing))
 
 
-def make_images(task: ImageTask) -> str:
-    """Make a task's images, put them into the store and write their files.
-
-    Returns
-    -------
-    str
-        Why the clip's images cannot be made; empty where they are.
-    """
+def make_images(task: ImageTask) -> Made:
+    """Make a task's images, put them into the store and write their files."""
+    made = Made()
     try:
         pngs = task.make([planned.spec for planned in task.images])
         for planned, data in zip(task.images, pngs, strict=True):
             task.store.put(KIND, planned.key, data, ".png")
-            _write(planned.target, data)
+            write_bytes(planned.target, data)
+            made.written.append(Written(planned, FileState.of(planned.target), digest_bytes(data)))
     except (AudioError, ImageError) as error:
-        return str(error)
-    return ""
+        made.reason = str(error)
+    return made
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write `data` unless the file holds just that."""
+def _write(planned: PlannedImage, data: bytes, digests: FileDigests) -> None:
+    """Write `data` unless the file holds just that; keep its digest."""
+    path, began = planned.target, time.time_ns()
     with suppress(OSError), open(path, "rb", buffering=0) as file:  # not there, or not readable: written anew
-        if os.fstat(file.fileno()).st_size == len(data) and file.readall() == data:
+        state = FileState.of(file.fileno())
+        if state.size == len(data) and file.readall() == data:
+            if state.settled(began):
+                digests.written(path, state, digest_bytes(data), planned.key)
             return
     write_bytes(path, data)
+    digests.written(path, FileState.of(path), digest_bytes(data), planned.key)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness import tables
+from harness.digests import FileDigests
 from harness.errors import TableError
 from harness.failures import update_failures
 from harness.files import safe_name
@@ -89,12 +90,16 @@ def check_paths(tasks: Iterable[ImageTask]) -> None:
             raise TableError(f"clip_id={first[path]!r} and clip_id={clip!r} would both be drawn to {path}; rename one")
 
 
-def failed_tasks(tasks: Sequence[ImageTask], *, jobs: int, what: str) -> Iterator[tuple[ImageTask, str]]:
+def failed_tasks(
+    tasks: Sequence[ImageTask], *, digests: FileDigests, jobs: int, what: str
+) -> Iterator[tuple[ImageTask, str]]:
     """Make every image that the store does not have, write all of them, and give the tasks that fail.
 
     Parameters
     ----------
     tasks : sequence of ImageTask
+    digests : FileDigests
+        Images that are known to be in their files already are not read; those written now become known.
     jobs : int
         Processes; 1 stays in this one, -1 takes as many as there are cores.
     what : str
@@ -105,10 +110,12 @@ def failed_tasks(tasks: Sequence[ImageTask], *, jobs: int, what: str) -> Iterato
     (ImageTask, str)
         A task that failed, and why.
     """
-    missing = [task for task in map(without_cached, tasks) if task.images]
-    for task, reason in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
-        if reason:
-            yield task, reason
+    missing = [task for task in (without_cached(task, digests) for task in tasks) if task.images]
+    for task, made in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
+        for each in made.written:
+            digests.written(each.planned.target, each.state, each.digest, each.planned.key)
+        if made.reason:
+            yield task, made.reason
 
 
 def finish(

@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness import image
-from harness.errors import ImageError
-from harness.files import digest_bytes
 from merger.spec import MergeMethod
 
-__all__ = ["merge_png", "merge_pngs", "read_bytes"]
+__all__ = ["merge_png", "merge_pngs"]
 
 
 def merge_pngs(methods: Sequence[MergeMethod], *, files: Mapping[str, tuple[Path, str]]) -> Iterator[bytes]:
@@ -33,10 +31,7 @@ def merge_pngs(methods: Sequence[MergeMethod], *, files: Mapping[str, tuple[Path
         An image cannot be read, has changed in the meantime, or does not fit the others.
     """
     for method in methods:
-        data = {name: read_bytes(files[name][0]) for name in method.partners}
-        for name, each in data.items():
-            if digest_bytes(each) != files[name][1]:
-                raise ImageError(f"{files[name][0]}: changed while it was merged; run the same command again")
+        data = {name: image.read_bytes(files[name][0], digest=files[name][1]) for name in method.partners}
         yield merge_png(data, method, names={name: str(files[name][0]) for name in data})
 
 
@@ -44,17 +39,3 @@ def merge_png(data: Mapping[str, bytes], method: MergeMethod, *, names: Mapping[
     """Merge images given as the bytes of their files; `names` is what errors call them."""
     decoded = {name: image.decode(each, name=names[name]) for name, each in data.items()}
     return image.encode_png(method.checked(decoded))
-
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of an image file.
-
-    Raises
-    ------
-    ImageError
-        It cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from error

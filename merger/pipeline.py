@@ -13,16 +13,17 @@ from typing import Any
 
 import pandas as pd
 
-from harness import tables
+from harness import image, tables
+from harness.digests import FileDigests
 from harness.errors import ImageError, SettingsError, did_you_mean
-from harness.files import digest_bytes, digest_json
+from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
 from harness.record import CORPUS, copy_step
 from harness.store import Store, key_of
 from harness.tables import IMAGES
-from merger.merging import merge_pngs, read_bytes
+from merger.merging import merge_pngs
 from merger.registry import method_code
 from merger.spec import MergeMethod
 
@@ -83,16 +84,18 @@ def merge_images(
     started, out, root = time.monotonic(), Path(out), Path(images_root)
     images = tables.check(images, IMAGES)
     _check_names(methods, images, root, out)
-    tasks, failures = _plan(images, root, methods, out, store)
+    with FileDigests(store) as digests:
+        tasks, failures = _plan(images, root, methods, out, store, digests)
     check_paths(tasks)
     _stop_at_first(failures, strict)
     failed = set()
-    for task, reason in failed_tasks(tasks, jobs=jobs, what="merging"):
-        row = task.images[0].row
-        failed.add(row["path"])
-        path, reason = str(out / str(row["path"])), f"{row['encoding']}: {reason}"
-        failures.append({"clip_id": task.clip_id, "path": path, "reason": reason})
-        _stop_at_first(failures, strict)
+    with FileDigests(store) as digests:
+        for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="merging"):
+            row = task.images[0].row
+            failed.add(row["path"])
+            path, reason = str(out / str(row["path"])), f"{row['encoding']}: {reason}"
+            failures.append({"clip_id": task.clip_id, "path": path, "reason": reason})
+            _stop_at_first(failures, strict)
     done = [task for task in tasks if task.images[0].row["path"] not in failed]
     if failures and not done:
         first = f"{failures[0]['clip_id']}: {failures[0]['reason']}"
@@ -131,13 +134,17 @@ def _check_names(methods: Mapping[str, MergeMethod], images: pd.DataFrame, root:
 
 
 def _plan(
-    images: pd.DataFrame, root: Path, methods: Mapping[str, MergeMethod], out: Path, store: Store
+    images: pd.DataFrame,
+    root: Path,
+    methods: Mapping[str, MergeMethod],
+    out: Path,
+    store: Store,
+    digests: FileDigests,
 ) -> tuple[list[ImageTask], list[dict[str, object]]]:
     """A task for each clip and method that has all partners; rows of failures for the others."""
     clips: dict[str, dict[str, dict[str, str]]] = {}
     for row in images.to_dict("records"):
         clips.setdefault(row["clip_id"], {})[row["encoding"]] = row
-    digests: dict[Path, str] = {}
     tasks: list[ImageTask] = []
     failures: list[dict[str, object]] = []
     for name, method in methods.items():
@@ -165,13 +172,11 @@ def _task(
     root: Path,
     out: Path,
     store: Store,
-    digests: dict[Path, str],
+    digests: FileDigests,
 ) -> ImageTask:
     first = rows[method.partners[0]]
     paths = {partner: root / rows[partner]["path"] for partner in method.partners}
-    for path in paths.values():
-        if path not in digests:
-            digests[path] = digest_bytes(read_bytes(path))
+    of = {partner: image.digest_of(path, digests) for partner, path in paths.items()}
     relative = relative_path(name, first["label"], first["clip_id"])
     specs = {partner: rows[partner]["spec"] for partner in method.partners}
     row: dict[str, object] = {
@@ -183,8 +188,7 @@ def _task(
         "group": first["group"],
         "spec": merge_digest(version["spec"], specs),
     }
-    of = {partner: digests[each] for partner, each in paths.items()}
     key = key_of(partners=of, **version)
     files = {partner: (paths[partner].absolute(), of[partner]) for partner in paths}
-    image = PlannedImage(row, key, out.absolute() / relative, method)
-    return ImageTask(first["clip_id"], (image,), partial(merge_pngs, files=files), store)
+    planned = PlannedImage(row, key, out.absolute() / relative, method)
+    return ImageTask(first["clip_id"], (planned,), partial(merge_pngs, files=files), store)

@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from harness import audio
+from harness import audio, image
+from harness.digests import FileDigests
 from harness.errors import AudioError, ImageError
-from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
@@ -75,9 +75,9 @@ class _Source:
     batch_size: Callable[[np.ndarray], int]
 
 
-def image_key(data: bytes, module: Mapping[str, Any]) -> str:
-    """Key of an image's feature vector, from the bytes of its file and from :func:`module_key`."""
-    return key_of(image=digest_bytes(data), **module)
+def image_key(digest: str, module: Mapping[str, Any]) -> str:
+    """Key of an image's feature vector, from the sha256 of its file's bytes and from :func:`module_key`."""
+    return key_of(image=digest, **module)
 
 
 def sound_key(digest: str, module: Mapping[str, Any]) -> str:
@@ -129,13 +129,19 @@ def image_features(
     """
     info = kinds.describe(spec, store=store)
     module = module_key(spec, info)
-    source = _Source(
-        key=lambda file: image_key(_read_bytes(file), module),
-        read=lambda file: read_image(file, info),
-        batch_size=lambda _: batch_size,
-    )
+    found: dict[Path, str] = {}
+
+    def key(file: Path) -> str:
+        found[file] = image.digest_of(file, digests)
+        return image_key(found[file], module)
+
+    def read(file: Path) -> np.ndarray:
+        return read_image(file, info, digest=found[file])
+
     load = load or partial(kinds.load, spec, store=store)
-    return _collect(files, source, load, info.features, store=store, what=what, report=report)
+    with FileDigests(store) as digests:
+        source = _Source(key, read, batch_size=lambda _: batch_size)
+        return _collect(files, source, load, info.features, store=store, what=what, report=report)
 
 
 def sound_features(
@@ -154,21 +160,15 @@ def sound_features(
     module = module_key(spec, info)
 
     def key(part: SoundPart) -> str:
-        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s), module)
+        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests), module)
 
     def read(part: SoundPart) -> np.ndarray:
         return read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
 
-    source = _Source(key, read, batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))))
     load = load or partial(kinds.load, spec, store=store)
-    return _collect(parts, source, load, info.features, store=store, what=what)
-
-
-def _read_bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{file}: {error.strerror or error}") from error
+    with FileDigests(store) as digests:
+        source = _Source(key, read, batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))))
+        return _collect(parts, source, load, info.features, store=store, what=what)
 
 
 def _collect(

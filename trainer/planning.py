@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness import audio
+from harness import audio, image
+from harness.digests import FileDigests
 from harness.errors import AudioError
 from harness.hub import kinds
 from harness.store import Store
@@ -40,24 +41,26 @@ def cached_features(
     file = Path(images_folder) / IMAGES.name
     images = read(file, IMAGES) if file.is_file() else None
     counts = {}
-    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-        of_module = module_key(module, kinds.describe(module, store=store))
-        if encoding == SOUND:
-            keys = _sound_keys(clips, of_module)
-        elif images is None:
-            keys = []
-        else:
-            paths = [Path(images_folder) / p for p in images.loc[images["encoding"] == encoding, "path"]]
-            keys = [image_key(p.read_bytes(), of_module) for p in paths if p.is_file()]
-        counts[encoding, module.handle] = (sum(store.has(KIND, key, ".npy") for key in keys), len(clips))
+    with FileDigests(store) as digests:
+        for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+            of_module = module_key(module, kinds.describe(module, store=store))
+            if encoding == SOUND:
+                keys = _sound_keys(clips, of_module, digests)
+            elif images is None:
+                keys = []
+            else:
+                paths = [Path(images_folder) / p for p in images.loc[images["encoding"] == encoding, "path"]]
+                keys = [image_key(image.digest_of(p, digests), of_module) for p in paths if p.is_file()]
+            counts[encoding, module.handle] = (sum(store.has(KIND, key, ".npy") for key in keys), len(clips))
     return counts
 
 
-def _sound_keys(clips: pd.DataFrame, of_module: Mapping[str, Any]) -> list[str]:
+def _sound_keys(clips: pd.DataFrame, of_module: Mapping[str, Any], digests: FileDigests) -> list[str]:
     keys = []
     for row in clips.itertuples():
         try:
-            keys.append(sound_key(audio.digest(row.path, start_s=row.start_s, end_s=row.end_s), of_module))
+            own = audio.digest(row.path, start_s=row.start_s, end_s=row.end_s, digests=digests)
         except AudioError:  # will be named when it is read
             continue
+        keys.append(sound_key(own, of_module))
     return keys

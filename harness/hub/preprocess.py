@@ -15,9 +15,9 @@ __all__ = ["image_input", "preprocessing", "read_image", "read_waveform", "wavef
 _AT_LEAST_S = 1.0
 
 
-def read_image(file: Path, info: ModuleInfo) -> np.ndarray:
-    """Read an image file as a module takes it; see :func:`image_input`."""
-    return image_input(image.read(file), info)
+def read_image(file: Path, info: ModuleInfo, *, digest: str = "") -> np.ndarray:
+    """Read an image file as a module takes it; see :func:`image_input`, and for `digest` `harness.image.read`."""
+    return image_input(image.read(file, digest=digest), info)
 
 
 def read_waveform(file: Path, info: ModuleInfo, *, start_s: float, end_s: float) -> np.ndarray:

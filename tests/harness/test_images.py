@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from harness import image, tables
+from harness.digests import FileDigests
 from harness.errors import AudioError, TableError
 from harness.image_tasks import KIND, ImageTask, PlannedImage, make_images, without_cached
 from harness.images import check_paths, failed_tasks, finish, relative_path, update_index
@@ -41,6 +42,10 @@ def task(out: Path, *rows: dict[str, object], reason: str = "", asked: list[Any]
     return ImageTask(str(rows[0]["clip_id"]), tuple(planned), make, Store(out.parent / "store"))
 
 
+def known(work: ImageTask) -> FileDigests:
+    return FileDigests(work.store)
+
+
 def names(out: Path) -> list[str]:
     return sorted(path.relative_to(out).as_posix() for path in out.rglob("*.png"))
 
@@ -64,8 +69,8 @@ def test_two_clips_may_not_share_a_file(tmp_path: Path) -> None:
 
 def test_what_is_made_is_in_the_store_and_in_its_file(tmp_path: Path) -> None:
     work = task(tmp_path / "out", row("1"), row("1", "wave"))
-    assert without_cached(work) == work
-    assert make_images(work) == ""
+    assert without_cached(work, known(work)) == work
+    assert make_images(work).reason == ""
     for planned in work.images:
         expected = PNG + str(planned.spec).encode()
         assert planned.target.read_bytes() == work.store.get(KIND, planned.key, ".png") == expected
@@ -75,12 +80,12 @@ def test_what_the_store_has_is_written_and_not_made(tmp_path: Path) -> None:
     asked: list[Any] = []
     work = task(tmp_path / "out", row("1"), row("1", "wave"), asked=asked)
     work.store.put(KIND, work.images[0].key, PNG, ".png")
-    rest = without_cached(work)
+    rest = without_cached(work, known(work))
     assert [planned.spec for planned in rest.images] == ["wave"]
     assert work.images[0].target.read_bytes() == PNG
     make_images(rest)
     assert asked == ["wave"]
-    assert without_cached(work).images == ()
+    assert without_cached(work, known(work)).images == ()
 
 
 def test_a_file_is_written_only_where_it_differs(tmp_path: Path) -> None:
@@ -88,18 +93,18 @@ def test_a_file_is_written_only_where_it_differs(tmp_path: Path) -> None:
     make_images(work)
     target = work.images[0].target
     before = target.stat().st_mtime_ns, target.stat().st_ino
-    without_cached(work)
+    without_cached(work, known(work))
     assert (target.stat().st_mtime_ns, target.stat().st_ino) == before
     for damage in (b"", PNG[:-1], PNG + b"more"):
         target.write_bytes(damage)
-        without_cached(work)
+        without_cached(work, known(work))
         assert target.read_bytes() == PNG + b"gray"
 
 
 def test_a_failure_is_a_reason_and_what_was_made_before_it_stays(tmp_path: Path) -> None:
     work = task(tmp_path / "out", row("1"), row("1", "wave"), reason="a.wav: empty")
-    assert make_images(work) == "a.wav: empty"
-    assert [planned.spec for planned in without_cached(work).images] == ["wave"]
+    assert make_images(work).reason == "a.wav: empty"
+    assert [planned.spec for planned in without_cached(work, known(work)).images] == ["wave"]
     broken = ImageTask("1", work.images, lambda specs: iter([PNG]), work.store)
     with pytest.raises(ValueError, match="shorter"):
         make_images(broken)
@@ -109,7 +114,10 @@ def test_a_failure_is_a_reason_and_what_was_made_before_it_stays(tmp_path: Path)
 def test_tasks_that_fail_are_given_with_their_reason(tmp_path: Path, jobs: int) -> None:
     out = tmp_path / "out"
     tasks = [task(out, row(str(i)), reason="odd" if i % 2 else "") for i in range(5)]
-    failed = [(each.clip_id, reason) for each, reason in failed_tasks(tasks, jobs=jobs, what="making")]
+    failed = [
+        (each.clip_id, reason)
+        for each, reason in failed_tasks(tasks, digests=known(tasks[0]), jobs=jobs, what="making")
+    ]
     assert failed == [("1", "odd"), ("3", "odd")]
     assert names(out) == ["gray/a/0.png", "gray/a/2.png", "gray/a/4.png"]
 
