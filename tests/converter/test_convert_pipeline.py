@@ -159,8 +159,9 @@ def test_a_damaged_image_in_the_store_is_drawn_again(
     flipped = bytearray(entries[1].read_bytes())
     flipped[60] ^= 4
     entries[1].write_bytes(flipped)
-    convert_clips(clips, ENCODED, out, store=store)
-    assert contents(out) == right
+    for each in (out, tmp_path / "new"):
+        convert_clips(clips, ENCODED, each, store=store)
+        assert contents(each) == right
     assert len(drawn) == 2
 
 
