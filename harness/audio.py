@@ -13,15 +13,18 @@ import math
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 import soxr
 
 from harness.decoding import decode, decode_blocks, header_duration
-from harness.digests import FileDigests
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json
+
+if TYPE_CHECKING:  # how files are remembered changes no sound and no image
+    from harness.digests import FileDigests
 
 __all__ = ["SUFFIXES", "digest", "duration", "load", "longest", "read", "read_blocks", "resample", "write_wav"]
 

@@ -10,13 +10,16 @@ import io
 import re
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from harness.digests import FileDigests
 from harness.errors import ImageError
 from harness.files import digest_bytes
+
+if TYPE_CHECKING:  # how files are remembered changes no sound and no image
+    from harness.digests import FileDigests
 
 __all__ = ["SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", "read_bytes", "resize"]
 

@@ -87,7 +87,7 @@ class Model:
         return pd.Series(scores[order], index=[self.card.classes[k] for k in order], name="score")
 
     def _score_file(self, path: Path) -> tuple[np.ndarray, str]:
-        """Score one file, a long sound block by block where the model takes waveforms.
+        """Score one file, a long sound block by block.
 
         Returns
         -------
@@ -97,17 +97,17 @@ class Model:
         """
         length = sound_seconds(path) if is_sound(path) else 0.0
         warning = length_warning(str(path), length, self.card)
-        limit = block_seconds(self.card)
-        if limit and length > limit:
-            return score_blocks(self.scores, audio.read_blocks(path, seconds=limit), self.card), warning
+        block = block_seconds(length, self.card)
+        if block:
+            return score_blocks(self.scores, audio.read_blocks(path, seconds=block), self.card), warning
         (scores,) = self.scores(prepare_file(path, self.card)[None])
         return scores, warning
 
     def _score_samples(self, y: np.ndarray, sr: int) -> tuple[np.ndarray, str]:
         warning = length_warning("samples", len(y) / sr, self.card)
-        limit = block_seconds(self.card)
-        if limit and len(y) > limit * sr:
-            return score_blocks(self.scores, sample_blocks(y, sr, limit), self.card), warning
+        block = block_seconds(len(y) / sr, self.card)
+        if block:
+            return score_blocks(self.scores, sample_blocks(y, sr, block), self.card), warning
         (scores,) = self.scores(prepare_samples(y, sr, self.card)[None])
         return scores, warning
 

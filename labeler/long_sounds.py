@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ __all__ = ["block_seconds", "length_warning", "sample_blocks", "score_blocks", "
 
 _FAR = 3.0
 _BLOCK_S = 60.0
+_ROUNDING_S = 0.001  # so that no few samples are left for a block of their own
 
 
 def sound_seconds(path: Path) -> float:
@@ -34,15 +36,34 @@ def length_warning(name: str, seconds: float, card: ModelCard) -> str:
     longest = card.longest_s
     if not longest or seconds <= _FAR * longest:
         return ""
+    parts = (
+        f"they are the mean over {math.ceil(seconds / longest)} parts" if card.takes == "image" else "they are a mean"
+    )
     return (
         f"{name}: {seconds:.1f} s long, more than three times the longest training clip ({longest:.1f} s), so that one "
-        f"set of scores for all of it means little; cut it into clips of up to {longest:.1f} s and label those"
+        f"set of scores for all of it{parts} means little; cut it into clips of up to {longest:.1f} s and label those"
     )
 
 
-def block_seconds(card: ModelCard) -> float:
-    """Length in seconds beyond which a model that takes waveforms gets a sound in blocks; 0: never in blocks."""
-    return max(_BLOCK_S, card.longest_s) if card.takes == "waveform" else 0.0
+def block_seconds(seconds: float, card: ModelCard) -> float:
+    """Length in seconds of the blocks in which a model gets a sound of a length; 0: it gets the sound whole.
+
+    A waveform goes through its model in blocks of a minute, or of the longest training clip's length. Of an image, what
+    is more than three times as long as the longest training clip is drawn in equal parts of up to that length: squeezed
+    into one image it would look like nothing that the model was trained on.
+
+    Examples
+    --------
+    >>> card = ModelCard(classes=["a", "b"], takes="image", module={}, longest_s=4.0)
+    >>> block_seconds(12.0, card), block_seconds(18.0, card)
+    (0.0, 3.601)
+    """
+    if card.takes == "waveform":
+        longest = max(_BLOCK_S, card.longest_s)
+        return longest if seconds > longest else 0.0
+    if not card.longest_s or seconds <= _FAR * card.longest_s:
+        return 0.0
+    return seconds / math.ceil(seconds / card.longest_s) + _ROUNDING_S
 
 
 def sample_blocks(y: np.ndarray, sr: int, seconds: float) -> Iterator[tuple[np.ndarray, int]]:

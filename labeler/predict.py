@@ -63,8 +63,8 @@ def label_files(model: Model, files: Sequence[Path]) -> Iterator[Labelled]:
         try:
             seconds = sound_seconds(path) if is_sound(path) else 0.0
             warning = length_warning(str(path), seconds, model.card)
-            in_blocks = 0 < block_seconds(model.card) < seconds
-            return _Ready(None if in_blocks else prepare_file(path, model.card), warning=warning)
+            block = block_seconds(seconds, model.card)
+            return _Ready(None if block else prepare_file(path, model.card), warning=warning, block_s=block)
         except (AudioError, ImageError) as error:
             return _Ready(None, str(error))
 
@@ -81,12 +81,13 @@ class _Ready(NamedTuple):
     values: np.ndarray | None
     reason: str = ""
     warning: str = ""
+    block_s: float = 0.0
 
 
 def _outcome(model: Model, path: Path, item: _Ready, scores: np.ndarray | None) -> Labelled:
     if item.reason or scores is not None:
         return Labelled(path, scores, item.reason, item.warning if scores is not None else "")
-    blocks = audio.read_blocks(path, seconds=block_seconds(model.card))
+    blocks = audio.read_blocks(path, seconds=item.block_s)
     try:
         return Labelled(path, score_blocks(model.scores, blocks, model.card), warning=item.warning)
     except AudioError as error:

@@ -113,6 +113,50 @@ def test_beyond_three_times_the_longest_training_clip_there_is_a_warning(
         load_model(model).label(looped)
 
 
+def test_beyond_that_an_image_model_scores_parts_as_long_as_its_training_clips(studied: Path, tmp_path: Path) -> None:
+    model = load_model(studied / "run" / "model")
+    y = np.resize(np.concatenate([sound("hum", 1), 0.1 * sound("hiss", 2)]), round(5.5 * model.card.longest_s * RATE))
+    path, classes = tmp_path / "long.wav", model.card.classes
+    soundfile.write(str(path), y, RATE, subtype="FLOAT")
+    length = round((len(y) / RATE / 6 + 0.001) * RATE)
+    parts = [y[start : start + length] for start in range(0, len(y), length)]
+    assert len(parts) == 6
+    assert length / RATE <= model.card.longest_s
+    logs = [np.log(model.label(part, sr=RATE)[classes].to_numpy()) for part in parts]
+    mean = np.exp(np.average(logs, axis=0, weights=[len(part) for part in parts]))
+    with pytest.warns(UserWarning, match="the mean over 6 parts"):
+        scores = model.label(path)[classes].to_numpy()
+    assert scores == pytest.approx(mean / mean.sum(), abs=1e-6)
+    with pytest.warns(UserWarning, match="the mean over 6 parts"):
+        assert model.label(y, sr=RATE)[classes].to_numpy() == pytest.approx(scores, abs=1e-6)
+    (labelled,) = label_files(model, [path])
+    assert labelled.scores is not None
+    assert labelled.scores.tobytes() == scores.tobytes()
+
+
+@pytest.mark.parametrize("seconds", [0.4, 1.3])
+def test_a_loop_of_a_sound_is_what_the_sound_is(studied: Path, seconds: float) -> None:
+    model = load_model(studied / "run" / "model")
+    for label in model.card.classes:
+        y = sound(label, 1)
+        assert model.label(y, sr=RATE).index[0] == label
+        with pytest.warns(UserWarning, match="more than three times"):
+            looped = model.label(np.resize(y, round(120 * seconds * RATE)), sr=RATE)
+        assert looped.index[0] == label
+
+
+def test_the_memory_for_drawing_long_sounds_does_not_grow(studied: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    soundfile.write(str(path), np.zeros((600 * RATE, 2), np.float32), RATE, subtype="PCM_16")
+    model = load_model(studied / "run" / "model")
+    model.label(sound("hum", 1), sr=RATE)
+    tracemalloc.start()
+    assert all(item.scores is not None for item in label_files(model, [path]))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 600 * RATE * 4  # of it whole, as mono float32
+
+
 def test_a_model_that_takes_the_sound_itself_knows_the_longest_clip(
     studied: Path, tiny_yamnet: str, tmp_path: Path
 ) -> None:
