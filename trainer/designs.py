@@ -18,18 +18,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import eigh
 
-__all__ = ["Features", "Rotated", "Shared", "Spectrum"]
+from trainer.preconditioning import Preconditioner, Spectrum, SubspaceNewton, mean_curvature
+
+__all__ = ["Features", "Rotated", "Shared"]
 
 _CHUNK = 1_000_000  # elements of the feature matrix that are converted at once
 _SINGLE_ABOVE = 2_000_000  # elements of a feature matrix from which single precision is used
-_SAMPLE = 2000  # rows that the eigenvectors are computed from
 _REACH = 1e-30  # 1 / the largest value in deviations
 _ROUNDING = 1e-7  # deviation over distance from the first row that rounding alone can give
 _TINY = 1e-30  # deviation below which weights would not fit into single precision
-_OUTLYING = 8.0  # deviations beyond which a value counts as this many for the eigenvectors
-_RANK = 300  # eigenvectors at most
 
 
 @dataclass(frozen=True)
@@ -107,41 +105,6 @@ class Features:
 
 
 @dataclass(frozen=True)
-class Spectrum:
-    """Eigenvectors of a covariance, as many as matter.
-
-    Parameters
-    ----------
-    vectors : ndarray of float, shape (D, k)
-    variances : ndarray of float, shape (k,)
-    rest : float
-        Mean variance of the directions that have no vector.
-    """
-
-    vectors: np.ndarray
-    variances: np.ndarray
-    rest: float
-
-    @classmethod
-    def of(cls, values: np.ndarray, rows: np.ndarray) -> Spectrum:
-        """The spectrum of centred values (n, D) in some rows, or a sample of these where they are many."""
-        n, width = len(rows), values.shape[1]
-        sample = np.linspace(0, n - 1, min(n, max(_SAMPLE, 2 * width if width <= _RANK else 0))).astype(int)
-        x = np.clip(values[rows[sample]], -_OUTLYING, _OUTLYING)
-        total = float(np.einsum("nd,nd->", x, x, dtype=np.float64)) / len(x)
-        if width <= len(x):
-            rank = min(width, _RANK)
-            variances, vectors = _largest((x.T @ x) / len(x), rank)
-        else:
-            rank = min(len(x), _RANK)
-            variances, vectors = _largest((x @ x.T) / len(x), rank)
-            safe = np.maximum(variances, 1e-7 * max(float(variances[-1]), 1e-30))
-            vectors = x.T @ (vectors / np.sqrt(safe * len(x)))
-        rest = (total - float(variances.sum())) / max(width - rank, 1)
-        return cls(np.ascontiguousarray(vectors), np.maximum(variances, 0), max(rest, 1e-6 * total / width, 1e-30))
-
-
-@dataclass(frozen=True)
 class Shared:
     """One matrix for all problems; each standardises its columns by its own rows.
 
@@ -158,6 +121,8 @@ class Shared:
     mean: np.ndarray
     scale: np.ndarray
     spectrum: Spectrum
+
+    iterations = 50  # that a preconditioner is good for
 
     @property
     def dtype(self) -> np.dtype:
@@ -187,18 +152,9 @@ class Shared:
         np.multiply(inner, self.scale[:, None], out=out[..., :-1])
         return out
 
-    def precondition(self, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+    def preconditioner(self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray) -> Preconditioner:
         """See `trainer.lbfgs.Design`."""
-        f, k, _ = gradient.shape
-        penalty, of_class = shrink[:, None, None], curvature[..., None]
-        others = 1 / (of_class * self.spectrum.rest + penalty)
-        along = (gradient[..., :-1].reshape(f * k, -1) @ self.spectrum.vectors).reshape(f, k, -1)
-        along *= 1 / (of_class * self.spectrum.variances + penalty) - others
-        out = np.empty_like(gradient)
-        out[..., :-1] = (along.reshape(f * k, -1) @ self.spectrum.vectors.T).reshape(f, k, -1)
-        out[..., :-1] += gradient[..., :-1] * others
-        out[..., -1] = gradient[..., -1] / curvature
-        return out
+        return SubspaceNewton.of(self.spectrum, self.values, self.mean, probabilities, weight, shrink)
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (F, K, D) and biases (F, K) for `values`."""
@@ -255,6 +211,8 @@ class Rotated:
             np.add.at(axes[f, :, : len(spanning)], rows, basis)  # a row may be there several times
         return cls(designs, variances, axes, values, mean, scale)
 
+    iterations = 1  # that a preconditioner is good for
+
     @property
     def dtype(self) -> np.dtype:
         """Of the computations."""
@@ -275,13 +233,18 @@ class Rotated:
         """See `trainer.lbfgs.Design`."""
         return np.concatenate([residual @ self.designs, residual.sum(axis=-1, keepdims=True)], axis=-1)
 
-    def precondition(self, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+    def preconditioner(self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray) -> Preconditioner:
         """See `trainer.lbfgs.Design`."""
-        out = np.empty_like(gradient)
-        hessian = curvature[..., None] * self.variances[:, None] + shrink[:, None, None]
-        np.divide(gradient[..., :-1], hessian, out=out[..., :-1])
-        out[..., -1] = gradient[..., -1] / curvature
-        return out
+        curvature = mean_curvature(probabilities, weight)
+
+        def inverse_of_diagonal(gradient: np.ndarray) -> np.ndarray:
+            out = np.empty_like(gradient)
+            hessian = curvature[..., None] * self.variances[:, None] + shrink[:, None, None]
+            np.divide(gradient[..., :-1], hessian, out=out[..., :-1])
+            out[..., -1] = gradient[..., -1] / curvature
+            return out
+
+        return inverse_of_diagonal
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (F, K, D) and biases (F, K) for the shared values."""
@@ -327,15 +290,6 @@ def _moments(values: np.ndarray, weight: np.ndarray, columns: np.ndarray | None)
     sigma = np.sqrt(np.maximum(square - mean * mean, 0))
     known = sigma > np.maximum(_ROUNDING * np.abs(mean), _TINY)
     return mean + shift, np.divide(1.0, sigma, out=np.zeros_like(sigma), where=known)
-
-
-def _largest(symmetric: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest eigenvalues and their vectors."""
-    size = len(symmetric)
-    found: tuple[np.ndarray, np.ndarray] = eigh(
-        symmetric, overwrite_a=True, check_finite=False, subset_by_index=(size - rank, size - 1), driver="evr"
-    )
-    return found
 
 
 def _chunks(values: np.ndarray) -> list[slice]:

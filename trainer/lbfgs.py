@@ -13,10 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Protocol
 
 import numpy as np
+
+from trainer.preconditioning import Preconditioner
 
 __all__ = ["HISTORY", "Design", "History", "Problems", "minimise"]
 
@@ -25,7 +26,6 @@ HISTORY = 40
 _PAIRS = 20
 _HALVINGS = 30
 _ABSENT = -1e4  # added to the scores of a class that a training set does not have: its probability is 0
-_FLAT = 1e-10  # curvature below which a class counts as having this one
 _WORTH_LEAVING_OUT = 0.8  # share of problems unsolved at which the solved ones are left out of the products
 _PATIENCE = 25  # iterations that come no nearer to the minimum, after which rounding has the last word
 
@@ -45,8 +45,12 @@ class Design(Protocol):
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (F, K, D) for the columns that the problems have in common, and biases (F, K)."""
 
-    def precondition(self, gradient: np.ndarray, curvature: np.ndarray, shrink: np.ndarray) -> np.ndarray:
-        """About the inverse Hessian times a gradient (F, K, D + 1), for curvatures (F, K) and penalties (F,)."""
+    def preconditioner(self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray) -> Preconditioner:
+        """For probabilities (F, K, n), weights of the rows (F, n) and penalties (F,)."""
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations a preconditioner is good for."""
 
 
 class History:
@@ -215,9 +219,9 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
     gradient = _gradient(problems, part, at, shrink)
     nearest, since = np.full(len(shrink), np.inf), np.zeros(len(shrink), int)
     unsolved = np.ones(len(shrink), bool)
-    for _ in range(max_iter):
-        curvature = _curvature(at.probabilities, problems.weight)
-        precondition = partial(problems.design.precondition, curvature=curvature, shrink=shrink)
+    for iteration in range(max_iter):
+        if iteration % problems.design.iterations == 0:
+            precondition = problems.design.preconditioner(at.probabilities, problems.weight, shrink)
         step = -problems.history.direction(gradient, precondition)
         slope = _dot(gradient, step)
         since = np.where(-slope < 0.99 * nearest, 0, since + 1)
@@ -263,12 +267,6 @@ def _gradient(problems: Problems, part: _Part, at: _Point, shrink: np.ndarray) -
     gradient = part.gradient(residual)
     gradient[..., :-1] += shrink[which, None, None] * at.x[which, :, :-1]
     return gradient
-
-
-def _curvature(p: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Mean of p (1 - p) over a training set, (F, K)."""
-    curvature: np.ndarray = ((p * (1 - p)) @ weight[..., None])[..., 0]
-    return np.maximum(curvature, _FLAT)
 
 
 def _line_search(

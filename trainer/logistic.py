@@ -17,9 +17,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness.settings import PositiveFloat, PositiveInt, Settings
-from trainer.designs import Features, Rotated, Shared, Spectrum
+from trainer.designs import Features, Rotated, Shared
 from trainer.head import Head
 from trainer.lbfgs import HISTORY, Problems, minimise
+from trainer.preconditioning import Spectrum
 
 __all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many"]
 
