@@ -131,8 +131,8 @@ def report(what: str, found: Watched, run: Path, store: Path | None) -> None:
 
 
 def heads_seconds(run: Path, store: Path) -> float:
-    """Seconds in heads: from the last new feature vector of a combination to the file of its heads."""
-    vectors = np.sort([e.stat().st_mtime for folder in (store / "features").iterdir() for e in os.scandir(folder)])
+    """Seconds in heads: from the last new feature vectors of a combination to the file of its heads."""
+    vectors = np.sort([e.stat().st_mtime for folder in (store / "vectors").iterdir() for e in os.scandir(folder)])
     heads = [p.stat().st_mtime for p in (run / "heads").iterdir()]
     return float(sum(at - vectors[np.searchsorted(vectors, at) - 1] for at in heads))
 

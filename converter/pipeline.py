@@ -128,8 +128,7 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     encodings : mapping of str to Encoding
     store : Store
     """
-    with FileDigests(store) as digests:
-        good = [clip for clip in _digest_clips(clips, digests, jobs=1, strict=False) if clip.digest]
+    good = [clip for clip in _digest_clips(clips, FileDigests(store), jobs=1, strict=False) if clip.digest]
     counts = {}
     for name, encoding in encodings.items():
         version = image_version(encoding)

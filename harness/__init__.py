@@ -9,7 +9,8 @@
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `figures`: accuracy as every command quotes it
 - `recipes`: how images were drawn; `record`: ``run.json``
-- `store`: the content-addressed store; `digests`: digests of files that were read before
+- `store`: the content-addressed store; `vectors`: feature vectors in it; `digests`: of files that
+  were read before
 - `protocol`: the splits: which clips train, which choose, which test
 - `balance`: training rows with equally many of each class
 - `split_parts`: a single train/validation/test split

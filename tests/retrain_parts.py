@@ -111,6 +111,11 @@ class Outcome:
         return [line for line in self.err.splitlines() if part in line]
 
 
+def vector_keys(store: Path) -> set[bytes]:
+    """Keys of the feature vectors in a store."""
+    return {key.tobytes() for file in (store / "vectors").rglob("*.npy") for key in np.load(file)["keys"]}
+
+
 def train(folder: Path, images: Path | str, module: str, *flags: str) -> Outcome:
     """Run retrain.py in this process, everything that it writes beneath `folder`; later flags win."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from retrain_parts import CLASSES, Outcome, draw, old_format_module, small_module, train
+from retrain_parts import CLASSES, Outcome, draw, old_format_module, small_module, train, vector_keys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from converter import LogMel, convert_clips
@@ -163,7 +163,7 @@ def test_saved_model_dir(full: Outcome, trained: Trainer, tmp_path: Path) -> Non
 
 
 def test_bottleneck_dir(full: Outcome) -> None:
-    assert len(list((full.folder / "bottles/features").rglob("*.npy"))) == 72
+    assert len(vector_keys(full.folder / "bottles")) == 72
     assert not (full.folder / "unused").exists()
 
 
@@ -234,7 +234,7 @@ SHORT = ("--how_many_training_steps=3", "--train_batch_size=20")
 def check_distortion(trained: Trainer, short: Outcome, tmp_path: Path, *flags: str) -> None:
     run = trained(*flags, *SHORT, f"--store={tmp_path / 'store'}")
     assert run.code == 0 and not np.array_equal(run.weights, short.weights)
-    n_stored = len(list((tmp_path / "store/features").rglob("*.npy")))
+    n_stored = len(vector_keys(tmp_path / "store"))
     assert 0 < n_stored < 30, "only test and validation images are put into the store"
     assert n_of(run) == n_of(short)
 
@@ -349,7 +349,7 @@ def test_value_range(trained: Trainer, plain: Outcome, tmp_path: Path) -> None:
 
 def test_store(trained: Trainer, tmp_path: Path) -> None:
     trained(*SHORT, "--store", str(tmp_path / "mine"))
-    assert len(list((tmp_path / "mine/features").rglob("*.npy"))) == 72
+    assert len(vector_keys(tmp_path / "mine")) == 72
 
 
 PLUGIN = """
@@ -531,8 +531,8 @@ def test_second_run_computes_no_bottleneck_and_a_changed_image_one(tiny_module: 
     store = tmp_path / "store"
     flags = ("--store", str(store))
 
-    def entries() -> dict[str, int]:
-        return {p.name: p.stat().st_mtime_ns for p in (store / "features").rglob("*.npy")}
+    def entries() -> set[bytes]:
+        return vector_keys(store)
 
     first = train(tmp_path / "a", images, tiny_module, *flags)
     before = entries()

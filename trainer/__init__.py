@@ -3,7 +3,8 @@
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store
 - `head`: the linear layer on top; `logistic` and `sgd` train it
-- `lbfgs`: the optimiser of `logistic`; `designs`: its matrices, and what preconditions them
+- `lbfgs`: the optimiser of `logistic`; `designs`: its matrices; `preconditioning`: the
+  inverse Hessian, about
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions

@@ -26,10 +26,10 @@ from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import preprocessing, read_image, read_waveform
 from harness.progress import track
 from harness.store import Store, key_of
+from harness.vectors import Vectors
 
-__all__ = ["KIND", "Features", "SoundPart", "image_features", "image_key", "module_key", "sound_features", "sound_key"]
+__all__ = ["Features", "SoundPart", "image_features", "image_key", "module_key", "sound_features", "sound_key"]
 
-KIND = "features"  # of the entries in the store
 T = TypeVar("T")
 R = TypeVar("R")
 _BATCH = 32
@@ -183,7 +183,8 @@ def _collect(
 ) -> Features:
     """Take vectors from the store; compute and put those that it lacks, the same content once."""
     features = Features(np.zeros((len(items), n_features), np.float32))
-    missing = _take_from_store(features, items, source, store)
+    vectors = Vectors(store)
+    missing = _take_from_store(features, items, source, vectors)
     report = report or (lambda done: None)
     report(len(items) - len(missing))
     if not missing:
@@ -191,9 +192,8 @@ def _collect(
     key_of_row = {rows[0]: key for key, rows in missing.items()}
     module = load()
 
-    def put(rows: list[int], vectors: np.ndarray) -> None:
-        for row, vector in zip(rows, vectors, strict=True):
-            store.put_array(KIND, key_of_row[row], vector)
+    def put(rows: list[int], values: np.ndarray) -> None:
+        vectors.put([key_of_row[row] for row in rows], values)
 
     def run(batch: tuple[list[int], np.ndarray]) -> tuple[list[int], np.ndarray]:
         rows, values = batch
@@ -201,13 +201,13 @@ def _collect(
 
     batches = _batches(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
-    with ThreadPoolExecutor(_CALLS) as callers, ThreadPoolExecutor(1) as writer:
-        written: Future[None] = writer.submit(put, [], np.zeros(0))
+    with vectors, ThreadPoolExecutor(_CALLS) as callers, ThreadPoolExecutor(1) as writer:
+        written: Future[None] = writer.submit(put, [], np.zeros((0, n_features)))
         computed = _ahead(callers, run, batches, most=_CALLS + 1)
-        for rows, vectors in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
+        for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()
-            written = writer.submit(put, rows, vectors)
-            for row, vector in zip(rows, vectors, strict=True):
+            written = writer.submit(put, rows, values)
+            for row, vector in zip(rows, values, strict=True):
                 features.values[missing[key_of_row[row]]] = vector
             features.computed += len(rows)
             report(len(items) - len(missing) + features.computed)
@@ -218,34 +218,37 @@ def _collect(
     return features
 
 
-def _take_from_store(features: Features, items: Sequence[Any], source: _Source, store: Store) -> dict[str, list[int]]:
+def _take_from_store(
+    features: Features, items: Sequence[Any], source: _Source, vectors: Vectors
+) -> dict[str, list[int]]:
     """Fill the rows that the store has; give the rows of every key that it lacks."""
 
-    def take(rows: range) -> list[str | Exception]:
-        """Of each row: an empty text where the store has its vector, else its key, or why it has none."""
+    def keys(rows: range) -> list[str | Exception]:
+        """Of each row its key, or why it has none."""
         found: list[str | Exception] = []
         for row in rows:
             try:
-                key = source.key(items[row])
+                found.append(source.key(items[row]))
             except (ImageError, AudioError) as error:
                 found.append(error)
-                continue
-            vector = store.get_array(KIND, key)
-            there = vector is not None and vector.shape == features.values.shape[1:]
-            if there:
-                features.values[row] = vector
-            found.append("" if there else key)
         return found
 
-    missing: dict[str, list[int]] = {}
+    rows_of: dict[str, list[int]] = {}
     blocks = [range(start, min(start + _BATCH, len(items))) for start in range(0, len(items), _BATCH)]
     with ThreadPoolExecutor(_READERS) as pool:
-        for rows, found in zip(blocks, pool.map(take, blocks), strict=True):
+        for rows, found in zip(blocks, pool.map(keys, blocks), strict=True):
             for row, key in zip(rows, found, strict=True):
                 if isinstance(key, Exception):
                     features.failures[row] = str(key)
-                elif key:
-                    missing.setdefault(key, []).append(row)
+                else:
+                    rows_of.setdefault(key, []).append(row)
+    missing, wanted = dict(rows_of), list(rows_of)
+    first = np.array([rows[0] for rows in rows_of.values()], int)
+    for positions, values in vectors.take(wanted, features.values.shape[1]):
+        features.values[first[positions]] = values
+        for position in positions:
+            for row in missing.pop(wanted[position])[1:]:
+                features.values[row] = features.values[first[position]]
     return missing
 
 

@@ -1,4 +1,4 @@
-"""Design matrices of training problems over one feature matrix, and what preconditions them.
+"""Design matrices of training problems over one feature matrix.
 
 Cross-validation fits many heads to nearly the same rows. All of them share
 

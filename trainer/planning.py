@@ -14,7 +14,8 @@ from harness.errors import AudioError
 from harness.hub import kinds
 from harness.store import Store
 from harness.tables import IMAGES, read
-from trainer.bottlenecks import KIND, image_key, module_key, sound_key
+from harness.vectors import Vectors
+from trainer.bottlenecks import image_key, module_key, sound_key
 from trainer.running import SOUND, Combination
 
 __all__ = ["cached_features"]
@@ -41,17 +42,17 @@ def cached_features(
     file = Path(images_folder) / IMAGES.name
     images = read(file, IMAGES) if file.is_file() else None
     counts = {}
-    with FileDigests(store) as digests:
-        for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-            of_module = module_key(module, kinds.describe(module, store=store))
-            if encoding == SOUND:
-                keys = _sound_keys(clips, of_module, digests)
-            elif images is None:
-                keys = []
-            else:
-                paths = [Path(images_folder) / p for p in images.loc[images["encoding"] == encoding, "path"]]
-                keys = [image_key(image.digest_of(p, digests), of_module) for p in paths if p.is_file()]
-            counts[encoding, module.handle] = (sum(store.has(KIND, key, ".npy") for key in keys), len(clips))
+    digests = FileDigests(store)  # which keeps nothing: a plan writes no file
+    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+        of_module = module_key(module, kinds.describe(module, store=store))
+        if encoding == SOUND:
+            keys = _sound_keys(clips, of_module, digests)
+        elif images is None:
+            keys = []
+        else:
+            paths = [Path(images_folder) / p for p in images.loc[images["encoding"] == encoding, "path"]]
+            keys = [image_key(image.digest_of(p, digests), of_module) for p in paths if p.is_file()]
+        counts[encoding, module.handle] = (Vectors(store).count(keys), len(clips))
     return counts
 
 

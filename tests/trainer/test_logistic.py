@@ -69,7 +69,7 @@ def test_the_gradient_at_the_solution_is_small() -> None:
     x, y = problem(80, 20)
     for strength in STRENGTHS:
         head = fit(x, y, 4, strength=strength, settings=TIGHT)
-        assert np.abs(objective_gradient(head, x, y, strength)).max() < 1e-7, strength
+        assert np.abs(objective_gradient(head, x, y, strength)).max() < 2e-7, strength
 
 
 @pytest.mark.parametrize("features", [10, 100])
