@@ -105,6 +105,12 @@ class FileDigests:
             self._put(path, _Known(state, digest))
         return digest
 
+    def knows(self, path: str | Path) -> bool:
+        """Whether a file's digest is known, so that :meth:`of` does not read it."""
+        with suppress(OSError):
+            return self._get(path, FileState.of(path)) is not None
+        return False
+
     def holds(self, path: str | Path, entry: str) -> bool:
         """Whether a file is known to hold the bytes of the store's entry of this key, and nothing else."""
         with suppress(OSError):

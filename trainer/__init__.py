@@ -3,7 +3,7 @@
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store
 - `head`: the linear layer on top; `logistic` and `sgd` train it
-- `lbfgs`: the optimiser of `logistic`; `designs`: its matrices; `preconditioning`: the
+- `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
   inverse Hessian, about
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
 - `absent`: classes that a fold's head cannot know

@@ -71,6 +71,7 @@ class _Source:
     """How items of one kind, image files or parts of sounds, become keys and a module's input."""
 
     key: Callable[[Any], str]
+    known: Callable[[Any], bool]  # whether the key is had without reading
     read: Callable[[Any], np.ndarray]
     batch_size: Callable[[np.ndarray], int]
 
@@ -140,7 +141,7 @@ def image_features(
 
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
-        source = _Source(key, read, batch_size=lambda _: batch_size)
+        source = _Source(key, digests.knows, read, batch_size=lambda _: batch_size)
         return _collect(files, source, load, info.features, store=store, what=what, report=report)
 
 
@@ -167,7 +168,12 @@ def sound_features(
 
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
-        source = _Source(key, read, batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))))
+        source = _Source(
+            key,
+            lambda part: digests.knows(part.path),
+            read,
+            batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))),
+        )
         return _collect(parts, source, load, info.features, store=store, what=what)
 
 
@@ -223,25 +229,23 @@ def _take_from_store(
 ) -> dict[str, list[int]]:
     """Fill the rows that the store has; give the rows of every key that it lacks."""
 
-    def keys(rows: range) -> list[str | Exception]:
-        """Of each row its key, or why it has none."""
-        found: list[str | Exception] = []
-        for row in rows:
-            try:
-                found.append(source.key(items[row]))
-            except (ImageError, AudioError) as error:
-                found.append(error)
-        return found
+    def key(row: int) -> str | Exception:
+        """Of a row its key, or why it has none."""
+        try:
+            return source.key(items[row])
+        except (ImageError, AudioError) as error:
+            return error
 
+    to_read = [row for row, item in enumerate(items) if not source.known(item)]
+    with ThreadPoolExecutor(_READERS) as pool:  # the others are had sooner without threads
+        found = dict(zip(to_read, pool.map(key, to_read), strict=True))
     rows_of: dict[str, list[int]] = {}
-    blocks = [range(start, min(start + _BATCH, len(items))) for start in range(0, len(items), _BATCH)]
-    with ThreadPoolExecutor(_READERS) as pool:
-        for rows, found in zip(blocks, pool.map(keys, blocks), strict=True):
-            for row, key in zip(rows, found, strict=True):
-                if isinstance(key, Exception):
-                    features.failures[row] = str(key)
-                else:
-                    rows_of.setdefault(key, []).append(row)
+    for row in range(len(items)):
+        own = found[row] if row in found else key(row)
+        if isinstance(own, Exception):
+            features.failures[row] = str(own)
+        else:
+            rows_of.setdefault(own, []).append(row)
     missing, wanted = dict(rows_of), list(rows_of)
     first = np.array([rows[0] for rows in rows_of.values()], int)
     for positions, values in vectors.take(wanted, features.values.shape[1]):

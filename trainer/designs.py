@@ -122,7 +122,7 @@ class Shared:
     scale: np.ndarray
     spectrum: Spectrum
 
-    iterations = 50  # that a preconditioner is good for
+    iterations = 12  # that a preconditioner is good for
 
     @property
     def dtype(self) -> np.dtype:
@@ -152,9 +152,11 @@ class Shared:
         np.multiply(inner, self.scale[:, None], out=out[..., :-1])
         return out
 
-    def preconditioner(self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray) -> Preconditioner:
+    def preconditioner(
+        self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray, wanted: np.ndarray
+    ) -> Preconditioner:
         """See `trainer.lbfgs.Design`."""
-        return SubspaceNewton.of(self.spectrum, self.values, self.mean, probabilities, weight, shrink)
+        return SubspaceNewton.of(self.spectrum, self.values, self.mean, probabilities, weight, shrink, wanted)
 
     def weights(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (F, K, D) and biases (F, K) for `values`."""
@@ -233,8 +235,11 @@ class Rotated:
         """See `trainer.lbfgs.Design`."""
         return np.concatenate([residual @ self.designs, residual.sum(axis=-1, keepdims=True)], axis=-1)
 
-    def preconditioner(self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray) -> Preconditioner:
+    def preconditioner(
+        self, probabilities: np.ndarray, weight: np.ndarray, shrink: np.ndarray, wanted: np.ndarray
+    ) -> Preconditioner:
         """See `trainer.lbfgs.Design`."""
+        del wanted  # all cost next to nothing
         curvature = mean_curvature(probabilities, weight)
 
         def inverse_of_diagonal(gradient: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ from threadpoolctl import threadpool_limits
 from harness.settings import PositiveFloat, PositiveInt, Settings
 from trainer.designs import Features, Rotated, Shared
 from trainer.head import Head
-from trainer.lbfgs import HISTORY, Problems, minimise
+from trainer.history import HISTORY
+from trainer.lbfgs import Problems, minimise
 from trainer.preconditioning import Spectrum
 
 __all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many"]

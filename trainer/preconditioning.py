@@ -78,7 +78,7 @@ class SubspaceNewton:
     leading : ndarray of float, shape (D, r)
         Orthonormal directions.
     inverse : ndarray of float, shape (F, K (r + 1), K (r + 1))
-        Of the Hessian in these and in the biases.
+        Of the Hessian in these and in the biases; (F, K, 1) where classes are so many that its diagonal must do.
     following : ndarray of float, shape (D, m)
         Further directions, orthonormal and orthogonal to the leading ones.
     diagonal : ndarray of float, shape (F, K, m)
@@ -102,6 +102,7 @@ class SubspaceNewton:
         probabilities: np.ndarray,
         weight: np.ndarray,
         shrink: np.ndarray,
+        wanted: np.ndarray,
     ) -> SubspaceNewton:
         """Make the preconditioner of F problems at a point.
 
@@ -118,6 +119,8 @@ class SubspaceNewton:
             Of each row in each problem; 0 for a row that is not in its training set.
         shrink : ndarray of float, shape (F,)
             The penalties.
+        wanted : ndarray of bool, shape (F,)
+            The problems whose gradients will be given; those of the others give nothing in the leading directions.
         """
         n_classes = probabilities.shape[1]
         rank = max(0, min(_NEWTON, _NEWTON_SIZE // n_classes - 1, spectrum.vectors.shape[1]))
@@ -125,9 +128,12 @@ class SubspaceNewton:
         leading, following = (np.ascontiguousarray(part) for part in np.split(spectrum.vectors, [split], axis=1)[::-1])
         penalty, curvature = shrink[:, None, None], mean_curvature(probabilities, weight)[..., None]
         rest = 1 / (curvature * spectrum.rest + penalty)
-        x, centre = values @ leading, mean @ leading
-        parts = zip(centre, probabilities, weight, shrink, strict=True)
-        inverse = np.stack([_inverse_hessian(x, *part) for part in parts])
+        inverse = 1 / curvature
+        if n_classes <= _NEWTON_SIZE:
+            x, centre = values @ leading, mean @ leading
+            inverse = np.zeros((len(wanted), n_classes * (rank + 1), n_classes * (rank + 1)), values.dtype)
+            for f in np.flatnonzero(wanted):
+                inverse[f] = _inverse_hessian(x, centre[f], probabilities[f], weight[f], shrink[f])
         diagonal = 1 / (curvature * spectrum.variances[:split] + penalty) - rest
         return cls(leading, inverse, following, diagonal, rest)
 
@@ -136,8 +142,9 @@ class SubspaceNewton:
         f, k, _ = gradient.shape
         weights = gradient[..., :-1]
         along = (weights.reshape(f * k, -1) @ self.leading).reshape(f, k, -1)
-        newton = np.concatenate([along, gradient[..., -1:]], axis=-1).reshape(f, -1, 1)
-        newton = (self.inverse @ newton).reshape(f, k, -1)
+        newton = np.concatenate([along, gradient[..., -1:]], axis=-1)
+        diagonal = self.inverse.shape[2] == 1  # of biases alone
+        newton = newton * self.inverse if diagonal else (self.inverse @ newton.reshape(f, -1, 1)).reshape(f, k, -1)
         out = np.empty_like(gradient)
         np.multiply(weights, self.rest, out=out[..., :-1])
         inner = (newton[..., :-1] - along * self.rest).reshape(f * k, -1) @ self.leading.T
