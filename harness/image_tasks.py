@@ -63,16 +63,23 @@ class ImageTask:
 
 @dataclass(frozen=True)
 class Written:
-    """A planned image that was written: the state of its file, and the sha256 of its bytes."""
+    """An image that was written: the state of its file, and the sha256 of its bytes."""
 
-    planned: PlannedImage
     state: FileState
     digest: str
 
 
 @dataclass
 class Made:
-    """What became of a task: the images that were made, and why the others could not be; empty where all were."""
+    """What became of a task.
+
+    Parameters
+    ----------
+    written : list of Written
+        Of the task's images those that were made, from the first on.
+    reason : str
+        Why the others could not be made; empty where all were.
+    """
 
     written: list[Written] = field(default_factory=list)
     reason: str = ""
@@ -100,7 +107,7 @@ def make_images(task: ImageTask) -> Made:
         for planned, data in zip(task.images, pngs, strict=True):
             task.store.put(KIND, planned.key, data, ".png")
             write_bytes(planned.target, data)
-            made.written.append(Written(planned, FileState.of(planned.target), digest_bytes(data)))
+            made.written.append(Written(FileState.of(planned.target), digest_bytes(data)))
     except (AudioError, ImageError) as error:
         made.reason = str(error)
     return made

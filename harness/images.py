@@ -112,8 +112,8 @@ def failed_tasks(
     """
     missing = [task for task in (without_cached(task, digests) for task in tasks) if task.images]
     for task, made in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
-        for each in made.written:
-            digests.written(each.planned.target, each.state, each.digest, each.planned.key)
+        for planned, each in zip(task.images, made.written, strict=False):  # the first of them, where one failed
+            digests.written(planned.target, each.state, each.digest, planned.key)
         if made.reason:
             yield task, made.reason
 
