@@ -22,6 +22,7 @@ __all__ = ["Design", "Problems", "minimise"]
 
 _HALVINGS = 30
 _ABSENT = -1e4  # added to the scores of a class that a training set does not have: its probability is 0
+_CERTAIN = 0.5  # probability of the wrong classes below which the loss is computed from it
 _WORTH_LEAVING_OUT = 0.8  # share of problems unsolved at which the solved ones are left out of the products
 _PATIENCE = 25  # iterations that come no nearer to the minimum, after which rounding has the last word
 
@@ -102,6 +103,7 @@ class _Point:
     x: np.ndarray  # (F, K, D + 1)
     scores: np.ndarray  # (F, K, n)
     probabilities: np.ndarray  # (F, K, n)
+    wrong: np.ndarray  # (F, n), probability of all classes but the true one
     loss: np.ndarray  # (F,), float64
     rounding: np.ndarray  # (F,), by which rounding may change the loss
 
@@ -147,15 +149,15 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
     part = _Part(problems.design, np.arange(len(shrink)))
     at = _point(problems, problems.x, part.scores(problems.x) + absent, shrink)
     gradient = _gradient(problems, part, at, shrink)
-    nearest, since = np.full(len(shrink), np.inf), np.zeros(len(shrink), int)
+    nearest, lowest, since = np.full(len(shrink), np.inf), np.full(len(shrink), np.inf), np.zeros(len(shrink), int)
     unsolved = np.ones(len(shrink), bool)
     for iteration in range(max_iter):
         if iteration % problems.design.iterations == 0:
             precondition = problems.design.preconditioner(at.probabilities, problems.weight, shrink, unsolved)
         step = -problems.history.direction(gradient, precondition)
         slope = dot(gradient, step)
-        since = np.where(-slope < 0.99 * nearest, 0, since + 1)
-        nearest = np.minimum(nearest, -slope)
+        since = np.where((-slope < 0.99 * nearest) | (at.loss < lowest - at.rounding), 0, since + 1)
+        nearest, lowest = np.minimum(nearest, -slope), np.minimum(lowest, at.loss)
         unsolved &= (-slope > tolerance**2) & (since < _PATIENCE)
         if not unsolved.any():
             break
@@ -174,25 +176,29 @@ def minimise(problems: Problems, shrink: np.ndarray, *, tolerance: float, max_it
 
 
 def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.ndarray) -> _Point:
+    """The objective at x; of a row that is nearly certain it is what is missing that counts, to full precision."""
     top = scores.max(axis=1, keepdims=True)
     p = np.subtract(scores, top)
     np.exp(p, out=p)
     total = p.sum(axis=1, keepdims=True)
     p /= total
-    true = np.take_along_axis(scores, problems.targets[None, None, :], axis=1)[:, 0]
-    data = ((np.log(total) + top)[:, 0] - true) * problems.weight
+    at_true = (slice(None), problems.targets, np.arange(len(problems.targets)))
+    right, true = p[at_true], scores[at_true]
+    p[at_true] = 0
+    wrong = p.sum(axis=1)
+    p[at_true] = right
+    data = np.where(wrong < _CERTAIN, -np.log1p(-np.minimum(wrong, _CERTAIN)), (np.log(total) + top)[:, 0] - true)
+    data *= problems.weight
     loss = data.sum(axis=1, dtype=np.float64) + 0.5 * shrink * _squares(x[..., :-1])
-    size = np.einsum("fn,fn->f", np.abs(true), problems.weight)
-    return _Point(
-        x, scores, p, loss, np.finfo(x.dtype).eps * (4 * np.abs(loss) + 2 * size / np.sqrt(len(problems.targets)))
-    )
+    size = np.einsum("fn,fn,fn->f", 1 + np.abs(true), wrong, problems.weight)
+    return _Point(x, scores, p, wrong, loss, np.finfo(x.dtype).eps * (4 * np.abs(loss) + 2 * size))
 
 
 def _gradient(problems: Problems, part: _Part, at: _Point, shrink: np.ndarray) -> np.ndarray:
     """Of the problems of the part."""
     which = part.which
     residual = at.probabilities[which]
-    residual[:, problems.targets, np.arange(len(problems.targets))] -= 1
+    residual[:, problems.targets, np.arange(len(problems.targets))] = -at.wrong[which]
     residual *= problems.weight[which, None]
     gradient = part.gradient(residual)
     gradient[..., :-1] += shrink[which, None, None] * at.x[which, :, :-1]
@@ -219,5 +225,5 @@ def _line_search(
 
 
 def _squares(w: np.ndarray) -> np.ndarray:
-    result: np.ndarray = np.einsum("fkd,fkd->f", w, w)
+    result: np.ndarray = np.einsum("fkd,fkd->f", w, w, dtype=np.float64)
     return result

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+import corpora
+from converter.pipeline import convert_clips
+from converter.registry import ENCODINGS
+from harness.hub import parse
+from harness.store import Store
 from trainer import designs, logistic
+from trainer.bottlenecks import image_features
 from trainer.designs import Features, Rotated, Shared
 from trainer.head import Head
 from trainer.logistic import STRENGTHS, LogisticSettings, Regression, fit, fit_many
@@ -348,3 +356,42 @@ def test_features_that_move_together_are_solved_too(features: int) -> None:
     for strength, head in zip(strengths, fit_many(x, targets, 5, train=[rows], strengths=strengths)[0], strict=True):
         expected = sklearn_scores(x, targets, rows, strength)
         np.testing.assert_allclose(head.scores(x), expected, atol=1e-3, err_msg=f"C={strength}")
+
+
+@pytest.mark.parametrize("strength", [1.0, 10.0, 100.0])
+def test_separable_rows_are_solved_in_single_precision_too(strength: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    y = np.arange(320) % 10
+    latent = rng.normal(size=(320, 600)) * np.arange(1.0, 601) ** -0.7
+    latent[:, :10] += np.eye(10)[y]
+    x = (latent @ rng.normal(size=(600, 600))).astype(np.float32)
+    rows = np.flatnonzero(np.arange(320) % 5)
+    exact = fit_many(x, y, 10, train=[rows], strengths=[strength], settings=TIGHT)[0][0].scores(x)
+    monkeypatch.setattr(designs, "_SINGLE_ABOVE", 0)
+    scores = fit_many(x, y, 10, train=[rows], strengths=[strength])[0][0].scores(x)
+    assert exact[rows, y[rows]].min() > 0.95
+    np.testing.assert_allclose(scores, exact, atol=2e-3)
+
+
+@pytest.fixture(scope="module")
+def real_features(esc10: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, ...]:
+    """Feature vectors of gray images of 100 real sounds, their classes and folds."""
+    folder = tmp_path_factory.mktemp("real")
+    store = Store(folder / "store")
+    clips = corpora.load("esc50", esc10, subset="esc10").iloc[::4]
+    drawn = convert_clips(clips, {"gray": ENCODINGS["gray"]()}, folder / "images", store=store, jobs=1)
+    table = drawn.with_absolute_paths(folder / "images")
+    x = image_features([Path(p) for p in table["path"]], parse("builtin:scattering"), store=store).values
+    return x, np.unique(table["label"], return_inverse=True)[1], table["fold"].to_numpy().astype(int)
+
+
+def test_a_cold_start_finds_what_a_path_of_strengths_finds_on_real_sounds(
+    real_features: tuple[np.ndarray, ...],
+) -> None:
+    x, y, fold = real_features
+    rows = np.flatnonzero(fold != 3)
+    path = Regression(x, y, 10, [rows]).path([rows])
+    for strength in (*STRENGTHS, 100.0):
+        path.solve(np.array([strength]), LogisticSettings(tolerance=1e-7, max_iter=5000))
+    exact = path.heads()[0].scores(x)
+    np.testing.assert_allclose(fit_many(x, y, 10, train=[rows], strengths=[100.0])[0][0].scores(x), exact, atol=5e-3)
