@@ -194,7 +194,8 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     harness.write_failures(out, failures)
     n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
     n_new = count(outcome.computed, "new feature vector")
-    note(f"heads     {n_heads} for {count(len(outcome.trained), 'combination')}; {n_new}")
+    n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
+    note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
     evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
     refit_best(plan, drawn, outcome, evaluation, out, notes=notes)
     return StudyRun(out, evaluation, failures)
@@ -315,7 +316,7 @@ def command(
     for warning in run.evaluation.warnings:
         say(f"Note: {warning}")
     say(f"\nreport  {run.evaluation.report}")
-    say(f"model   {folder / 'model'}  (the best of {len(plan.combinations)}, refitted on all clips)")
+    say(f"model   {folder / 'model'}  (the best of {len(run.evaluation.ranking)}, refitted on all clips)")
     n_failed = run.failures["clip_id"].nunique()
     if n_failed:
         warn(f"{count(n_failed, 'clip')} failed; {folder / 'failures.csv'} says which and why")

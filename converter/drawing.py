@@ -73,8 +73,19 @@ def draw(
     return encoding.draw(source, sr=sr)
 
 
-def draw_pngs(path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float) -> Iterator[bytes]:
+def draw_pngs(
+    path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float, digest: str = ""
+) -> Iterator[bytes]:
     """Draw a clip with several encodings; it is read once, and they share what they can.
+
+    Parameters
+    ----------
+    path : path
+    encodings : sequence of Encoding
+    start_s, end_s : float
+        The part that is meant, in seconds; NaN for the file's own start and end.
+    digest : str
+        What :func:`harness.audio.digest` found before; empty: not compared.
 
     Yields
     ------
@@ -84,9 +95,11 @@ def draw_pngs(path: str | Path, encodings: Sequence[Encoding], *, start_s: float
     Raises
     ------
     AudioError
-        The clip cannot be read.
+        The clip cannot be read, or has changed since its digest was found.
     """
     y, sr = audio.read(path, start_s=start_s, end_s=end_s)
+    if digest:
+        audio.check_unchanged(path, digest, start_s=start_s, end_s=end_s)
     sounds: dict[tuple[Any, ...], Sound] = {}
     for encoding in encodings:
         key = encoding.sound_key()

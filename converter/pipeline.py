@@ -180,7 +180,8 @@ def _task(
             "spec": versions[name][1],
         }
         images.append(PlannedImage(row, image_key(clip.digest, versions[name][0]), out / path, encoding))
-    make = partial(draw_pngs, os.path.abspath(clip.path), start_s=clip.start_s, end_s=clip.end_s)
+    path = os.path.abspath(clip.path)
+    make = partial(draw_pngs, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
     return ImageTask(clip.clip_id, tuple(images), make, store)
 
 

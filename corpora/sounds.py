@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
+from corpora.identical import file_digest
 from harness import audio
 from harness.code_version import code_version
 from harness.digests import FileDigests
@@ -138,6 +139,8 @@ def _make(task: SoundTask) -> Fingerprint | None:
     """Read a sound, put its fingerprint into the store, and give it; None where it cannot be read."""
     try:
         y, sr = audio.read(task.path, start_s=task.start_s, end_s=task.end_s)
+        if _part_digest(file_digest(task.path), task.start_s, task.end_s) != task.digest:
+            return None  # changed meanwhile
     except AudioError:
         return None
     made, data = fingerprint(y, sr)

@@ -26,7 +26,18 @@ from harness.files import atomic_path, digest_file, digest_json
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
     from harness.digests import FileDigests
 
-__all__ = ["SUFFIXES", "digest", "duration", "load", "longest", "read", "read_blocks", "resample", "write_wav"]
+__all__ = [
+    "SUFFIXES",
+    "check_unchanged",
+    "digest",
+    "duration",
+    "load",
+    "longest",
+    "read",
+    "read_blocks",
+    "resample",
+    "write_wav",
+]
 
 SUFFIXES = frozenset(
     ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma .webm .mkv .mov".split()
@@ -166,6 +177,20 @@ def digest(
     if math.isnan(start_s) and math.isnan(end_s):
         return whole
     return digest_json([whole, *(None if math.isnan(s) else float(s) for s in (start_s, end_s))])
+
+
+def check_unchanged(
+    path: str | Path, expected: str, *, start_s: float, end_s: float, digests: FileDigests | None = None
+) -> None:
+    """Make sure that a file that was read is the one whose digest was found before; parameters as for :func:`digest`.
+
+    Raises
+    ------
+    AudioError
+        It has changed: what was read must not go under the digest `expected`.
+    """
+    if digest(path, start_s=start_s, end_s=end_s, digests=digests) != expected:
+        raise AudioError(f"{path}: changed while it was in use; run the same command again")
 
 
 def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:

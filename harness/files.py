@@ -90,8 +90,10 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         with open(handle, "wb") as file:
             file.write(data)
         os.replace(part, path)
-    except BaseException:
+    except BaseException as error:
         Path(part).unlink(missing_ok=True)
+        if isinstance(error, OSError) and not error.filename:  # a full disk does not say where
+            error.filename = os.fspath(path)
         raise
 
 

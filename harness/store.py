@@ -67,7 +67,7 @@ class Store:
         try:
             with open(f"{self._text}/{kind}/{key[:2]}/{key}{suffix}", "rb", buffering=0) as file:
                 data = memoryview(file.readall())
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
         return data[:-_CHECK] if _check(data[:-_CHECK]) == data[-_CHECK:] else None
 

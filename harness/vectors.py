@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -124,8 +125,12 @@ class Vectors:
             positions = found[part]
             if shard is None or shard["vectors"].shape[1] != width:
                 return positions[:0], np.zeros((0, width), np.float32)
-            same = (shard["keys"][rows[part]] == wanted[positions]).all(axis=1)
-            return positions[same], shard["vectors"][rows[part][same]]
+            inside = np.flatnonzero(rows[part] < len(shard["keys"]))
+            positions, at = positions[inside], rows[part][inside]
+            same = (shard["keys"][at] == wanted[positions]).all(axis=1)
+            if len(inside) < len(part) or not same.all():  # files have changed places: the index is made anew
+                self._store.path(_INDEX, key_of(index=_KIND), ".npy").unlink(missing_ok=True)
+            return positions[same], shard["vectors"][at[same]]
 
         with ThreadPoolExecutor(_READERS) as pool:
             yield from pool.map(read, parts)
@@ -179,7 +184,9 @@ class Vectors:
 
     def _last_index(self) -> _Index:
         found = self._store.get_array(_INDEX, key_of(index=_KIND))
-        return _Index.empty() if found is None else _Index(*(found[name].copy() for name in found.dtype.names or ()))
+        if found is None or found.dtype.names != ("files", "starts", "file", "row"):
+            return _Index.empty()
+        return _Index(*(found[name].copy() for name in found.dtype.names))
 
 
 def _packed(index: _Index) -> np.ndarray:
@@ -194,9 +201,10 @@ def _packed(index: _Index) -> np.ndarray:
 def _keys_of(path: str) -> np.ndarray | None:
     """Keys (n, 32) in a file of vectors, without reading the vectors; None where it is none, or gone."""
     try:
-        keys = np.load(path, mmap_mode="r", allow_pickle=False)["keys"]
-        return np.array(keys) if keys.ndim == 2 and keys.shape[1] == 32 else None
-    except (OSError, EOFError, ValueError, IndexError, KeyError, TypeError):
+        with warnings.catch_warnings(action="ignore"):
+            keys = np.load(path, mmap_mode="r", allow_pickle=False)["keys"]
+            return np.array(keys) if keys.ndim == 2 and keys.shape[1] == 32 else None
+    except Exception:  # of a damaged header numpy's parser raises almost anything
         return None
 
 

@@ -36,9 +36,7 @@ def length_warning(name: str, seconds: float, card: ModelCard) -> str:
     longest = card.longest_s
     if not longest or seconds <= _FAR * longest:
         return ""
-    parts = (
-        f"they are the mean over {math.ceil(seconds / longest)} parts" if card.takes == "image" else "they are a mean"
-    )
+    parts = f" (the mean over {math.ceil(seconds / longest)} parts)" if card.takes == "image" else ""
     return (
         f"{name}: {seconds:.1f} s long, more than three times the longest training clip ({longest:.1f} s), so that one "
         f"set of scores for all of it{parts} means little; cut it into clips of up to {longest:.1f} s and label those"

@@ -160,11 +160,16 @@ def sound_features(
     info = kinds.describe(spec, store=store)
     module = module_key(spec, info)
 
+    found: dict[SoundPart, str] = {}
+
     def key(part: SoundPart) -> str:
-        return sound_key(audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests), module)
+        found[part] = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
+        return sound_key(found[part], module)
 
     def read(part: SoundPart) -> np.ndarray:
-        return read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
+        y = read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
+        audio.check_unchanged(part.path, found[part], start_s=part.start_s, end_s=part.end_s, digests=digests)
+        return y
 
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:

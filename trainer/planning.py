@@ -42,7 +42,7 @@ def cached_features(
     file = Path(images_folder) / IMAGES.name
     images = read(file, IMAGES) if file.is_file() else None
     counts = {}
-    digests = FileDigests(store)  # which keeps nothing: a plan writes no file
+    digests = FileDigests(store)  # a plan adds nothing to them
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
         of_module = module_key(module, kinds.describe(module, store=store))
         if encoding == SOUND:

@@ -80,3 +80,14 @@ def test_pngs_hold_what_is_drawn(tmp_path: Path) -> None:
     pngs = draw_pngs(tmp_path / "a.wav", encodings, start_s=math.nan, end_s=math.nan)
     for encoding, png in zip(encodings, pngs, strict=True):
         assert np.array_equal(image.decode(png), draw(tmp_path / "a.wav", encoding))
+
+
+def test_a_sound_that_changed_since_its_digest_was_found_is_not_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    audio.write_wav(path, np.linspace(-0.5, 0.5, 4000), 8000)
+    part = {"start_s": 0.1, "end_s": math.nan}
+    digest = audio.digest(path, **part)
+    assert len(list(draw_pngs(path, [Gray()], **part, digest=digest))) == 1
+    audio.write_wav(path, np.linspace(0.5, -0.5, 4000), 8000)
+    with pytest.raises(AudioError, match="changed while it was in use"):
+        list(draw_pngs(path, [Gray()], **part, digest=digest))

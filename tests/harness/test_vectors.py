@@ -189,3 +189,31 @@ def test_a_hundred_thousand_are_found_at_once(store: Store) -> None:
     for positions, rows in Vectors(store).take([many[k] for k in order], 1):
         got[positions] = rows[:, 0]
     np.testing.assert_array_equal(got, order)
+
+
+def test_damage_to_a_header_is_never_an_error(store: Store) -> None:
+    put(store, 1, 2, 3)
+    (victim,) = files(store)
+    whole = victim.read_bytes()
+    for at in range(128):
+        for bit in (1, 16):
+            victim.parent.mkdir(exist_ok=True)
+            victim.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+            assert taken(store, keys(1, 2, 3)) == {}
+
+
+@pytest.mark.parametrize("sizes", [(1, 3), (2, 2)])
+def test_files_that_changed_places_give_no_wrong_vector_and_are_found_again(
+    store: Store, sizes: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_NEW_FILES", 1)
+    put(store, *range(sizes[0]))
+    put(store, *range(10, 10 + sizes[1]))
+    wanted = keys(*range(sizes[0]), *range(10, 10 + sizes[1]))
+    expected = taken(store, wanted)
+    a, b = files(store)
+    first, second = a.read_bytes(), b.read_bytes()
+    a.write_bytes(second)
+    b.write_bytes(first)
+    assert taken(store, wanted).items() <= expected.items()
+    assert taken(store, wanted) == expected

@@ -15,6 +15,7 @@ from PIL import Image
 from harness.audio import read, write_wav
 from harness.errors import ModuleError
 from harness.hub import kinds
+from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.hub.tensorflow import import_tensorflow
@@ -294,3 +295,18 @@ def test_real_modules_do_not_mind_what_else_is_in_the_batch(
     at_once = image_features(files, spec, store=Store(tmp_path / "c"), load=lambda: module)
     singly = image_features(files, spec, store=Store(tmp_path / "d"), load=lambda: module, batch_size=2)
     np.testing.assert_allclose(at_once.values, singly.values, rtol=0, atol=1e-5)
+
+
+def test_a_sound_that_changes_before_it_is_read_has_no_vector(tiny_yamnet: str, store: Store, tmp_path: Path) -> None:
+    path, spec = tmp_path / "a.wav", parse(tiny_yamnet)
+    rng = np.random.default_rng(0)
+    write_wav(path, rng.uniform(-0.5, 0.5, 16000), 16000)
+
+    def load() -> HubModule:
+        write_wav(path, rng.uniform(-0.5, 0.5, 16000), 16000)
+        return kinds.load(spec, store=store)
+
+    changed = sound_features([SoundPart(path)], spec, store=store, load=load)
+    assert "changed while it was in use" in changed.failures[0]
+    assert changed.computed == 0
+    assert sound_features([SoundPart(path)], spec, store=store).computed == 1
