@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import BinaryIO
 
+if sys.platform != "win32":
+    import fcntl
+
 __all__ = ["LineFilter", "stderr_held_back"]
 
 
@@ -84,7 +87,9 @@ class LineFilter:
 def _memory_file() -> BinaryIO:
     """A file in memory where the system has that: ten times as cheap as one on disk."""
     if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("stderr"), "w+b", buffering=0)
+        descriptor = os.memfd_create("stderr")
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, os.O_APPEND)  # else two threads may write to the same place
+        return os.fdopen(descriptor, "w+b", buffering=0)
     return tempfile.TemporaryFile(buffering=0)
 
 
