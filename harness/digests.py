@@ -11,10 +11,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Any, NamedTuple
 
 from harness.files import digest_file
@@ -61,7 +60,7 @@ class _Known(NamedTuple):
     entry: str = ""
 
 
-class FileDigests:
+class FileDigests(AbstractContextManager["FileDigests"]):
     """Digests of files by path and state; as a context manager it keeps new ones at the end.
 
     Safe for threads. Several processes may use one store: of two that save the same folder at once, one may lose what
@@ -79,12 +78,7 @@ class FileDigests:
         self._new: dict[str, dict[str, _Known]] = {}
         self._lock = Lock()
 
-    def __enter__(self) -> FileDigests:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.save()
 
     def of(self, path: str | Path) -> str:

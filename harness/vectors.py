@@ -12,9 +12,9 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from types import TracebackType
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,7 @@ class _Index:
         return found, self.file[at[found]], self.row[at[found]]
 
 
-class Vectors:
+class Vectors(AbstractContextManager["Vectors"]):
     """The feature vectors of a store; as a context manager it writes what was put at the end.
 
     Parameters
@@ -88,12 +88,7 @@ class Vectors:
         self._waiting: list[np.ndarray] = []
         self._since = 0.0
 
-    def __enter__(self) -> Vectors:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.write()
 
     def count(self, keys: Sequence[str]) -> int:
@@ -129,7 +124,7 @@ class Vectors:
             positions, at = positions[inside], rows[part][inside]
             same = (shard["keys"][at] == wanted[positions]).all(axis=1)
             if len(inside) < len(part) or not same.all():  # files have changed places: the index is made anew
-                self._store.path(_INDEX, key_of(index=_KIND), ".npy").unlink(missing_ok=True)
+                _remove(self._store.path(_INDEX, key_of(index=_KIND), ".npy"))
             return positions[same], shard["vectors"][at[same]]
 
         with ThreadPoolExecutor(_READERS) as pool:
@@ -157,8 +152,7 @@ class Vectors:
         """A file's keys and vectors; one that is damaged is removed, so that its vectors are computed again."""
         shard = self._store.get_array(_KIND, name)
         if shard is None:
-            with suppress(OSError):
-                self._store.path(_KIND, name, ".npy").unlink()
+            _remove(self._store.path(_KIND, name, ".npy"))
         return shard
 
     def _index(self) -> _Index:
@@ -187,6 +181,12 @@ class Vectors:
         if found is None or found.dtype.names != ("files", "starts", "file", "row"):
             return _Index.empty()
         return _Index(*(found[name].copy() for name in found.dtype.names))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file of the store, where that may be written to."""
+    with suppress(OSError):
+        path.unlink()
 
 
 def _packed(index: _Index) -> np.ndarray:

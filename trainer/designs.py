@@ -195,6 +195,8 @@ class Rotated:
     mean: np.ndarray
     scale: np.ndarray
 
+    iterations = 1  # that a preconditioner is good for
+
     @classmethod
     def of(cls, values: np.ndarray, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray) -> Rotated:
         """Rotate values (n, D) for each of F training sets, with the moments (F, D) of each."""
@@ -212,8 +214,6 @@ class Rotated:
             variances[f, : len(spanning)] = squares[spanning] / len(rows)
             np.add.at(axes[f, :, : len(spanning)], rows, basis)  # a row may be there several times
         return cls(designs, variances, axes, values, mean, scale)
-
-    iterations = 1  # that a preconditioner is good for
 
     @property
     def dtype(self) -> np.dtype:
