@@ -218,7 +218,7 @@ def duplicate_sounds(plan: Plan, out: Path, *, jobs: int) -> list[str]:
     """``duplicates.csv``: clips in different folds with the same sound; give the notes on them."""
     near = plan.study.corpus.near_duplicates
     found = corpora.find_duplicates(plan.clips, store=plan.store, jobs=jobs, near=near, across_folds=True)
-    corpora.write_duplicates(found, out)
+    harness.write_duplicates(found, out)
     return corpora.duplicate_notes(found, groups_dropped=plan.study.corpus.shared_groups == "drop")
 
 
@@ -232,7 +232,7 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
     if plan.encodings:
-        harness.copy_step(out, folder, harness.CORPUS)
+        harness.copy_corpus_record(out, folder)
     return drawn
 
 
@@ -242,7 +242,14 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
     tables = tables_of(plan, drawn, out)
     shared = plan.corpus.shared
     return trainer.train_all(
-        tables, plan.combinations, plan.settings, out, store=plan.store, inputs=inputs, shared=shared
+        tables,
+        plan.combinations,
+        plan.settings,
+        out,
+        store=plan.store,
+        inputs=inputs,
+        shared=shared,
+        copies=harness.copies_across_folds(out, plan.clips, shared),
     )
 
 

@@ -45,7 +45,7 @@ def convert(
     drawn = converter.convert_clips(
         converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
     )
-    harness.copy_step(clips.parent, out, harness.CORPUS, clips.name)
+    harness.copy_corpus_record(clips.parent, out, clips.name)
     for line in drawn.warnings:
         warn(line)
     say(f"{len(drawn.images)} images of {drawn.images['clip_id'].nunique()} clips in {out}")

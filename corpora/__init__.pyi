@@ -4,7 +4,6 @@ from .base import Corpus as Corpus
 from .base import ScanOptions as ScanOptions
 from .duplicates import duplicate_notes as duplicate_notes
 from .duplicates import find_duplicates as find_duplicates
-from .duplicates import write_duplicates as write_duplicates
 from .loading import CORPORA as CORPORA
 from .loading import LoadedCorpus as LoadedCorpus
 from .loading import load as load

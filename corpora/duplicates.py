@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, islice, product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,29 +21,19 @@ from corpora.sounds import SoundTask, digest_clips, fingerprints, read_low
 from harness import tables
 from harness.cli import count
 from harness.code_version import code_version
+from harness.duplicates import in_two_folds
 from harness.errors import AudioError
 from harness.parallel import in_parallel
 from harness.store import Store, key_of
-from harness.tables import CLIPS, Schema
+from harness.tables import CLIPS, DUPLICATES
 
 __all__ = [
-    "DUPLICATES",
     "duplicate_notes",
     "duplicates_of",
     "find_duplicates",
-    "in_two_folds",
     "kinds",
     "name_pairs",
-    "write_duplicates",
 ]
-
-DUPLICATES = Schema(
-    "duplicates.csv",
-    text=("clip_a", "clip_b", "fold_a", "fold_b", "group_a", "group_b", "kind"),
-    number=("similarity", "offset_s"),
-    key=("clip_a", "clip_b"),
-    filled=("clip_a", "clip_b", "kind"),
-)
 
 _KIND = "duplicates"
 _ALL_PAIRS = 20  # of more copies than that, each is paired with one or two only
@@ -74,7 +63,7 @@ def find_duplicates(
     Returns
     -------
     DataFrame
-        As :data:`DUPLICATES`, in the order of the clips. `kind` is ``exact`` or ``near``; `similarity` the
+        As `harness.tables.DUPLICATES`, in the order of the clips. `kind` is ``exact`` or ``near``; `similarity` the
         correlation of the common part, in [0, 1]; `offset_s` where clip_a begins in clip_b, in seconds. Of more than
         20 copies of one sound each is paired with the first, and with the first in another fold.
     """
@@ -101,19 +90,13 @@ def duplicates_of(
     return _table(clips, pairs)
 
 
-def in_two_folds(duplicates: pd.DataFrame) -> pd.DataFrame:
-    """The pairs whose clips are in two folds; clips without a fold are in none."""
-    fold_a, fold_b = duplicates["fold_a"], duplicates["fold_b"]
-    return duplicates[(fold_a != fold_b) & (fold_a != "") & (fold_b != "")]
-
-
 def duplicate_notes(duplicates: pd.DataFrame, *, groups_dropped: bool = False) -> list[str]:
     """What a study must say of copies in different folds, in at most one sentence.
 
     Parameters
     ----------
     duplicates : DataFrame
-        As :data:`DUPLICATES`.
+        As `harness.tables.DUPLICATES`.
     groups_dropped : bool
         Clips of groups in several folds are left out of training where they would leak, so that pairs of one group are
         no leak.
@@ -136,15 +119,6 @@ def name_pairs(pairs: pd.DataFrame, *, most: int = 3) -> str:
     named = [_named(row) for row in pairs.head(most).to_dict("records")]
     more = len(pairs) - len(named)
     return "; ".join(named) + (f"; and {more} more" if more else "")
-
-
-def write_duplicates(duplicates: pd.DataFrame, folder: str | Path) -> None:
-    """Write ``duplicates.csv``; where there are none there is no such file."""
-    path = Path(folder) / DUPLICATES.name
-    if len(duplicates):
-        tables.write(duplicates, path, DUPLICATES)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def kinds(pairs: pd.DataFrame) -> str:

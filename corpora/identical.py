@@ -19,9 +19,18 @@ from harness.cli import count
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_file
 from harness.shared_groups import IDENTICAL
-from harness.tables import fold_order
+from harness.tables import DUPLICATES, fold_order, frame
 
-__all__ = ["IdenticalSounds", "as_identical_sounds", "file_digest", "groups_by_sound", "identical_clips", "torn_notes"]
+__all__ = [
+    "IdenticalSounds",
+    "as_identical_sounds",
+    "file_digest",
+    "groups_by_sound",
+    "identical_clips",
+    "torn_notes",
+    "torn_pairs",
+    "torn_sounds",
+]
 
 IdenticalSounds = Literal["group", "separate"]
 
@@ -138,14 +147,37 @@ def _common_name(folds_of: Mapping[str, Collection[str]], *, official: bool) -> 
     return " + ".join(named[:_NAMED]) + (f" + {len(named) - _NAMED} more" if len(named) > _NAMED else "")
 
 
-def torn_notes(table: pd.DataFrame, identical: Sequence[Sequence[int]]) -> list[str]:
-    """Name identical sounds that are in several folds without being one group, in at most one sentence."""
-    folds, groups, clip_ids = (table[column].tolist() for column in ("fold", "group", "clip_id"))
-    torn = [
-        rows
+def torn_sounds(table: pd.DataFrame, identical: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Identical sounds, as :func:`identical_clips`, that are in several folds without being one group."""
+    folds, groups = table["fold"].tolist(), table["group"].tolist()
+    return [
+        list(rows)
         for rows in identical
         if len(fold_order(folds[row] for row in rows)) > 1 and len({groups[row] or row for row in rows}) > 1
     ]
+
+
+def torn_pairs(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> pd.DataFrame:
+    """Each clip of :func:`torn_sounds` with the first of its sound in another fold, as `harness.tables.DUPLICATES`."""
+    folds, pairs = table["fold"].tolist(), set()
+    for rows in torn:
+        in_folds = [row for row in rows if folds[row]]
+        for one in in_folds:
+            other = next(each for each in in_folds if folds[each] != folds[one])
+            pairs.add((min(one, other), max(one, other)))
+    found = []
+    for pair in sorted(pairs):
+        row: dict[str, object] = {"kind": "exact", "similarity": 1.0, "offset_s": 0.0}
+        for letter, number in zip("ab", pair, strict=True):
+            clip = table.iloc[number]
+            row |= {f"clip_{letter}": clip["clip_id"], f"fold_{letter}": clip["fold"], f"group_{letter}": clip["group"]}
+        found.append(row)
+    return frame(found, DUPLICATES)
+
+
+def torn_notes(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> list[str]:
+    """Name the sounds of :func:`torn_sounds`, in at most one sentence."""
+    folds, clip_ids = table["fold"].tolist(), table["clip_id"].tolist()
     if not torn:
         return []
     named = [

@@ -15,7 +15,7 @@ from pathlib import Path
 import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
-from corpora.identical import as_identical_sounds, groups_by_sound, identical_clips, torn_notes
+from corpora.identical import as_identical_sounds, groups_by_sound, identical_clips, torn_notes, torn_pairs, torn_sounds
 from corpora.patterns import compile_pattern
 from corpora.rows import completed, of_classes, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
@@ -46,12 +46,15 @@ class LoadedCorpus:
         What a reader of the results must know about the clips and their folds, a sentence each.
     copies : list of str
         The same of identical sounds in several folds; :func:`corpora.find_duplicates` says more of them.
+    duplicates : DataFrame
+        Each of their clips with one in another fold, as `harness.tables.DUPLICATES`.
     """
 
     clips: pd.DataFrame
     shared: SharedGroups
     notes: list[str]
     copies: list[str]
+    duplicates: pd.DataFrame
 
 
 def load(
@@ -176,7 +179,9 @@ def load_corpus(
     shared = SharedGroups(policy)
     if is_official(folds, split, lists, pattern_parts):
         shared = SharedGroups(policy, _exceptions(table, corpus, where))
-    return LoadedCorpus(table, shared, notes + _checked_notes(table, shared), torn_notes(table, identical))
+    torn = torn_sounds(table, identical)
+    notes += _checked_notes(table, shared)
+    return LoadedCorpus(table, shared, notes, torn_notes(table, torn), torn_pairs(table, torn))
 
 
 def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pandas as pd
 import soundfile
 
-from corpora.duplicates import duplicates_of, in_two_folds, kinds, name_pairs, write_duplicates
+from corpora.duplicates import duplicates_of, kinds, name_pairs
 from corpora.scanning import summary
 from corpora.sounds import digest_clips, fingerprints
 from harness import tables
 from harness.cli import count
+from harness.duplicates import in_two_folds, write_duplicates
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, Schema
 
@@ -43,7 +44,7 @@ class Look:
         header does not say), largest magnitude, samples at full scale in runs of three and more, and 1 where it is
         silent. A clip that cannot be read has its name only.
     duplicates : DataFrame
-        As `corpora.duplicates.DUPLICATES`: pairs in different folds and in one.
+        As `harness.tables.DUPLICATES`: pairs in different folds and in one.
     """
 
     clips: pd.DataFrame

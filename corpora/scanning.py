@@ -12,6 +12,7 @@ import pandas as pd
 
 from corpora.datasets.demo import VERSION
 from corpora.loading import CORPORA, load, load_corpus, missing_files, warnings_of
+from harness.duplicates import write_duplicates
 from harness.errors import SettingsError, TableError
 from harness.failures import update_failures
 from harness.files import digest_file
@@ -109,6 +110,7 @@ def scan_to_table(
     write(clips, out, CLIPS)
     folder = Path(out).parent
     update_failures(folder, failures, step="corpus")
+    write_duplicates(loaded.duplicates, folder)
     spec = {
         "table": Path(out).name,
         "name": corpus,

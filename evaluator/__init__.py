@@ -9,7 +9,7 @@
 - `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups
 - `comparisons`: all of these for every pair of combinations, or against a baseline
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
-- `verdict`: the outcome in words
+- `verdict`: the outcome in words; `notes`: leaks and what else a reader must know
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
 - `report`: one self-contained HTML file; `report.html.j2` is its template
 """

@@ -4,9 +4,9 @@ from .confusion import confusion_matrices as confusion_matrices
 from .confusion import confusion_matrix as confusion_matrix
 from .evaluation import compare_runs as compare_runs
 from .evaluation import evaluate as evaluate
-from .evaluation import notes_of_run as notes_of_run
 from .evaluation import output_folders as output_folders
 from .metrics import metrics_table as metrics_table
+from .notes import notes_of_run as notes_of_run
 from .plots import draw_confusion as draw_confusion
 from .plots import draw_heat_map as draw_heat_map
 from .plots import draw_recall as draw_recall

@@ -8,16 +8,16 @@ Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``fa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, combinations_of, titles
+from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, pairs_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.metrics import metrics_table
+from evaluator.notes import all_notes, find_copies, find_warnings, notes_of, spec_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
 from evaluator.report import ReportData, render
 from evaluator.results import Evaluation, write_confusion, write_heat_map, write_tables
@@ -29,7 +29,7 @@ from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.tables import CLIPS, FAILURES, PREDICTIONS
 
-__all__ = ["compare_runs", "evaluate", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "output_folders"]
+__all__ = ["compare_runs", "evaluate", "output_folders"]
 
 
 def evaluate(
@@ -72,8 +72,8 @@ def evaluate(
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
-    differences = compare(metrics, pairs_of(order, baseline), samples, sizes=_spec(steps, "train").get("sizes", ()))
-    noted = "shared_groups" in _spec(steps, "train")
+    differences = compare(metrics, pairs_of(order, baseline), samples, sizes=spec_of(steps, "train").get("sizes", ()))
+    noted = "shared_groups" in spec_of(steps, "train")
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
     found = Evaluation(
         ranking=ranked,
@@ -88,11 +88,11 @@ def evaluate(
                 differences,
                 predictions,
                 samples=samples,
-                single=_spec(steps, "train").get("single_split"),
+                single=spec_of(steps, "train").get("single_split"),
             )
         ),
-        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *found_odd])),
-        notes=(*_notes(predictions, groups, steps), *unknown_groups(samples)),
+        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *find_copies(predictions, steps), *found_odd])),
+        notes=(*all_notes(predictions, groups, steps), *unknown_groups(samples)),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],
         report=target / "report.html",
@@ -176,99 +176,3 @@ def _run_names(run_folders: Sequence[str | Path]) -> list[str]:
         raise SettingsError(f"run={twice[0].name!r} is given twice; give each run folder once")
     names = [f.name for f in folders]
     return names if len(set(names)) == len(names) else [str(f) for f in run_folders]
-
-
-def notes_of(steps: Mapping[str, Any]) -> list[str]:
-    """What the steps before noted on the clips and their folds, of the corpus first.
-
-    Parameters
-    ----------
-    steps : mapping
-        As `harness.record.read_steps` gives them.
-    """
-    return [str(line) for step in ("corpus", "train") for line in _spec(steps, step).get("notes") or ()]
-
-
-def notes_of_run(run_folder: str | Path) -> list[str]:
-    """What a reader of a run's figures must know of its clips and their folds, a sentence each.
-
-    Parameters
-    ----------
-    run_folder : path
-        Holds ``predictions.csv``.
-    """
-    predictions = read_predictions(run_folder)
-    return _notes(predictions, read_groups(run_folder, predictions), read_steps(run_folder))
-
-
-def _notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mapping[str, Any]) -> list[str]:
-    """The notes of the steps before; where the training noted nothing of shared groups, those that there are."""
-    noted = "shared_groups" in _spec(steps, "train")
-    return list(dict.fromkeys([*notes_of(steps), *([] if noted else find_leaks(predictions, groups))]))
-
-
-def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
-    """Name the groups that were tested in several folds, in at most one sentence.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-    groups : mapping of str to str
-        From clip_id to group, which may be empty.
-    """
-    named = {clip: group for clip, group in groups.items() if group}
-    spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
-    shared = sorted(spans[spans > 1].index)
-    if not shared:
-        return []
-    return [
-        f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
-        "that they trained on, so all figures are too high."
-    ]
-
-
-def _spec(steps: Mapping[str, Any], step: str) -> dict[str, Any]:
-    spec: dict[str, Any] = steps.get(step, {}).get("spec") or {}
-    return spec
-
-
-def find_warnings(
-    predictions: pd.DataFrame,
-    groups: Mapping[str, str],
-    failures: pd.DataFrame,
-    metrics: pd.DataFrame,
-    *,
-    leaks_noted: bool = False,
-) -> list[str]:
-    """What a reader must know before believing the figures.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-    groups : mapping of str to str
-        From the clip_id of every clip of the run to its group, which may be empty; no keys where that is not known.
-    failures : DataFrame
-        As `harness.tables.FAILURES`.
-    metrics : DataFrame
-        As :func:`evaluator.metrics.metrics_table` gives it.
-    leaks_noted : bool
-        The training has noted what was done about groups that span folds.
-    """
-    found = []
-    n = failures["clip_id"].nunique()
-    if n:
-        found.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
-    found += [] if leaks_noted else find_leaks(predictions, groups)
-    clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
-    if clips.nunique() > 1:
-        found.append(f"Combinations were tested on different numbers of clips ({clips.min()} to {clips.max()}).")
-    missing = sorted(set(groups) - set(predictions["clip_id"]) - set(failures["clip_id"]))
-    if missing:
-        found.append(f"Without a prediction: {len(missing)} of {len(groups)} clips, the first {missing[0]!r}.")
-    with_metric = {name: set(combinations_of(part)) for name, part in metrics.groupby("metric")}
-    for combination, name in titles(combinations_of(predictions)).items():
-        if combination not in with_metric.get("macro_ap", ()):
-            found.append(f"{name} has no scores: no log loss, calibration error, AP and AUROC.")
-        elif combination not in with_metric.get("log_loss", ()):
-            found.append(f"The scores of {name} are not probabilities: no log loss and calibration error.")
-    return found

@@ -8,7 +8,7 @@
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `figures`: accuracy as every command quotes it
-- `recipes`: how images were drawn; `record`: ``run.json``
+- `recipes`: how images were drawn; `record`: ``run.json``; `duplicates`: ``duplicates.csv``
 - `store`: the content-addressed store; `vectors`: feature vectors in it; `digests`: of files that
   were read before
 - `protocol`: the splits: which clips train, which choose, which test

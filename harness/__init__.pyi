@@ -1,10 +1,12 @@
 from . import tables as tables
+from .duplicates import copies_across_folds as copies_across_folds
+from .duplicates import copy_corpus_record as copy_corpus_record
+from .duplicates import write_duplicates as write_duplicates
 from .failures import join_failures as join_failures
 from .failures import write_failures as write_failures
 from .files import digest_file as digest_file
 from .images import ImageRun as ImageRun
 from .record import CORPUS as CORPUS
-from .record import copy_step as copy_step
 from .record import read_shared_groups as read_shared_groups
 from .record import record_step as record_step
 from .registry import load_plugin as load_plugin

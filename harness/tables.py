@@ -17,6 +17,7 @@ from harness.files import atomic_path, natural_key
 
 __all__ = [
     "CLIPS",
+    "DUPLICATES",
     "FAILURES",
     "IMAGES",
     "METRICS",
@@ -84,11 +85,11 @@ IMAGES = Schema(
 )
 PREDICTIONS = Schema(
     "predictions.csv",
-    text=("clip_id", "encoding", "module", "head", "seed", "fold", "group", "label", "predicted"),
+    text=("clip_id", "encoding", "module", "head", "seed", "fold", "group", "copy_of", "label", "predicted"),
     key=("clip_id", "encoding", "module", "head", "seed"),
     filled=("clip_id", "encoding", "predicted"),
     scores=True,
-    optional=("group",),
+    optional=("group", "copy_of"),
 )
 METRICS = Schema(
     "metrics.csv",
@@ -96,6 +97,13 @@ METRICS = Schema(
     number=("value",),
     key=("encoding", "module", "head", "seed", "fold", "class", "metric"),
     filled=("encoding", "metric"),
+)
+DUPLICATES = Schema(
+    "duplicates.csv",
+    text=("clip_a", "clip_b", "fold_a", "fold_b", "group_a", "group_b", "kind"),
+    number=("similarity", "offset_s"),
+    key=("clip_a", "clip_b"),
+    filled=("clip_a", "clip_b", "kind"),
 )
 FAILURES = Schema("failures.csv", text=("clip_id", "path", "step", "reason"), filled=("clip_id", "step"))
 
@@ -119,7 +127,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.is_file():
-        raise TableError(f"{path}: no such table; expected a {schema.name} with columns {_listed(schema)}")
+        raise TableError(f"{path}: no such table; expected {schema.name} with columns {_listed(schema)}")
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:

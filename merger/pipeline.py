@@ -15,12 +15,12 @@ import pandas as pd
 
 from harness import image, tables
 from harness.digests import FileDigests
+from harness.duplicates import copy_corpus_record
 from harness.errors import ImageError, SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
-from harness.record import CORPUS, copy_step
 from harness.store import Store, key_of
 from harness.tables import IMAGES
 from merger.merging import merge_pngs
@@ -36,7 +36,7 @@ def merge_table(
     """Merge the images of an ``images.csv``; see :func:`merge_images`."""
     images = tables.read(path, IMAGES)
     merged = merge_images(images, Path(path).parent, methods, out, store=store, jobs=jobs, strict=strict)
-    copy_step(Path(path).parent, out, CORPUS)
+    copy_corpus_record(Path(path).parent, out)
     return merged
 
 

@@ -134,6 +134,8 @@ def run(
         )
     for line in trainer.accuracy_lines(outcome):
         say(line)
+    for line in outcome.notes:
+        warn(line)
     if len(outcome.failures):
         warn(f"{len(outcome.failures)} failures, listed in {out / 'failures.csv'}")
         raise typer.Exit(1)

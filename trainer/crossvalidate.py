@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -83,7 +83,14 @@ def fold_sizes(
     return {s.fold: {"train": len(np.unique(getattr(s, final))), "test": len(s.test)} for s in fitted}
 
 
-def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, named: dict[str, str]) -> pd.DataFrame:
+def predictions(
+    features: np.ndarray,
+    table: pd.DataFrame,
+    trained: Trained,
+    *,
+    named: dict[str, str],
+    copies: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
     """Scores of every tested clip by the head that did not see its fold: rows of ``predictions.csv``.
 
     All clips are tested in a cross-validation, those of the test part in a single split.
@@ -95,6 +102,8 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
     trained : Trained
     named : dict of str to str
         encoding, module, head and seed, the same for all rows.
+    copies : mapping of str to str, optional
+        Clips whose sound another fold has too, as :func:`harness.duplicates.copies_across_folds` gives them.
     """
     tested = table["fold"].isin(list(trained.heads)).to_numpy()
     features, table = features[tested], table[tested].reset_index(drop=True)
@@ -102,7 +111,8 @@ def predictions(features: np.ndarray, table: pd.DataFrame, trained: Trained, *, 
     for fold, head in trained.heads.items():
         rows = np.flatnonzero((table["fold"] == fold).to_numpy())
         scores[rows] = head.scores(features[rows])
-    result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"], label=table["label"])
+    result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"])
+    result = result.assign(copy_of=[(copies or {}).get(clip, "") for clip in table["clip_id"]], label=table["label"])
     result["predicted"] = np.array(trained.classes, dtype=object)[scores.argmax(axis=1)]
     written = round_significant(scores)
     columns = {f"{SCORE_PREFIX}{name}": written[:, k] for k, name in enumerate(trained.classes)}

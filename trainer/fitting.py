@@ -2,11 +2,12 @@
 
 ``lbfgs`` chooses its regularisation by the log loss on the fold after the tested one and the fold before it, each
 scored by a head that has seen neither (in a single split on the validation rows): the smallest strength whose log loss
-is within one per cent of the lowest. Strengths are tried in rising order until one is worse than the best by more than
-that, or two in a row are worse at all (on large matrices at a loose tolerance); then the head is refitted on all
-training folds. ``sgd`` trains as ``retrain.py`` does with the same file lists: the validation fold is held out, and
-nothing is chosen on it. Where classes are balanced, it is the rows to fit on that are; strengths are judged on rows as
-they are.
+is within one per cent of the lowest, or within 0.005 (where nearly all clips are classified rightly the log loss goes
+on falling with ever larger weights, and next to nothing is gained). Strengths are tried in rising order until one is
+worse than the best by more than that, or two in a row are worse at all (on large matrices at a loose tolerance); then
+the head is refitted on all training folds. ``sgd`` trains as ``retrain.py`` does with the same file lists: the
+validation fold is held out, and nothing is chosen on it. Where classes are balanced, it is the rows to fit on that
+are; strengths are judged on rows as they are.
 
 No table or store is read here: the version of this module's code is part of every head's key.
 """
@@ -34,7 +35,7 @@ __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
 _LOOSE = LogisticSettings(tolerance=1e-2)  # where much is to be gained: the loss is within about 5e-5 of its minimum
 _PATIENCE = 2  # strengths in a row
 _Judges = dict[int, np.ndarray]  # by the number of a split whose head is judged: on which rows
-_AS_GOOD = 0.01  # log losses differ by less: the stronger regularisation is taken
+_AS_GOOD = (0.01, 0.005)  # as a share, and in nats: log losses differ by less, the stronger regularisation is taken
 
 
 class HeadSettings(Settings):
@@ -214,10 +215,16 @@ def _log_loss(path: StrengthPath, targets: np.ndarray, judged: _Judges) -> float
 
 def _lowest(losses: Sequence[float]) -> int:
     """The number of the first log loss that is as good as the lowest."""
-    return int(np.flatnonzero(np.array(losses) <= min(losses) * (1 + _AS_GOOD))[0])
+    return int(np.flatnonzero(np.array(losses) <= _as_good(min(losses)))[0])
+
+
+def _as_good(lowest: float) -> float:
+    """The largest log loss that counts as good as the lowest."""
+    share, nats = _AS_GOOD
+    return max(lowest * (1 + share), lowest + nats)
 
 
 def _past_the_lowest(losses: Sequence[float]) -> bool:
     """Whether the last log loss was clearly above the lowest, or the last ones were all above those before them."""
     before, last = losses[:-_PATIENCE], losses[-_PATIENCE:]
-    return losses[-1] > min(losses) * (1 + _AS_GOOD) or (bool(before) and min(last) > min(before))
+    return losses[-1] > _as_good(min(losses)) or (bool(before) and min(last) > min(before))

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
 from harness.errors import SettingsError
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
@@ -28,7 +29,7 @@ from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.record import CORPUS, copy_step, read_shared_groups, step_of
+from harness.record import CORPUS, read_shared_groups, step_of
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
@@ -83,12 +84,15 @@ class Outcome:
     trained : dict of Combination to Trained
     computed : int
         Feature vectors that the store did not have.
+    notes : tuple of str
+        What a reader of the figures must know of the folds, a sentence each.
     """
 
     predictions: pd.DataFrame
     failures: pd.DataFrame
     trained: dict[Combination, Trained] = field(default_factory=dict)
     computed: int = 0
+    notes: tuple[str, ...] = ()
 
     def accuracy(self, combination: Combination) -> float:
         """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
@@ -208,8 +212,9 @@ def train_images(
     if clips is not None and not step_of(source, CORPUS):
         source = Path(clips).parent
     shared = read_shared_groups(source, shared_groups)
-    outcome = train_all(tables, todo, settings, out, store=store, shared=shared)
-    copy_step(source, out, CORPUS)
+    copies = copies_across_folds(source, pd.concat(tables.values()).drop_duplicates("clip_id"), shared)
+    outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies)
+    copy_corpus_record(source, out)
     update_failures(out, outcome.failures, step=STEP)
     return outcome
 
@@ -223,6 +228,7 @@ def train_all(
     store: Store,
     inputs: Mapping[str, str] | None = None,
     shared: SharedGroups = OFFICIAL,
+    copies: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Cross-validate every combination and write predictions, heads and run.json.
 
@@ -238,6 +244,8 @@ def train_all(
         Digests of what the tables were read from, for run.json.
     shared : SharedGroups
         What is done about groups that span folds.
+    copies : mapping of str to str, optional
+        Clips whose sound another fold has too; see :func:`harness.duplicates.copies_across_folds`.
 
     Raises
     ------
@@ -259,12 +267,14 @@ def train_all(
         for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
             trained = cross_validate(values, table, settings=settings, seed=c.seed, store=store, shared=shared)
             save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
-            parts.append(predictions(values, table, trained, named=c.named()))
+            parts.append(predictions(values, table, trained, named=c.named(), copies=copies))
             outcome.trained[c] = trained
             sizes.append({**c.named(), "folds": fold_sizes(table, settings=settings, seed=c.seed, shared=shared)})
     outcome.predictions = pd.concat(parts, ignore_index=True)
     outcome.failures = frame(failed, FAILURES)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
+    protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
+    outcome.notes = (*protocol["notes"], *copy_notes(outcome.predictions))
     record_training(
         out,
         settings,
@@ -275,7 +285,7 @@ def train_all(
         sizes=sizes,
         inputs=inputs or {},
         started=started,
-        protocol=describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings),
+        protocol=protocol,
     )
     return outcome
 

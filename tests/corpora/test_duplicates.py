@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from corpora.duplicates import DUPLICATES, duplicate_notes, find_duplicates, write_duplicates
+from corpora.duplicates import duplicate_notes, find_duplicates
 from corpora.loading import load
 from harness.audio import read, resample, write_wav
+from harness.duplicates import write_duplicates
 from harness.store import Store
-from harness.tables import CLIPS, frame
+from harness.tables import CLIPS, DUPLICATES, frame
 from harness.tables import read as read_table
 
 RECORDINGS = ("009 - Rooster/1-26806-A.ogg", "002 - Rain/1-17367-A.ogg", "007 - Helicopter/1-172649-A.ogg")

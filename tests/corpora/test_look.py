@@ -10,10 +10,9 @@ import soundfile
 from small_study import command
 
 from corpora.__main__ import app
-from corpora.duplicates import DUPLICATES
 from corpora.look import SOUNDS
 from harness.audio import write_wav
-from harness.tables import CLIPS, FAILURES, frame, read, write
+from harness.tables import CLIPS, DUPLICATES, FAILURES, frame, read, write
 
 
 @pytest.fixture
@@ -87,5 +86,5 @@ def test_no_such_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     said = command(app, "look", tmp_path / "clips.csv", capsys=capsys)
     assert said.code == 1
     assert said.warnings == [
-        f"error: {tmp_path / 'clips.csv'}: no such table; expected a clips.csv with columns {', '.join(CLIPS.columns)}"
+        f"error: {tmp_path / 'clips.csv'}: no such table; expected clips.csv with columns {', '.join(CLIPS.columns)}"
     ]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import evaluator
 from evaluator import Combination, Evaluation, compare_runs, evaluate
 from evaluator.__main__ import app
-from evaluator.evaluation import find_warnings
+from evaluator.notes import find_warnings
 from evaluator.verdict import NO_GROUPS
 from harness.cli import guard
 from harness.errors import SettingsError, TableError

@@ -134,7 +134,7 @@ def test_a_missing_column_is_named(tmp_path: Path) -> None:
 
 def test_no_table_at_all(tmp_path: Path) -> None:
     path = tmp_path / "predictions.csv"
-    with pytest.raises(TableError, match=r"no such table; expected a predictions\.csv .* p:<class> \.\.\.$"):
+    with pytest.raises(TableError, match=r"no such table; expected predictions\.csv .* p:<class> \.\.\.$"):
         tables.read(path, PREDICTIONS)
     path.write_text("")
     with pytest.raises(TableError, match=r"predictions\.csv: not a readable CSV"):
@@ -191,7 +191,7 @@ def test_predictions_without_groups_can_be_read(tmp_path: Path) -> None:
 def test_schemas_are_those_of_the_contract() -> None:
     assert CLIPS.columns == tuple(HEADER.strip().split(","))
     assert IMAGES.columns == ("clip_id", "encoding", "path", "label", "fold", "group", "spec")
-    names = ("clip_id", "encoding", "module", "head", "seed", "fold", "group", "label", "predicted")
+    names = ("clip_id", "encoding", "module", "head", "seed", "fold", "group", "copy_of", "label", "predicted")
     assert PREDICTIONS.columns == names
     assert METRICS.columns == ("encoding", "module", "head", "seed", "fold", "class", "metric", "value")
     assert FAILURES.columns == ("clip_id", "path", "step", "reason")

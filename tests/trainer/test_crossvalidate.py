@@ -82,7 +82,7 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def best_on(table: pd.DataFrame, features: np.ndarray, tested: str, folds: tuple[str, ...]) -> float:
-    """The smallest strength within 1 % of the lowest log loss on some folds, found with scikit-learn one at a time."""
+    """The smallest strength within 1 % or .005 of the lowest log loss on some folds, by scikit-learn, one at a time."""
     losses = np.zeros(len(logistic.STRENGTHS))
     labels = table["label"].to_numpy()
     for fold in folds:
@@ -92,7 +92,8 @@ def best_on(table: pd.DataFrame, features: np.ndarray, tested: str, folds: tuple
             head = LogisticRegression(C=strength, tol=1e-8, max_iter=10_000)
             head.fit((features[train] - mean) / deviation, labels[train])
             losses[j] += log_loss(labels[rows], head.predict_proba((features[rows] - mean) / deviation))
-    return logistic.STRENGTHS[np.flatnonzero(losses <= 1.01 * losses.min())[0]]
+    lowest = losses.min() / len(folds)
+    return logistic.STRENGTHS[np.flatnonzero(losses / len(folds) <= max(1.01 * lowest, lowest + 0.005))[0]]
 
 
 def test_the_strength_is_the_best_on_the_next_fold_and_the_one_before_and_not_on_the_tested_one(store: Store) -> None:
@@ -220,6 +221,9 @@ def test_with_drop_nothing_of_a_tested_group_chooses() -> None:
         ([2.3, 1.0, 1.02], 1, True),
         ([0.0, 0.0], 0, False),
         ([1.0], 0, False),
+        ([0.3, 0.05, 0.0229, 0.0182], 2, False),  # nearly every clip is right
+        ([0.3, 0.0182, 0.0229], 1, False),
+        ([0.3, 0.0182, 0.0233], 1, True),
     ],
 )
 def test_which_log_loss_is_taken_and_when_the_path_ends(losses: list[float], first: int, stops: bool) -> None:
