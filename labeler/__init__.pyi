@@ -8,3 +8,6 @@ from .output import ranked as ranked
 from .output import write_labels as write_labels
 from .predict import Labelled as Labelled
 from .predict import label_files as label_files
+from .preprocess import is_sound as is_sound
+from .scanning import scan_files as scan_files
+from .scanning import windows_for as windows_for

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import labeler
-from harness.cli import PluginFiles, command_app, main, warn
+from harness.cli import PluginFiles, command_app, main, say, warn
 from harness.errors import SettingsError, did_you_mean
 
 app = command_app(name="labeler", help="Label sounds and pictures with a trained model.")
@@ -38,6 +38,28 @@ def label(
     failed = labeler.write_labels(loaded, found, out, format=format, top=top, on_failure=warn, on_warning=warn)
     if failed:
         warn(f"{failed} of {len(found)} files could not be labelled; they are named above")
+        raise typer.Exit(1)
+
+
+@app.command()
+def scan(
+    recordings: Annotated[list[str], typer.Argument(metavar="RECORDING...", help="Sounds, folders or patterns.")],
+    model: Annotated[Path, typer.Option(help="Model folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for scores.csv.", show_default=False)],
+    window: Annotated[float, typer.Option(help="Seconds; default: the longest training clip.")] = 0.0,
+    hop: Annotated[float, typer.Option(help="Seconds from one window to the next; default: the window.")] = 0.0,
+    plugin: PluginFiles = None,
+) -> None:
+    """Score long recordings window by window: a row of scores.csv for each."""
+    found = [path for path in labeler.find_files(recordings) if labeler.is_sound(path)]
+    if not found:
+        raise SettingsError(f"{recordings[0]}: no sounds there; scan takes recordings")
+    loaded = labeler.load_model(model)
+    windows = labeler.windows_for(loaded.card, window=window, hop=hop)
+    count, failed = labeler.scan_files(loaded, found, out, windows, on_failure=warn)
+    say(f"{count} windows of {windows.length_s:g} s every {windows.hop_s:g} s in {out / 'scores.csv'}")
+    if failed:
+        warn(f"{failed} of {len(found)} recordings could not be read to their end; they are named above")
         raise typer.Exit(1)
 
 

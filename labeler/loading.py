@@ -19,6 +19,7 @@ from harness.model import ModelCard, read_card
 from harness.registry import load_plugins
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
+from labeler.scanning import scan_table, windows_for
 
 __all__ = ["Model", "load_model"]
 
@@ -85,6 +86,31 @@ class Model:
             warnings.warn(warning, stacklevel=2)
         order = np.argsort(-scores, kind="stable")
         return pd.Series(scores[order], index=[self.card.classes[k] for k in order], name="score")
+
+    def scan(self, source: str | Path, *, window: float = 0.0, hop: float = 0.0) -> pd.DataFrame:
+        """Score a recording of any length window by window, in memory that does not grow with it.
+
+        Parameters
+        ----------
+        source : path
+            A sound.
+        window, hop : float
+            Length of a window, and from the start of one to that of the next, in seconds. Default: the length of
+            the longest training clip; the window.
+
+        Returns
+        -------
+        DataFrame
+            A row for each window: recording, start_s, end_s, ``p:<class>`` (scores in [0, 1] that sum to 1).
+
+        Raises
+        ------
+        AudioError
+            The recording cannot be read, or not to its end.
+        SettingsError
+            As :func:`labeler.scanning.windows_for`.
+        """
+        return scan_table(self, Path(source).expanduser(), windows_for(self.card, window=window, hop=hop))
 
     def _score_file(self, path: Path) -> tuple[np.ndarray, str]:
         """Score one file, a long sound block by block.

@@ -12,11 +12,14 @@ import pytest
 import soundfile
 from small_study import RATE, command, sound
 
+from harness.errors import SettingsError
 from harness.model import CARD, ModelCard, read_card
 from harness.store import Store
+from harness.tables import read
 from labeler.__main__ import app
 from labeler.loading import Model, load_model
 from labeler.predict import label_files
+from labeler.scanning import SCORES, windows_for
 from trainer.export import export_fold
 
 WEIGHTS = np.array([[3.0, -1.0], [-2.0, 4.0]])
@@ -107,7 +110,7 @@ def test_beyond_three_times_the_longest_training_clip_there_is_a_warning(
     assert said.code == 0
     (line,) = said.err.splitlines()
     assert line.startswith(f"warning: {looped}: {3.5 * longest:.1f} s long, more than three times the longest training")
-    assert "cut it into clips of up to" in line
+    assert "`labeler scan` scores it window by window" in line
     assert said.out.count(".wav\n") == 2
     with pytest.warns(UserWarning, match="more than three times the longest training clip"):
         load_model(model).label(looped)
@@ -177,3 +180,83 @@ def test_a_model_of_an_older_version_loads_and_warns_of_nothing(studied: Path, t
     soundfile.write(str(tmp_path / "long.wav"), np.resize(sound("hum", 1), 20 * RATE), RATE)
     (labelled,) = label_files(load_model(folder), [tmp_path / "long.wav"])
     assert (labelled.reason, labelled.warning) == ("", "")
+
+
+@pytest.mark.parametrize("suffix", ["wav", "flac"])
+@pytest.mark.parametrize(
+    ("window", "hop", "seconds"), [(0.5, 0.5, 7.3), (0.5, 0.2, 7.3), (2.0, 0.7, 130.0), (9.0, 9.0, 7.3)]
+)
+def test_every_window_has_the_scores_of_a_clip(
+    tmp_path: Path, suffix: str, window: float, hop: float, seconds: float
+) -> None:
+    y, path = noise(seconds), tmp_path / f"long.{suffix}"
+    soundfile.write(path, y, 8000, subtype="PCM_24")
+    y, _ = soundfile.read(path, dtype="float32")
+    model = hear(longest_s=0.5)
+    table = model.scan(path, window=window, hop=hop)
+    starts = table["start_s"].to_numpy()
+    np.testing.assert_allclose(starts, hop * np.arange(len(starts)), atol=1 / 8000)
+    assert table["end_s"].iloc[-1] == min(seconds, max(table["end_s"]))
+    assert seconds - table["end_s"].iloc[-1] < 0.1 * window
+    for row in table.itertuples():
+        own = y[round(row.start_s * 8000) : round(row.end_s * 8000)]
+        np.testing.assert_allclose(np.array(row[-2:]), expected(np.pad(own, (0, max(0, 8000 - len(own))))), atol=1e-6)
+
+
+def test_what_is_left_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    for seconds, ends in [(2.0, [1, 2]), (2.05, [1, 2]), (2.5, [1, 2, 2.5]), (0.02, [0.02])]:
+        soundfile.write(path, noise(seconds), 8000)
+        assert hear(longest_s=1.0).scan(path)["end_s"].tolist() == ends
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    peaks = []
+    for seconds in (300, 1500):
+        soundfile.write(tmp_path / "long.wav", noise(seconds), 8000)
+        tracemalloc.start()
+        hear(longest_s=5.0).scan(tmp_path / "long.wav")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+
+
+def test_windows(tmp_path: Path) -> None:
+    card = hear(longest_s=4.0).card
+    for wrong, message in [
+        ({"hop": 5.0}, "hop=5: .* 4 s"),
+        ({"window": -1.0}, "window=-1"),
+        ({"hop": float("nan")}, "hop=nan"),
+    ]:
+        with pytest.raises(SettingsError, match=message):
+            windows_for(card, **wrong)
+    with pytest.raises(SettingsError, match="window is missing"):
+        windows_for(hear().card)
+
+
+def test_the_command_writes_a_table_and_names_what_is_broken(
+    studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "night"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", noise(2.0), 8000)
+    (folder / "b.wav").write_bytes((folder / "a.wav").read_bytes()[:-9000])
+    said = command(
+        app,
+        "scan",
+        folder,
+        "--model",
+        studied / "run" / "model",
+        "--out",
+        tmp_path / "out",
+        "--hop",
+        0.1,
+        capsys=capsys,
+    )
+    assert said.code == 1
+    assert "b.wav" in said.warnings[0]
+    table = read(tmp_path / "out" / "scores.csv", SCORES)
+    assert (table["end_s"] - table["start_s"]).max() == pytest.approx(0.3, abs=1e-4)
+    assert set(table["recording"]) == {str(folder / "a.wav")}
+    np.testing.assert_allclose(np.diff(table["start_s"]), 0.1, atol=1e-4)
+    np.testing.assert_allclose(table.filter(like="p:").sum(axis=1), 1, atol=1e-6)
