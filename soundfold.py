@@ -61,6 +61,7 @@ COMMANDS = {
     "merge": ("merger.__main__", "run", (), "images -> image"),
     "train": ("trainer.__main__", "run_app", (), "fold folders, retrain.py commands, heads, export"),
     "label": ("labeler.__main__", "run", ("label",), "model + sound -> labels"),
+    "scan": ("labeler.__main__", "run", ("scan",), "model + long recordings -> scores, window by window"),
     "evaluate": ("evaluator.__main__", "run", ("report",), "predictions -> figures, tests, report"),
     "compare": ("evaluator.__main__", "run", ("compare",), "several runs in one table"),
 }

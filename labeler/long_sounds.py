@@ -39,7 +39,7 @@ def length_warning(name: str, seconds: float, card: ModelCard) -> str:
     parts = f" (the mean over {math.ceil(seconds / longest)} parts)" if card.takes == "image" else ""
     return (
         f"{name}: {seconds:.1f} s long, more than three times the longest training clip ({longest:.1f} s), so that one "
-        f"set of scores for all of it{parts} means little; `labeler scan` scores it window by window"
+        f"set of scores for all of it{parts} means little; `soundfold scan` scores it window by window"
     )
 
 

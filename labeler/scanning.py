@@ -37,7 +37,8 @@ SCORES = Schema(
     filled=("recording",),
     scores=True,
 )
-_BATCH = 32
+_BATCH = 32  # windows
+_BATCH_SECONDS = 100  # of sound
 _READ_S = 60.0  # at a time
 _LEAST = 0.1  # of a window, below which what is left at the end says nothing
 
@@ -108,7 +109,8 @@ def scan_sound(model: Model, path: str | Path, windows: Windows) -> Iterator[tup
         The recording cannot be read, or not to its end.
     """
     found = _windows(audio.read_blocks(path, seconds=max(_READ_S, windows.length_s)), windows)
-    while batch := list(islice(found, _BATCH)):
+    together = min(_BATCH, max(1, int(_BATCH_SECONDS / windows.length_s)))
+    while batch := list(islice(found, together)):
         prepared = [prepare_samples(each.y, each.sr, model.card) for each in batch]
         of_shape: dict[tuple[int, ...], list[int]] = {}
         for k, each in enumerate(prepared):

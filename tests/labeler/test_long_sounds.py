@@ -110,7 +110,7 @@ def test_beyond_three_times_the_longest_training_clip_there_is_a_warning(
     assert said.code == 0
     (line,) = said.err.splitlines()
     assert line.startswith(f"warning: {looped}: {3.5 * longest:.1f} s long, more than three times the longest training")
-    assert "`labeler scan` scores it window by window" in line
+    assert "`soundfold scan` scores it window by window" in line
     assert said.out.count(".wav\n") == 2
     with pytest.warns(UserWarning, match="more than three times the longest training clip"):
         load_model(model).label(looped)
