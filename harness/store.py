@@ -2,15 +2,19 @@
 
 An entry's key is a sha256 over everything that went into it, so an entry is never stale: another recording, another
 setting, another version of the code is another key. Entries are written under a temporary name and renamed; several
-processes may share one store. Every entry ends in a checksum; one that does not match is as good as none.
+processes may share one store. Every entry ends in a checksum of its bytes and its name, so that one that is damaged, or
+lies in another's place, is as good as none. A store that cannot be written to is read, and nothing is put there.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
+import multiprocessing
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +27,7 @@ from harness.files import digest_json, write_bytes
 __all__ = ["Store", "default_root", "key_of"]
 
 _CHECK = 16  # bytes of blake2b behind the data
+_READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def default_root() -> Path:
@@ -67,13 +72,20 @@ class Store:
         try:
             with open(f"{self._text}/{kind}/{key[:2]}/{key}{suffix}", "rb", buffering=0) as file:
                 data = memoryview(file.readall())
-        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        except OSError:  # not there, not readable, damaged: as good as none
             return None
-        return data[:-_CHECK] if _check(data[:-_CHECK]) == data[-_CHECK:] else None
+        return data[:-_CHECK] if data[-_CHECK:] in _checks(data[:-_CHECK], f"{kind}/{key}{suffix}") else None
 
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
-        """Put `data` under `key`, with a checksum behind it."""
-        write_bytes(self.path(kind, key, suffix), data + _check(data))
+        """Put `data` under `key`, with a checksum behind it; a store that cannot be written to goes without."""
+        checksum, _ = _checks(data, f"{kind}/{key}{suffix}")
+        try:
+            write_bytes(self.path(kind, key, suffix), data + checksum)
+        except OSError as error:
+            if error.errno not in _READ_ONLY or not self.root.is_dir():
+                raise
+            if multiprocessing.current_process().name == "MainProcess":  # workers would all say the same
+                _warn_read_only(self._text)
 
     def get_array(self, kind: str, key: str) -> np.ndarray | None:
         """The array under `key`, or None."""
@@ -117,5 +129,20 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
     return header
 
 
-def _check(data: bytes | memoryview) -> bytes:
-    return hashlib.blake2b(data, digest_size=_CHECK).digest()
+def _checks(data: bytes | memoryview, name: str) -> tuple[bytes, bytes]:
+    """Checksum of an entry's data and name, and that of earlier versions, of its data alone."""
+    hashed = hashlib.blake2b(data, digest_size=_CHECK)
+    of_data = hashed.digest()
+    hashed.update(name.encode())
+    return hashed.digest(), of_data
+
+
+@lru_cache
+def _warn_read_only(root: str) -> None:
+    """Say once that nothing can be put into a store."""
+    print(
+        f"warning: store {root} cannot be written to: what it has is used, the rest is computed each time; "
+        "--store or SOUNDFOLD_STORE names another",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness import store as store_module
 from harness.store import Store, default_root, key_of
 
 PARTS = {"audio": "ab", "spec": {"n_mels": 128, "size": [224, 224]}, "code": 1, "extra": None}
@@ -152,6 +156,58 @@ def test_any_damage_is_as_good_as_no_entry(store: Store, entry: str) -> None:
     assert store.has("images", "key", suffix), "only what is read is checked"
     put(store)
     assert np.array_equal(get(store), before)  # type: ignore[arg-type]
+
+
+def test_entries_that_changed_places_are_as_good_as_none(store: Store) -> None:
+    for key in ("one", "two"):
+        store.put_json("heads", key, key)
+    one, two = (store.path("heads", key, ".json") for key in ("one", "two"))
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    other = store.path("peaks", "one", ".json")
+    other.parent.mkdir(parents=True)
+    other.write_bytes(first)
+    assert [store.get_json("heads", "one"), store.get_json("heads", "two"), store.get_json("peaks", "one")] == [
+        None
+    ] * 3
+
+
+def test_entries_of_earlier_versions_are_read(store: Store) -> None:
+    store.put("images", "key", b"\x89PNG", ".png")
+    checksum = hashlib.blake2b(b"\x89PNG", digest_size=16).digest()  # of the data alone
+    store.path("images", "key", ".png").write_bytes(b"\x89PNG" + checksum)
+    assert store.get("images", "key", ".png") == b"\x89PNG"
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_a_store_that_cannot_be_written_to_goes_without(
+    store: Store, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.put("images", "old", b"1")
+
+    def refuse(path: Path, data: bytes) -> None:
+        raise OSError(code, os.strerror(code), str(path))
+
+    monkeypatch.setattr("harness.store.write_bytes", refuse)
+    store_module._warn_read_only.cache_clear()
+    for key in ("new", "other"):
+        store.put("images", key, b"2")
+    assert store.get("images", "old") == b"1"
+    assert store.get("images", "new") is None
+    assert capsys.readouterr().err.count("cannot be written to") == 1
+    with pytest.raises(OSError, match=os.strerror(code)):
+        Store(store.root / "not there").put("images", "key", b"1")
+
+
+def test_a_full_disk_is_an_error(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("harness.store.write_bytes", full)
+    store.root.mkdir(parents=True)
+    with pytest.raises(OSError, match="No space left"):
+        store.put("images", "key", b"1")
 
 
 def test_json_comes_back(store: Store) -> None:
