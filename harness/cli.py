@@ -160,9 +160,10 @@ def guard(command: Callable[[], Any]) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:  # no permission, no space, a file where a folder should be
-        if not error.filename or not error.strerror:
+        if not error.strerror:
             raise
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"error: {where}{error.strerror}", file=sys.stderr)
         return 1
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "digest_file",
     "digest_json",
     "is_plain_name",
+    "is_temporary",
     "link_or_copy",
     "natural_key",
     "read_json",
@@ -43,6 +44,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+    except OSError as error:
+        _name_file(error, path)
+        raise
     finally:
         part.unlink(missing_ok=True)
 
@@ -67,13 +71,33 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
             shutil.rmtree(old, ignore_errors=True)
         else:
             part.rename(path)
+    except OSError as error:
+        _name_file(error, path)
+        raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def _name_file(error: OSError, path: str | Path) -> None:
+    """Say which file it was: a full disk does not."""
+    if error.errno and not error.filename:
+        error.filename = os.fspath(path)
 
 
 def _part(path: Path) -> Path:
     """A name in the folder of `path` that nobody else has; not by `tempfile`, whose files ignore the umask."""
     return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.part")
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder of this name is one that this module writes to before it takes its own name.
+
+    Examples
+    --------
+    >>> is_temporary(".clips.csv.0123456789abcdef.part"), is_temporary("clips.part")
+    (True, False)
+    """
+    return re.fullmatch(r"\..*\.([0-9a-f]{16}|\d+-[0-9a-f]{8})\.part(\.old)?", name, re.DOTALL) is not None
 
 
 def write_bytes(path: str | Path, data: bytes) -> None:
@@ -92,8 +116,8 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         os.replace(part, path)
     except BaseException as error:
         Path(part).unlink(missing_ok=True)
-        if isinstance(error, OSError) and not error.filename:  # a full disk does not say where
-            error.filename = os.fspath(path)
+        if isinstance(error, OSError):
+            _name_file(error, path)
         raise
 
 
