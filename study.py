@@ -26,6 +26,7 @@ import merger
 import trainer
 from harness.cli import command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
+from harness.run_lock import locks_folder
 from harness.settings import Namer
 
 if TYPE_CHECKING:  # half a second, for annotations alone
@@ -177,6 +178,7 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
     return trainer.HeadSettings.read(settings, name_of=name_of)
 
 
+@locks_folder("out")
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
     copies = duplicate_sounds(plan, out, jobs=jobs)

@@ -26,9 +26,10 @@ from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
-from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
+from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, relative_path
 from harness.parallel import check_jobs
 from harness.recipes import CONVERT, Recipes, read_recipes
+from harness.run_lock import locks_folder
 from harness.store import Store
 from harness.tables import CLIPS
 
@@ -42,6 +43,7 @@ def read_clips(path: str | Path) -> pd.DataFrame:
     return clips.assign(path=[str(path.parent / each) for each in clips["path"]])
 
 
+@locks_folder("out")
 def convert_clips(
     clips: pd.DataFrame,
     encodings: Mapping[str, Encoding],
@@ -95,6 +97,7 @@ def convert_clips(
     check_paths(tasks)
     reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
     with FileDigests(store) as digests:
+        begin(out, tasks, digests)
         for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="drawing"):
             if strict:
                 raise AudioError(reason)

@@ -27,6 +27,7 @@ from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
+from harness.run_lock import check_complete
 from harness.tables import CLIPS, FAILURES, PREDICTIONS
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
@@ -61,12 +62,13 @@ def evaluate(
     Raises
     ------
     TableError
-        No predictions, or a table that breaks its schema.
+        No predictions, a table that breaks its schema, or a run that was interrupted.
     SettingsError
         A baseline that is not among the encodings.
     """
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
+    check_complete(run)
     predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
     groups = read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)

@@ -4,7 +4,7 @@
 - `settings`: the base of everything that a person sets, its checks and messages
 - `registry`, `extension`: encodings, corpora, merge methods and module kinds by name, also from outside
 - `code_version`: versions of code for cache keys, from what it imports
-- `files`: atomic writes, digests, links
+- `files`: atomic writes, digests, links; `run_lock`: one command at a time in a folder of results
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `figures`: accuracy as every command quotes it

@@ -7,6 +7,7 @@
     ├── ImageError            an image that cannot be read or has another size than its partners
     ├── TableError            a table with a missing column, a clip given twice, a value out of range
     ├── SplitError            a split that would put one group into both parts, or an empty part
+    ├── FolderInUseError      a folder of results that another command writes into
     ├── ModuleError           a hub module that is not available, or takes what we do not have
     └── SettingsError         a flag, a study key or a name that is not known
 """
@@ -18,6 +19,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "AudioError",
+    "FolderInUseError",
     "ImageError",
     "ModuleError",
     "SettingsError",
@@ -46,6 +48,10 @@ class TableError(SoundfoldError):
 
 class SplitError(SoundfoldError):
     """A split that would leak, or that leaves a part empty."""
+
+
+class FolderInUseError(SoundfoldError):
+    """A folder of results that another command writes into."""
 
 
 class ModuleError(SoundfoldError):

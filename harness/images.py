@@ -22,7 +22,7 @@ from harness.parallel import in_parallel
 from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 
-__all__ = ["NO_LABEL", "ImageRun", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
+__all__ = ["NO_LABEL", "ImageRun", "begin", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
 
 NO_LABEL = "_"
 
@@ -88,6 +88,28 @@ def check_paths(tasks: Iterable[ImageTask]) -> None:
         clip, path = row["clip_id"], row["path"]
         if first.setdefault(path, clip) != clip:
             raise TableError(f"clip_id={first[path]!r} and clip_id={clip!r} would both be drawn to {path}; rename one")
+
+
+def begin(out: Path, tasks: Iterable[ImageTask], digests: FileDigests) -> None:
+    """Take the images that will be written anew out of ``images.csv``, so that it is never wrong about a file.
+
+    Parameters
+    ----------
+    out : Path
+        The folder of images.
+    tasks : iterable of ImageTask
+    digests : FileDigests
+        Images that are known to be in their files already are not written.
+    """
+    path = out / IMAGES.name
+    if not path.is_file():
+        return
+    images = (planned for task in tasks for planned in task.images)
+    anew = {planned.row["path"] for planned in images if not digests.holds(planned.target, planned.key)}
+    table = tables.read(path, IMAGES)
+    left = table[~table["path"].isin(anew)]
+    if len(left) < len(table):
+        tables.write(left, path, IMAGES)
 
 
 def failed_tasks(
@@ -212,7 +234,7 @@ def update_index(out: str | Path, rows: Iterable[dict[str, object]], *, encoding
     new = tables.frame(rows, IMAGES)
     table = out / IMAGES.name
     old = tables.read(table, IMAGES) if table.is_file() else new.iloc[:0]
-    mine = old["encoding"].isin(set(encodings))
+    mine = old["encoding"].isin(set(encodings)) | old["path"].isin(set(new["path"]))
     parts = [part for part in (old[~mine], new) if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else new
     if not table.is_file() or not whole.equals(old):

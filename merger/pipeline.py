@@ -19,8 +19,9 @@ from harness.duplicates import copy_corpus_record
 from harness.errors import ImageError, SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
-from harness.images import ImageRun, check_paths, failed_tasks, finish, relative_path
+from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, relative_path
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
+from harness.run_lock import locks_folder
 from harness.store import Store, key_of
 from harness.tables import IMAGES
 from merger.merging import merge_pngs
@@ -40,6 +41,7 @@ def merge_table(
     return merged
 
 
+@locks_folder("out")
 def merge_images(
     images: pd.DataFrame,
     images_root: str | Path,
@@ -90,6 +92,7 @@ def merge_images(
     _stop_at_first(failures, strict)
     failed = set()
     with FileDigests(store) as digests:
+        begin(out, tasks, digests)
         for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="merging"):
             row = task.images[0].row
             failed.add(row["path"])

@@ -14,6 +14,7 @@ from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import CARD, ModelCard, module_to_json, write_card
 from harness.recipes import longest_sound, read_recipes
+from harness.run_lock import check_complete
 from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES, read, read_located
@@ -119,7 +120,10 @@ def export_fold(
         No such combination or fold (the line names what there is), or other images now than were trained on.
     ModuleError
         The module is not the one that was trained on any more.
+    TableError
+        The run was interrupted.
     """
+    check_complete(run)
     head, classes = _read_head(run, named, fold)
     spec, digest = read_module(run, named["module"])
     module = kinds.load(spec, store=store)

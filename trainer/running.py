@@ -30,6 +30,7 @@ from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.record import CORPUS, read_shared_groups, step_of
+from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
@@ -163,6 +164,7 @@ def combinations(
     return found
 
 
+@locks_folder("out")
 def train_images(
     images: str | Path,
     out: str | Path,

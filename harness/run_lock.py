@@ -1,0 +1,157 @@
+"""One command at a time writes into a folder of results, and what an interrupted one left there is not taken for whole.
+
+The lock is the system's (``flock``): it ends with the process, however that ends, so nothing is ever locked by a
+command that was killed. Its file stays behind then, which says that the folder may hold parts of two runs; the next
+command that writes there removes what is left over. Where there is no such lock (Windows, some network file systems)
+the file alone is written.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from harness.errors import FolderInUseError, TableError
+from harness.files import is_temporary
+
+if sys.platform != "win32":
+    import fcntl
+
+__all__ = ["LOCK", "check_complete", "locks_folder", "run_lock"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LOCK = ".soundfold.lock"
+"""Name of the file, in the folder that is locked."""
+
+_HELD: set[str] = set()  # by this process, which may read what it has written so far
+
+
+@contextmanager
+def run_lock(folder: str | Path) -> Iterator[None]:
+    """Be the only one that writes into a folder.
+
+    Parameters
+    ----------
+    folder : path
+        Made if it is not there.
+
+    Raises
+    ------
+    FolderInUseError
+        Another command writes there.
+    """
+    path = Path(folder).absolute() / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, interrupted = _acquire(path)
+    try:
+        _HELD.add(str(path))
+        if interrupted:
+            _remove_temporary(path.parent)
+        yield
+        path.unlink(missing_ok=True)  # not after an error: the folder may hold parts of two runs
+    finally:
+        _HELD.discard(str(path))
+        os.close(descriptor)
+
+
+def locks_folder(parameter: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Make a decorator: the function has the lock of the folder that this parameter names while it runs."""
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        parameters = inspect.signature(function)
+
+        @functools.wraps(function)
+        def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+            with run_lock(parameters.bind(*args, **kwargs).arguments[parameter]):
+                return function(*args, **kwargs)
+
+        return locked
+
+    return decorate
+
+
+def check_complete(folder: str | Path) -> None:
+    """Refuse a folder that another command writes into, or that an interrupted one has left.
+
+    Raises
+    ------
+    FolderInUseError
+        Another command writes there.
+    TableError
+        The last one was interrupted, so that tables and files may be of different runs.
+    """
+    path = Path(folder).absolute() / LOCK
+    if str(path) in _HELD or not path.is_file():
+        return
+    with suppress(OSError):  # not readable: cannot be asked
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            if not _lock(descriptor):
+                raise FolderInUseError(f"{path.parent}: {_owner(descriptor)} writes there; wait until it is done")
+        finally:
+            os.close(descriptor)
+    raise TableError(
+        f"{path.parent}: the command that wrote there last was interrupted or failed; run it again, "
+        f"or remove {path} to use what is there"
+    )
+
+
+def _acquire(path: Path) -> tuple[int, bool]:
+    """Descriptor of the locked file, and whether an interrupted command had left it."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        if not _lock(descriptor):
+            owner = _owner(descriptor)
+            os.close(descriptor)
+            raise FolderInUseError(
+                f"{path.parent}: {owner} writes there; wait until it is done, or choose another folder"
+            )
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # else its owner has removed it meanwhile
+                break
+        os.close(descriptor)
+    interrupted = os.fstat(descriptor).st_size > 0
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
+    return descriptor, interrupted
+
+
+def _lock(descriptor: int) -> bool:
+    """Lock an open file; False where another process has it."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def _owner(descriptor: int) -> str:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 500).decode(errors="replace") or "another command"
+
+
+def _remove_temporary(folder: Path) -> None:
+    """Remove the temporary files of a killed command; not below folders that have a lock of their own."""
+    for parent, folders, files in os.walk(folder):
+        for name in filter(is_temporary, files):
+            with suppress(OSError):
+                os.unlink(os.path.join(parent, name))
+        for name in filter(is_temporary, folders):
+            shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+        folders[:] = (n for n in folders if not os.path.exists(os.path.join(parent, n, LOCK)))
