@@ -1,67 +1,75 @@
 """Images per second: soundfold against the usual recipe, on the same clips.
 
-    python benchmarks/convert.py [FOLDER] [--clips 200] [--usual 20]
+    python -m benchmarks.convert [--folder FOLDER] [--clips 400] [--usual 20]
 
 The usual recipe is librosa.load, melspectrogram, a 12 x 4 inch matplotlib figure, specshow, savefig: one encoding.
 Ours is four encodings with the default settings, into an empty store, in one process and in two; then once more
-with nothing changed. Reading the sounds alone is timed beside them, as what no converter can be faster than.
+with nothing changed. Reading the sounds alone is timed beside them, as what no converter can be faster than. All is
+done with the clips as they are, and with the same clips as 16-bit wav files, which take less time to decode.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import soundfile
 
+from benchmarks.command import data_folder, main
+from benchmarks.tables import Cell, Table, ratio
+from benchmarks.usual import per_item, usual_image
 from converter import convert_clips, encodings_from_study
 from harness import audio, tables
-from harness.cli import guard, say
 from harness.errors import SettingsError
 from harness.store import Store
 
 RATE = 22050
 
 
-def main() -> int:
-    """Measure, and print a table."""
-    options = parse()
-    paths = find(options.folder, options.clips)
-    say(f"{len(paths)} clips of {options.folder}\n")
-    say(f"{'':44}{'clips/s':>9}{'images/s':>12}{'ratio':>8}")
-    usual = 1 / per_item(usual_recipe, paths[:: max(1, len(paths) // options.usual)][: options.usual])
-    line("usual recipe, 1 encoding", usual, usual, usual)
-    line(f"reading and resampling to {RATE} Hz alone", 1 / per_item(lambda p: audio.load(p, sr=RATE), paths))
+def run(options: argparse.Namespace) -> Iterator[Table]:
+    """Measure each form of the files."""
+    folder = options.folder or data_folder(options, "data/esc10")
+    clips, usual = (20, 4) if options.quick else (options.clips, options.usual)
+    paths = find(folder, clips)
+    yield measure(f"{len(paths)} clips as released ({paths[0].suffix[1:]})", paths, usual=usual)
+    if any(path.suffix != ".wav" for path in paths):
+        with tempfile.TemporaryDirectory() as scratch:
+            copies = as_wav(paths, Path(scratch))
+            yield measure(f"the same {len(copies)} clips as wav", copies, usual=usual)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--folder", type=Path, help="of sounds; default: ESC-10 of the data folder")
+    parser.add_argument("--clips", type=int, default=400, help="at most so many clips; default: %(default)s")
+    parser.add_argument("--usual", type=int, default=20, help="so many for the usual recipe; default: %(default)s")
+
+
+def measure(title: str, paths: Sequence[Path], *, usual: int) -> Table:
+    """One table; the usual recipe is measured before and after ours, and the mean taken."""
+    some = paths[:: max(1, len(paths) // usual)][:usual]
+    before = per_item(usual_image, some)
+    reading = per_item(lambda path: audio.load(path, sr=RATE), paths)
+    rows: list[list[Cell]] = []
     with tempfile.TemporaryDirectory() as scratch:
         for jobs in (1, 2):
-            folder = Path(scratch) / f"jobs{jobs}"
             for what in ("empty store", "nothing changed"):
-                rate, images = ours(paths, folder, jobs)
-                line(
-                    f"ours, {images // len(paths)} encodings, jobs={jobs}, {what}",
-                    rate,
-                    rate * images / len(paths),
-                    usual,
-                )
-    return 0
+                seconds, images = ours(paths, Path(scratch) / f"jobs{jobs}", jobs)
+                name = f"ours, {images // len(paths)} encodings, jobs={jobs}, {what}"
+                rows.append([name, len(paths) / seconds, images / seconds])
+    slow = (before + per_item(usual_image, some)) / 2
+    first: list[list[Cell]] = [["usual recipe, 1 encoding", 1 / slow, 1 / slow], ["reading alone", 1 / reading, None]]
+    return Table(title, ["", "clips/s", "images/s", "ratio"], [with_ratio(row, slow) for row in [*first, *rows]])
 
 
-def parse() -> argparse.Namespace:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    data = os.environ.get("SOUNDFOLD_TEST_DATA")
-    default = Path(data) / "data" / "esc10" if data else None
-    parser.add_argument("folder", nargs="?", type=Path, default=default, help="of sounds; default: ESC-10 for tests")
-    parser.add_argument("--clips", type=int, default=400, help="at most so many clips")
-    parser.add_argument("--usual", type=int, default=20, help="at most so many for the usual recipe")
-    options = parser.parse_args()
-    if options.folder is None:
-        raise SettingsError("folder: give a folder of sounds, or set SOUNDFOLD_TEST_DATA")
-    return options
+def with_ratio(row: list[Cell], slow: float) -> list[Cell]:
+    """A row with how many times as many images a second it has as the usual recipe."""
+    rate = row[2]
+    return [*row, ratio(slow, 1 / rate) if isinstance(rate, float) else None]
 
 
 def find(folder: Path, most: int) -> list[Path]:
@@ -72,36 +80,19 @@ def find(folder: Path, most: int) -> list[Path]:
     return [found[i * len(found) // min(most, len(found))] for i in range(min(most, len(found)))]
 
 
-def per_item(work: Callable[[Path], object], paths: Sequence[Path]) -> float:
-    """Seconds per call, after one that is not counted."""
-    work(paths[0])
-    started = time.perf_counter()
-    for path in paths:
-        work(path)
-    return (time.perf_counter() - started) / len(paths)
-
-
-def usual_recipe(path: Path) -> None:
-    """What most projects do for one image of one clip."""
-    import librosa
-    import librosa.display
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    y, sr = librosa.load(path)
-    S_db = librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=sr), ref=np.max)
-    figure = plt.figure(figsize=(12, 4))
-    figure.add_axes((0, 0, 1, 1)).axis("off")
-    librosa.display.specshow(S_db, sr=sr, x_axis="time", y_axis="mel")
-    with tempfile.TemporaryDirectory() as scratch:
-        figure.savefig(Path(scratch) / "image.png")
-    plt.close(figure)
+def as_wav(paths: Sequence[Path], folder: Path) -> list[Path]:
+    """The sounds as 16-bit wav files at their own rate, in folders of the same names."""
+    found = []
+    for i, path in enumerate(paths):
+        y, sr = soundfile.read(path, dtype="float32", always_2d=True)
+        found.append(folder / path.parent.name / f"{i}_{path.stem}.wav")
+        found[-1].parent.mkdir(exist_ok=True)
+        soundfile.write(found[-1], np.clip(y, -1, 1), sr, subtype="PCM_16")
+    return found
 
 
 def ours(paths: Sequence[Path], folder: Path, jobs: int) -> tuple[float, int]:
-    """Clips per second of the converter into `folder`, and the number of images."""
+    """Seconds of the converter into `folder`, and the number of images."""
     rows: list[dict[str, object]] = [
         {"clip_id": f"{i}_{path.name}", "path": str(path), "label": path.parent.name} for i, path in enumerate(paths)
     ]
@@ -109,15 +100,8 @@ def ours(paths: Sequence[Path], folder: Path, jobs: int) -> tuple[float, int]:
     started = time.perf_counter()
     encodings = encodings_from_study({})
     images = convert_clips(clips, encodings, folder / "images", store=Store(folder / "store"), jobs=jobs).images
-    return len(paths) / (time.perf_counter() - started), len(images)
-
-
-def line(what: str, clips_per_s: float, images_per_s: float | None = None, usual: float | None = None) -> None:
-    """One line of the table."""
-    images = f"{images_per_s:12.1f}" if images_per_s else ""
-    ratio = f"{images_per_s / usual:7.1f}x" if images_per_s and usual else ""
-    say(f"{what:44}{clips_per_s:9.1f}{images}{ratio}")
+    return time.perf_counter() - started, len(images)
 
 
 if __name__ == "__main__":
-    raise SystemExit(guard(main))
+    main(run, __doc__, arguments)

@@ -1,6 +1,6 @@
 """Heads of a cross-validation: ours, all folds together, and scikit-learn used as well as one can.
 
-    python benchmarks/heads.py [--sizes 400x6936,8732x1280,8732x6936,100000x1280] [--run RUN]
+    python -m benchmarks.heads [--sizes 400x6936,8732x1280,8732x6936,100000x1280] [--run RUN]
 
 Without RUN (a run of ``study.py``, whose features are taken from the store) features are made up: classes that overlap,
 recordings of several rows, a spectrum that falls as that of MobileNet V2's features of real sounds does. For each size,
@@ -19,13 +19,15 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import main
+from benchmarks.tables import Cell, Table, ratio
 from harness.hub.handles import ModuleSpec
 from harness.protocol import Split, splits
 from harness.record import read_steps
@@ -44,6 +46,7 @@ SOLVERS = {"lbfgs": 1e-6, "newton-cg": 1e-6}  # with tolerances that give about 
 SMALL = 5_000_000  # values up to which one thread is faster for scikit-learn, too
 CHECKED = (0, 4, 8)  # of the strengths, against a converged solution
 T = TypeVar("T")
+SMALL_SIZES = "400x256"
 SIZES = "400x6936,8732x1280,8732x6936,100000x1280"
 Data = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -150,63 +153,67 @@ def timed(work: Callable[[], T]) -> tuple[float, float, T]:
     return time.perf_counter() - started, time.process_time() - used, result
 
 
-def compare(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> None:
+def compare(x: np.ndarray, y: np.ndarray, fold: np.ndarray, *, name: str) -> Table:
     """Time both, and hold their scores against a converged solution."""
     labels = [str(k) for k in y]
     parts: list[Split] = list(splits([str(k) for k in fold], [""] * len(y), labels))
     train = [s.train for s in parts]
-    print(f"\n{len(train)} folds x {len(STRENGTHS)} strengths, {x.shape[0]} rows x {x.shape[1]} features", flush=True)
     wall, used, (scores_0, heads, iterations) = timed(lambda: all_strengths(x, y, train))
-    say("ours, all strengths", wall, used, f"{iterations} iterations")
-    study, used_by_study, trained = timed(lambda: fit_folds(x, labels, parts, settings=HeadSettings(), seed=0))
-    say("ours, chosen and refitted", study, used_by_study, f"C from {min(trained.chosen.values()):g}")
+    rows: list[list[Cell]] = [["ours, all strengths", wall, used, iterations, *apart(), ratio(wall, wall)]]
+    study, used, _ = timed(lambda: fit_folds(x, labels, parts, settings=HeadSettings(), seed=0))
+    rows.append(["ours, as a study: chosen and refitted", study, used, None, *apart(), ratio(wall, study)])
     exact = [head.scores(x) for head in converged(x, y, train[0], heads)]
-    report("ours", [scores_0[j] for j in CHECKED], exact, y, parts[0])
-    found = []
+    rows[0][4:6] = apart([scores_0[j] for j in CHECKED], exact, y, parts[0])
+    n = len(train)
     for solver in SOLVERS:
         with warnings.catch_warnings(), threadpool_limits(1 if x.size < SMALL else None, user_api="blas"):
             warnings.simplefilter("ignore")
-            one, used_by_one, (scores, steps) = timed(lambda s=solver: scikit_learn(x, y, train[0], s))
-        n = len(train)
-        say(
-            f"scikit-learn {solver}", n * one, n * used_by_one, f"{n} x one fold of {one:.1f} s, {n * steps} iterations"
+            one, used, (scores, steps) = timed(lambda s=solver: scikit_learn(x, y, train[0], s))
+        wrong = apart([scores[j] for j in CHECKED], exact, y, parts[0])
+        rows.append(
+            [f"scikit-learn {solver}, {n} x one fold", n * one, n * used, n * steps, *wrong, ratio(n * one, wall)]
         )
-        report(solver, [scores[j] for j in CHECKED], exact, y, parts[0])
-        found.append((n * one, n * used_by_one))
-    theirs, used_by_them = min(found)
-    print(f"ratio: all strengths {theirs / wall:.1f} (processor {used_by_them / used:.1f}), ", end="")
-    print(f"chosen and refitted {theirs / study:.1f} (processor {used_by_them / used_by_study:.1f})", flush=True)
+    best = min(float(row[1]) for row in rows[2:])  # type: ignore[arg-type]
+    note = f"The faster of scikit-learn's solvers takes {best / wall:.1f} times as long as ours for all strengths, and "
+    note += f"{best / study:.1f} times as long as a study, which stops where nothing more is to be gained."
+    columns = ["", "s", "s of processor", "iterations", "scores within", "accuracy within, points", "time to ours"]
+    return Table(f"{n} folds x {len(STRENGTHS)} strengths, {name}", columns, rows, [note])
 
 
-def say(name: str, wall: float, used: float, more: str) -> None:
-    """Print a row."""
-    print(f"{name:26}{wall:9.1f} s{used:9.1f} s of processor  {more}", flush=True)
-
-
-def report(name: str, scores: list[np.ndarray], exact: list[np.ndarray], y: np.ndarray, split: Split) -> None:
-    """How far scores and accuracies on the test fold are from the converged ones, at the strengths checked."""
+def apart(
+    scores: Sequence[np.ndarray] = (),
+    exact: Sequence[np.ndarray] = (),
+    y: np.ndarray | None = None,
+    split: Split | None = None,
+) -> list[str]:
+    """How far scores and accuracies on the test fold are from the converged ones, at most, at the strengths checked."""
+    if split is None or y is None:
+        return ["", ""]
     test = split.test
-    apart = max(float(np.abs(a[test] - b[test]).max()) for a, b in zip(scores, exact, strict=True))
-    accuracy = [
+    of_scores = max(float(np.abs(a[test] - b[test]).max()) for a, b in zip(scores, exact, strict=True))
+    of_accuracy = max(
         100 * abs(float((a[test].argmax(1) == y[test]).mean() - (b[test].argmax(1) == y[test]).mean()))
         for a, b in zip(scores, exact, strict=True)
-    ]
-    print(f"    {name}: scores within {apart:.1e}, accuracy within {max(accuracy):.2f} points of a converged solution")
+    )
+    return [f"{of_scores:.1e}", f"{of_accuracy:.2f}"]
 
 
-def main() -> None:
+def run(options: argparse.Namespace) -> Iterator[Table]:
     """Compare at each size."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default=SIZES)
-    parser.add_argument("--run", type=Path)
-    args = parser.parse_args()
-    if args.run:
-        compare(*of_run(args.run))
+    if options.run:
+        yield compare(*of_run(options.run), name=f"features of {options.run.name}")
         return
-    for size in args.sizes.split(","):
+    sizes = options.sizes or (SMALL_SIZES if options.quick else SIZES)
+    for size in sizes.split(","):
         n, d = map(int, size.split("x"))
-        compare(*made_up(n, d))
+        yield compare(*made_up(n, d), name=f"{n:,} rows x {d:,} features")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Its own options."""
+    parser.add_argument("--sizes", help=f"default: {SIZES}")
+    parser.add_argument("--run", type=Path, help="a run of study.py, whose features are taken from the store")
 
 
 if __name__ == "__main__":
-    main()
+    main(run, __doc__, arguments)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -48,10 +49,10 @@ class Watched:
         return max((mb for at, mb in self.memory if start <= at <= end), default=0.0)
 
 
-def watch(words: Sequence[str], *, echo: bool = True) -> Watched:
-    """Run a command to its end."""
+def watch(words: Sequence[str], *, echo: bool = True, cwd: str | Path | None = None) -> Watched:
+    """Run a command to its end, in `cwd`; print its lines as they come, unless `echo` is false."""
     found, started = Watched(), time.monotonic()
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=cwd)
     done = threading.Event()
     sampler = threading.Thread(target=_sample, args=(process.pid, found, started, done))
     sampler.start()
