@@ -3,7 +3,7 @@
     python -m benchmarks.esc10 [--module FOLDER]
 
 Runs ``studies/esc10.toml`` into an empty store, once more with nothing changed, and then with one more encoding, seed
-or module, or with another head; each on top of the finished study. "Own cost" is what such a run takes longer than one with
+or module, or another head; each on top of the finished study. "Own cost" is what such a run takes longer than one with
 nothing changed; "alone" is a study of that thing alone in an empty store, less what it takes with nothing changed. The
 usual way (librosa and a matplotlib figure for each image, features image by image, a scikit-learn fit for each fold and
 strength) is measured on a part and scaled.

@@ -66,8 +66,9 @@ def confusion_matrix(
             f"classes={order}: expected every label and prediction among them, found {unknown[0]!r} too"
         )
     number = {name: i for i, name in enumerate(order)}
-    flat = [number[a] * len(order) + number[b] for a, b in zip(label, predicted, strict=True)]
-    counts = np.bincount(np.asarray(flat, dtype=np.intp), minlength=len(order) ** 2)
+    row, column = ([number[name] for name in names] for names in (label, predicted))
+    flat = np.asarray(row, dtype=np.intp) * len(order) + np.asarray(column, dtype=np.intp)
+    counts = np.bincount(flat, minlength=len(order) ** 2)
     return Confusion(tuple(order), counts.reshape(len(order), len(order)))
 
 
@@ -121,8 +122,9 @@ def report_text(confusion: Confusion) -> str:
     """scikit-learn's classification report of a matrix, as text."""
     from sklearn.metrics import classification_report  # takes a second, which `evaluator compare` is spared
 
-    names = np.asarray(confusion.classes, dtype=object)
-    i, j = np.indices(confusion.counts.shape)
-    times = confusion.counts.ravel()
-    label, predicted = np.repeat(names[i.ravel()], times), np.repeat(names[j.ravel()], times)
-    return str(classification_report(label, predicted, digits=3, zero_division=0.0))
+    counts = confusion.counts
+    occurs = counts.sum(axis=0) + counts.sum(axis=1) > 0
+    names = [name for name, there in zip(confusion.classes, occurs, strict=True) if there]
+    i, j = (each.ravel() for each in np.indices(counts.shape))
+    label, predicted = np.repeat(i, counts.ravel()), np.repeat(j, counts.ravel())  # sorting names takes far longer
+    return str(classification_report(label, predicted, target_names=names, digits=3, zero_division=0.0))

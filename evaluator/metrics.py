@@ -211,14 +211,14 @@ def _rows(part: pd.DataFrame, classes: Sequence[str]) -> list[tuple[str, str, st
     label = part["label"].map(number).to_numpy(dtype=np.intp)
     predicted = part["predicted"].map(number).to_numpy(dtype=np.intp)
     scores = score_matrix(part, classes)
-    fold = part["fold"].to_numpy(dtype=object)
+    place, names = pd.factorize(part["fold"])
 
     def of(rows: np.ndarray | slice) -> Figures:
         own = None if scores is None else scores[rows]
         return figures(label[rows], predicted[rows], own, n_classes=len(classes))
 
-    folds = fold_order(fold)
-    by_fold = [of(np.flatnonzero(fold == name)) for name in folds]
+    folds = fold_order(names)
+    by_fold = [of(np.flatnonzero(place == names.get_loc(name))) for name in folds]
     pooled = of(slice(None))
     rows: list[tuple[str, str, str, float]] = []
     for metric in pooled.overall:

@@ -65,15 +65,17 @@ def read_groups(run_folder: str | Path, predictions: pd.DataFrame) -> dict[str, 
     predictions : DataFrame
         As :func:`read_predictions` gives them. Of a single split, clips of its other parts are left out.
     """
-    tested = set(predictions["fold"])
+    tested = set(predictions["fold"].unique())
     clips = read_optional(run_folder, CLIPS)
     if any(part_of(fold) for fold in tested):
         clips = clips[
             clips["fold"].isin(list(tested)) | ~clips["fold"].map(lambda fold: bool(part_of(fold))).astype(bool)
         ]
     named = predictions[predictions["group"] != ""]
-    groups = {**dict.fromkeys(predictions["clip_id"], ""), **dict(zip(clips["clip_id"], clips["group"], strict=True))}
-    return groups | dict(zip(named["clip_id"], named["group"], strict=True))
+    groups = dict.fromkeys(predictions["clip_id"].unique().tolist(), "")
+    for table in (clips, named.drop_duplicates("clip_id", keep="last")):
+        groups |= dict(zip(table["clip_id"].tolist(), table["group"].tolist(), strict=True))
+    return groups
 
 
 def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -108,10 +110,12 @@ def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
         table = table.assign(fold="all")
     elif without:
         raise TableError(f"fold is empty for {without} of {len(table)} predictions; give every clip a fold, or none")
-    taken = sorted(set(table["fold"]) & set(OVERALL))
+    taken = sorted(set(table["fold"].unique()) & set(OVERALL))
     if taken:
         raise TableError(f"fold={taken[0]!r} is the name of a summary in metrics.csv; give the fold another name")
-    place = {text: i for i, text in enumerate(sorted({*table["fold"], *table["seed"]}, key=natural_key))}
+    place = {
+        text: i for i, text in enumerate(sorted({*table["fold"].unique(), *table["seed"].unique()}, key=natural_key))
+    }
     table = table.assign(_fold=table["fold"].map(place), _seed=table["seed"].map(place))
     table = table.sort_values([*COLUMNS, "_seed", "_fold", "clip_id"], kind="stable")
     return table.drop(columns=["_fold", "_seed"]).reset_index(drop=True)

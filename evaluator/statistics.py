@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -84,6 +85,17 @@ class Bootstrap:
         values = self.samples[a] if b is None else self.samples[a] - self.samples[b]
         low, high = np.nanpercentile(values, [50 * (1 - _LEVEL), 50 * (1 + _LEVEL)])
         return float(low), float(high)
+
+
+class _Tally(NamedTuple):
+    """Of one fold: groups (m,) that have clips in it, and of each its right clips (m, combinations) and all its clips.
+
+    Those are in one column where all combinations have the same.
+    """
+
+    groups: np.ndarray
+    hits: np.ndarray
+    n: np.ndarray
 
 
 def corrected_ttest(a: Sequence[float], b: Sequence[float], *, test_to_train: float | None = None) -> TTest:
@@ -198,20 +210,20 @@ def bootstrap(
         A fold that no drawn group falls into is left out of that sample's mean.
     """
     known = groups or {}
-    of_clip = [known.get(clip, "") for clip in predictions["clip_id"]]
-    filled = [own or f"\x01{clip}" for own, clip in zip(of_clip, predictions["clip_id"], strict=True)]
-    group, distinct = pd.factorize(pd.Series(filled, dtype=object), sort=True)
-    names = combinations_of(predictions)
+    clip, clips = pd.factorize(predictions["clip_id"])
+    of_clip = [known.get(name, "") for name in clips]
+    filled = [own or f"\x01{name}" for own, name in zip(of_clip, clips, strict=True)]
+    number, distinct = pd.factorize(pd.Series(filled, dtype=object), sort=True)
+    names, right = combinations_of(predictions), (predictions["label"] == predictions["predicted"]).to_numpy()
     combination = predictions.groupby(list(COLUMNS)).ngroup().to_numpy()
-    folds = fold_order(predictions["fold"])
-    cell = combination * len(folds) + predictions["fold"].map({f: i for i, f in enumerate(folds)}).to_numpy()
-    shape = (len(distinct), len(names) * len(folds))
-    n, hits = np.zeros(shape), np.zeros(shape)
-    np.add.at(n, (group, cell), 1)
-    np.add.at(hits, (group, cell), (predictions["label"] == predictions["predicted"]).to_numpy(dtype=float))
-    means = _resample(hits, n, folds=len(folds), n_samples=n_samples, rng=np.random.default_rng(seed))
+    place, folds = pd.factorize(predictions["fold"])
+    tallies = []
+    for name in fold_order(folds):
+        rows = np.flatnonzero(place == folds.get_loc(name))
+        tallies.append(_tally(number[clip[rows]], combination[rows], right[rows], width=len(names)))
+    means = _resample(tallies, len(distinct), n_samples=n_samples, rng=np.random.default_rng(seed))
     unit = "groups" if groups_known(of_clip) else "clips"
-    if unit == "clips" and len(distinct) < predictions["clip_id"].nunique():
+    if unit == "clips" and len(distinct) < len(clips):
         unit = "distinct sounds"
     return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(distinct), unit)
 
@@ -231,17 +243,29 @@ def _ttest(a: Sequence[float], b: Sequence[float], factor: float) -> TTest:
     return TTest(mean, t, float(2 * stdtr(df, -abs(t))), df)
 
 
-def _resample(hits: np.ndarray, n: np.ndarray, *, folds: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+def _tally(group: np.ndarray, combination: np.ndarray, right: np.ndarray, *, width: int) -> _Tally:
+    """What the groups of a fold have."""
+    groups, row = np.unique(group, return_inverse=True)
+    cell, size = row * width + combination, len(groups) * width
+    hits, n = (np.bincount(cell, weights=w, minlength=size).reshape(-1, width) for w in (right.astype(float), None))
+    same = (n == n[:, :1]).all()  # as where every combination was tested on every clip
+    return _Tally(groups, hits, (n[:, :1] if same else n).astype(float))
+
+
+def _resample(tallies: Sequence[_Tally], groups: int, *, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     """Mean accuracy over folds of each combination, shape (n_samples, combinations); a block of samples at a time."""
-    groups = len(n)
     block = max(1, 4_000_000 // groups)
     means = []
     for start in range(0, n_samples, block):
         size = min(block, n_samples - start)
         drawn = rng.integers(groups, size=(size, groups)) + groups * np.arange(size)[:, None]
         times = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups).astype(float)
-        got, of = times @ hits, times @ n
-        accuracy = np.divide(got, of, out=np.zeros_like(got), where=of > 0).reshape(size, -1, folds)
-        filled = (of > 0).reshape(size, -1, folds).sum(axis=2)
+        accuracy, there = (np.zeros((size, tallies[0].hits.shape[1], len(tallies)), t) for t in (float, bool))
+        for k, own in enumerate(tallies):
+            drawn_here = times[:, own.groups]
+            got, of = drawn_here @ own.hits, drawn_here @ own.n
+            there[..., k] = of > 0
+            np.divide(got, of, out=accuracy[..., k], where=of > 0)
+        filled = there.sum(axis=2)
         means.append(np.divide(accuracy.sum(axis=2), filled, out=np.full(filled.shape, np.nan), where=filled > 0))
     return np.concatenate(means)

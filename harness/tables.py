@@ -6,7 +6,9 @@ numbers are float64, an empty number is NaN. A broken table is one line that nam
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,7 +131,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
     if not path.is_file():
         raise TableError(f"{path}: no such table; expected {schema.name} with columns {_listed(schema)}")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        table = _parsed(path, schema)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a readable CSV ({str(error).strip()})") from error
     try:
@@ -207,13 +209,30 @@ def class_order(labels: Iterable[str]) -> list[str]:
     return sorted({label for label in labels if label})
 
 
+def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
+    """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
+    text = {"keep_default_na": False, "encoding": "utf-8"}
+    numbers = _numbers(pd.read_csv(path, dtype=str, nrows=0, **text), schema)
+    if numbers:
+        types = defaultdict(lambda: str, dict.fromkeys(numbers, "float64"))
+        with suppress(ValueError):  # one is no number: `_typed` names it
+            return pd.read_csv(
+                path, dtype=types, na_values=dict.fromkeys(numbers, [""]), float_precision="round_trip", **text
+            )
+    return pd.read_csv(path, dtype=str, **text)
+
+
+def _numbers(table: pd.DataFrame, schema: Schema) -> list[str]:
+    """The columns of a table that hold numbers."""
+    return [c for c in schema.number if c in table] + (score_columns(table) if schema.scores else [])
+
+
 def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     for column in schema.text:
         if column in table:
             table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
-    numbers = [c for c in schema.number if c in table] + (score_columns(table) if schema.scores else [])
-    for column in numbers:
+    for column in _numbers(table, schema):
         values = table[column].replace("", None) if table[column].dtype.kind not in "fi" else table[column]
         table[column] = pd.to_numeric(values, errors="coerce").astype("float64")
         wrong = table[column].isna() & values.notna()
