@@ -56,7 +56,7 @@ def find_copies(predictions: pd.DataFrame, steps: Mapping[str, Any]) -> list[str
         As `harness.record.read_steps` gives them.
     """
     copies = predictions[predictions["copy_of"] != ""]
-    pairs = list(zip(copies["clip_id"], copies["copy_of"], strict=True))
+    pairs = list(zip(copies["clip_id"].tolist(), copies["copy_of"].tolist(), strict=True))
     noted = any(repr(clip) in note and repr(other) in note for note in notes_of(steps) for clip, other in pairs)
     return [] if noted else copy_notes(predictions)
 
@@ -117,7 +117,7 @@ def find_warnings(
     clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
     if clips.nunique() > 1:
         found.append(f"Combinations were tested on different numbers of clips ({clips.min()} to {clips.max()}).")
-    missing = sorted(set(groups) - set(predictions["clip_id"]) - set(failures["clip_id"]))
+    missing = sorted(set(groups) - set(predictions["clip_id"].unique().tolist()) - set(failures["clip_id"]))
     if missing:
         found.append(f"Without a prediction: {len(missing)} of {len(groups)} clips, the first {missing[0]!r}.")
     with_metric = {name: set(combinations_of(part)) for name, part in metrics.groupby("metric")}

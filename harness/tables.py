@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -211,15 +212,13 @@ def class_order(labels: Iterable[str]) -> list[str]:
 
 def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
-    text = {"keep_default_na": False, "encoding": "utf-8"}
-    numbers = _numbers(pd.read_csv(path, dtype=str, nrows=0, **text), schema)
+    cells = partial(pd.read_csv, path, keep_default_na=False, encoding="utf-8")
+    numbers = _numbers(cells(dtype=str, nrows=0), schema)
     if numbers:
-        types = defaultdict(lambda: str, dict.fromkeys(numbers, "float64"))
+        types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))
         with suppress(ValueError):  # one is no number: `_typed` names it
-            return pd.read_csv(
-                path, dtype=types, na_values=dict.fromkeys(numbers, [""]), float_precision="round_trip", **text
-            )
-    return pd.read_csv(path, dtype=str, **text)
+            return cells(dtype=types, na_values=dict.fromkeys(numbers, [""]), float_precision="round_trip")
+    return cells(dtype=str)
 
 
 def _numbers(table: pd.DataFrame, schema: Schema) -> list[str]:
