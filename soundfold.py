@@ -64,6 +64,7 @@ COMMANDS = {
     "scan": ("labeler.__main__", "run", ("scan",), "model + long recordings -> scores, window by window"),
     "evaluate": ("evaluator.__main__", "run", ("report",), "predictions -> figures, tests, report"),
     "compare": ("evaluator.__main__", "run", ("compare",), "several runs in one table"),
+    "store": ("harness.store_care.__main__", "run", (), "what is in the store and how large; verify, prune, compact"),
 }
 
 

@@ -76,6 +76,20 @@ class Store:
             return None
         return data[:-_CHECK] if data[-_CHECK:] in _checks(data[:-_CHECK], f"{kind}/{key}{suffix}") else None
 
+    def check(self, kind: str, key: str, suffix: str = "") -> bool | None:
+        """Whether the checksum of the entry matches; None where there is no such entry.
+
+        Raises
+        ------
+        OSError
+            It cannot be read.
+        """
+        try:
+            data = memoryview(self.path(kind, key, suffix).read_bytes())
+        except FileNotFoundError:
+            return None
+        return _check(data[:-_CHECK]) == data[-_CHECK:]
+
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
         """Put `data` under `key`, with a checksum behind it; a store that cannot be written to goes without."""
         checksum, _ = _checks(data, f"{kind}/{key}{suffix}")

@@ -140,13 +140,17 @@ class Vectors(AbstractContextManager["Vectors"]):
 
     def write(self) -> None:
         """Write what was put."""
-        if not self._keys:
-            return
-        vectors = np.concatenate(self._waiting)
+        if self._keys:
+            self.write_file(self._keys, np.concatenate(self._waiting))
+            self._keys, self._waiting = [], []
+
+    def write_file(self, keys: Sequence[str], vectors: np.ndarray) -> str:
+        """Write one file of these vectors, float32 (n, width), at once; gives its name."""
         shard = np.zeros((), [("keys", "u1", (len(vectors), 32)), ("vectors", "<f4", vectors.shape)])
-        shard["keys"], shard["vectors"] = _as_bytes(self._keys), vectors
-        self._store.put_array(_KIND, digest_bytes(shard.tobytes()), shard)
-        self._keys, self._waiting = [], []
+        shard["keys"], shard["vectors"] = _as_bytes(keys), vectors
+        name = digest_bytes(shard.tobytes())
+        self._store.put_array(_KIND, name, shard)
+        return name
 
     def _read(self, name: str) -> np.ndarray | None:
         """A file's keys and vectors; one that is damaged is removed, so that its vectors are computed again."""

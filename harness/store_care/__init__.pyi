@@ -1,0 +1,17 @@
+from .compacting import Compacted as Compacted
+from .compacting import compact as compact
+from .pruning import Pruned as Pruned
+from .pruning import PrunePlan as PrunePlan
+from .pruning import plan_prune as plan_prune
+from .pruning import prune as prune
+from .runs import RunRecord as RunRecord
+from .runs import record_use as record_use
+from .runs import recorded_runs as recorded_runs
+from .scanning import open_store as open_store
+from .summary import StoreSummary as StoreSummary
+from .summary import summarise as summarise
+from .units import as_age as as_age
+from .units import as_size as as_size
+from .units import size_words as size_words
+from .verifying import Verified as Verified
+from .verifying import verify as verify
