@@ -74,14 +74,12 @@ def compact(store: Store, *, force: bool = False) -> Compacted:
     newest = time.time_ns() - int(0 if force else YOUNG_S * 1e9)
     old = [file for file in files if file.changed_ns <= newest]
     groups = list(_groups(store, sorted(old, key=lambda file: (file.changed_ns, file.name))))
-    before = after = freed = 0
-    for group in track(groups, total=len(groups), what="compacting"):
-        written, less = rewrite(store, group)
-        before, after, freed = before + len(group), after + written, freed + less
+    done = [rewrite(store, group) for group in track(groups, total=len(groups), what="compacting")]
+    before, after, freed = (sum(getattr(each, name) for each in done) for name in ("before", "after", "freed"))
     return Compacted(before, after, freed, len(files) - len(old))
 
 
-def rewrite(store: Store, files: Sequence[StoreFile], drop: np.ndarray | None = None) -> tuple[int, int]:
+def rewrite(store: Store, files: Sequence[StoreFile], drop: np.ndarray | None = None) -> Compacted:
     """Write the vectors of some files into one, each once, and remove the files; damaged ones stay.
 
     The new file is as old as the newest of them.
@@ -96,8 +94,7 @@ def rewrite(store: Store, files: Sequence[StoreFile], drop: np.ndarray | None = 
 
     Returns
     -------
-    (int, int)
-        New files (0 where no vector was left), and bytes that are free now.
+    Compacted
 
     Raises
     ------
@@ -105,8 +102,8 @@ def rewrite(store: Store, files: Sequence[StoreFile], drop: np.ndarray | None = 
         The store cannot be written to.
     """
     read = [(file, shard) for file in files if (shard := store.get_array(VECTORS, file.key)) is not None]
-    if not read:
-        return 0, 0
+    if len(read) < (2 if drop is None else 1):
+        return Compacted()
     keys = np.concatenate([shard["keys"] for _, shard in read])
     vectors = np.concatenate([shard["vectors"] for _, shard in read])
     _, first = np.unique(keys, axis=0, return_index=True)
@@ -117,11 +114,10 @@ def rewrite(store: Store, files: Sequence[StoreFile], drop: np.ndarray | None = 
     if len(first):
         name = Vectors(store).write_file([row.tobytes().hex() for row in keys[first]], vectors[first])
         size = _settle(store, name, max(file.changed_ns for file, _ in read))
-    gone = [file for file, _ in read if file.key != name]
-    for file in gone:
-        _unlink(file.path(store.root))
-    rewritten = size if len(gone) == len(read) else 0  # else one of them was that file already
-    return int(bool(name)), sum(file.size for file in gone) - rewritten
+    for file, _ in read:
+        if file.key != name:  # else it had all of the others
+            _unlink(file.path(store.root))
+    return Compacted(len(read), int(bool(name)), sum(file.size for file, _ in read) - size)
 
 
 def shape_of(path: str) -> tuple[int, int]:

@@ -259,7 +259,7 @@ def prune(store: Store, plan: PrunePlan) -> Pruned:
                 f"{file.path(store.root)!r}: cannot be removed ({error.strerror}); {files} files were removed before it"
             ) from error
     for file in track(plan.rewritten, total=len(plan.rewritten), what="rewriting"):
-        freed += rewrite(store, [file], plan.drop)[1]
+        freed += rewrite(store, [file], plan.drop).freed
     _remove_empty_folders(store)
     return Pruned(files, freed, len(plan.files) - files)
 
