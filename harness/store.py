@@ -88,7 +88,7 @@ class Store:
             data = memoryview(self.path(kind, key, suffix).read_bytes())
         except FileNotFoundError:
             return None
-        return _check(data[:-_CHECK]) == data[-_CHECK:]
+        return data[-_CHECK:] in _checks(data[:-_CHECK], f"{kind}/{key}{suffix}")
 
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
         """Put `data` under `key`, with a checksum behind it; a store that cannot be written to goes without."""

@@ -160,6 +160,8 @@ def _mapped(path: str) -> np.ndarray | None:
 def _settle(store: Store, name: str, changed_ns: int) -> int:
     """Read a new file back, have it on the disk, set its time; gives its size."""
     path = store.path(VECTORS, name, ".npy")
+    if not path.is_file():
+        raise SoundfoldError(f"{path}: cannot be written; the store is read-only")
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     if not store.check(VECTORS, name, ".npy"):

@@ -55,7 +55,7 @@ class RunRecord:
 
 
 def record_use(store: Store, folder: str | Path, step: str, keys: Iterable[str]) -> None:
-    """Note that a step of a run used these entries; an earlier record of the same step is replaced.
+    """Note that a step of a run used these entries, besides those that it used earlier.
 
     A store that cannot be written to goes without.
 
@@ -71,7 +71,9 @@ def record_use(store: Store, folder: str | Path, step: str, keys: Iterable[str])
     about = {"folder": os.path.realpath(folder), "step": step, "computer": platform.node()}
     key = key_of(**about)
     with suppress(OSError, UnicodeEncodeError):  # a folder whose name is not UTF-8 has no record
-        store.put_array(KIND, key, np.unique(key_numbers(list(keys))))
+        earlier = store.get_array(KIND, key)
+        numbers = np.zeros(0, np.uint64) if earlier is None else earlier
+        store.put_array(KIND, key, np.union1d(numbers, key_numbers(list(keys))))
         store.put_json(KIND, key, {**about, "recorded": datetime.now(UTC).isoformat(timespec="seconds")})
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import SettingsError
+from harness.files import is_temporary
 from harness.progress import track
 from harness.store import Store, default_root
 
@@ -48,7 +49,7 @@ OUTDATED = frozenset({"features"})
 """Kinds that are not read any more."""
 
 _BESIDES = frozenset({"corpora"})  # sounds of the demo corpus: of soundfold, but no entries
-_TEMPORARY = re.compile(r"\.[0-9a-f]{40}\.(\d+-)?[0-9a-f]{8,16}\.part")
+_START = re.compile(r"\.[0-9a-f]{40}\.")  # of the temporary file of an entry
 _DIGITS = re.compile(r"[0-9a-f]{2}")
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -182,4 +183,4 @@ def _state(kind: str, digits: str, entry: os.DirEntry[str]) -> State:
         if regular:
             return State.ENTRY
         return State.BLOCKED if entry.is_dir(follow_symlinks=False) else State.FOREIGN
-    return State.TEMPORARY if regular and _TEMPORARY.fullmatch(name) else State.FOREIGN
+    return State.TEMPORARY if regular and _START.match(name) and is_temporary(name) else State.FOREIGN

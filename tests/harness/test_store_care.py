@@ -210,6 +210,14 @@ def test_what_is_damaged_is_named_and_removed_and_nothing_else(kind: str, damage
     assert verify(store).damaged == []
 
 
+def test_entries_in_each_other_s_place_are_damaged(store: Store) -> None:
+    a, b = put_image(store, "a"), put_image(store, "bb")
+    first, second = a.read_bytes(), b.read_bytes()
+    a.write_bytes(second)
+    b.write_bytes(first)
+    assert {each.path for each in verify(store).damaged} == {a, b}
+
+
 def test_verify_leaves_with_1_where_there_is_damage(
     store: Store, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -354,6 +362,15 @@ def test_by_run_goes_what_no_other_run_used(store: Store, tmp_path: Path) -> Non
         plan_prune(store, runs=[tmp_path / "tw"])
 
 
+def test_what_a_step_used_earlier_is_still_its_own(store: Store, tmp_path: Path) -> None:
+    paths = [put_image(store, name, days=2) for name in "ab"]
+    for name in "ab":
+        record_use(store, tmp_path / "run", "convert", [key(name)])
+    prune(store, plan_prune(store, runs=[tmp_path / "run"]))
+    assert [path.exists() for path in paths] == [False, False]
+    assert recorded_runs(store) == []
+
+
 def test_runs_whose_folders_are_gone(store: Store, tmp_path: Path) -> None:
     paths = [put_image(store, name, days=2) for name in "ab"]
     for name in "ab":
@@ -424,6 +441,15 @@ def test_nothing_is_removed_where_the_joined_file_cannot_be_read_back(
         put_vectors(store, n, days=3)
     monkeypatch.setattr(Store, "check", lambda *_: False)
     with pytest.raises(SoundfoldError, match="read back"):
+        compact(store)
+    assert taken(store, 0, 1, 2) == expected(0, 1, 2)
+
+
+def test_a_read_only_store_is_not_compacted(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(3):
+        put_vectors(store, n, days=3)
+    monkeypatch.setattr(Store, "put", lambda *_: None)  # it warns, and goes without
+    with pytest.raises(SoundfoldError, match="read-only"):
         compact(store)
     assert taken(store, 0, 1, 2) == expected(0, 1, 2)
 
