@@ -80,7 +80,7 @@ def prune(
         force=force,
     )
     if plan:
-        say(f"store {str(opened.root)!r}: {'would remove' if dry_run else 'removes'}\n{plan}")
+        say(f"store {str(opened.root)!r}: {'would remove' if dry_run else 'to remove'}\n{plan}")
         if not dry_run:
             _confirm(yes)
             done = store_care.prune(opened, plan)

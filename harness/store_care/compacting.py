@@ -140,9 +140,9 @@ def _groups(store: Store, files: Sequence[StoreFile]) -> Iterator[list[StoreFile
         if not number:
             continue
         group = waiting.setdefault(width, [])
-        group.append(file)
-        if sum(each.size for each in group) >= _FULL - _SMALL:
+        if sum(each.size for each in group) + file.size > _FULL:
             yield waiting.pop(width)
+        waiting.setdefault(width, []).append(file)
     yield from (group for group in waiting.values() if len(group) > 1)
 
 

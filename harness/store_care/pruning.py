@@ -35,6 +35,7 @@ __all__ = ["PrunePlan", "Pruned", "plan_prune", "prune"]
 
 _UNTOUCHED = frozenset({KIND, "indexes"})  # neither age nor size says whether these are needed
 _TEMPORARY_S = 86400.0
+_TOGETHER = 64  # files between two steps of the progress bar
 
 
 @dataclass
@@ -151,12 +152,13 @@ def plan_prune(
     records = recorded_runs(store)
     going = list(dict.fromkeys(record for run in runs for record in records_below(records, run)))
     going += [record for record in records if deleted_runs and record.is_gone and record not in going]
+    numbers = needed_by_none_but(store, going, records) if going else np.zeros(0, np.uint64)
     choice = _Choice(store, list(scan(store)), kinds=kinds, force=force)
     choice.take_leftovers()
     if older_than_s is not None:
         choice.take_older(older_than_s)
     if going:
-        choice.take_runs(going, needed_by_none_but(store, going, records))
+        choice.take_runs(going, numbers)
     if to_size is not None:
         choice.take_oldest(to_size)
     return choice.plan
@@ -250,14 +252,17 @@ def prune(store: Store, plan: PrunePlan) -> Pruned:
         A file cannot be removed; what was removed before stays removed.
     """
     files = freed = 0
-    for file in track(plan.files, total=len(plan.files), what="removing"):
-        try:
-            if _removed(store, file):
-                files, freed = files + 1, freed + file.size
-        except OSError as error:
-            raise SoundfoldError(
-                f"{file.path(store.root)!r}: cannot be removed ({error.strerror}); {files} files were removed before it"
-            ) from error
+    parts = [plan.files[start : start + _TOGETHER] for start in range(0, len(plan.files), _TOGETHER)]
+    for part in track(parts, total=len(plan.files), what="removing", size=len):
+        for file in part:
+            try:
+                removed = _removed(store, file)
+            except OSError as error:
+                raise SoundfoldError(
+                    f"{file.path(store.root)!r}: cannot be removed ({error.strerror}); "
+                    f"{files} files were removed before it"
+                ) from error
+            files, freed = files + removed, freed + removed * file.size
     for file in track(plan.rewritten, total=len(plan.rewritten), what="rewriting"):
         freed += rewrite(store, [file], plan.drop).freed
     _remove_empty_folders(store)

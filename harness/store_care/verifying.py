@@ -84,43 +84,44 @@ def verify(store: Store, *, remove: bool = False) -> Verified:
     files = [file for file in scan(store) if file.state in (State.ENTRY, State.BLOCKED)]
     read = [file for file in files if file.kind not in OUTDATED]
     found = Verified(len(read), sum(file.size for file in read), skipped=len(files) - len(read))
-    for file, reason in track(
-        _checked(store, read), total=found.size, what="verifying", size=lambda pair: pair[0].size
-    ):
-        if reason:
-            path = Path(file.path(store.root))
-            found.damaged.append(Damaged(file, path, reason, remove and _remove(store, file)))
+    parts = _checked(store, read)
+    for part in track(parts, total=found.size, what="verifying", size=lambda part: sum(f.size for f, _ in part)):
+        for file, reason in part:
+            if reason:
+                removed = remove and _remove(store, file)
+                found.damaged.append(Damaged(file, Path(file.path(store.root)), reason, removed))
     found.seconds = time.monotonic() - began
     return found
 
 
-def _checked(store: Store, files: Sequence[StoreFile]) -> Iterator[tuple[StoreFile, str]]:
-    """Each file with what is wrong with it, in the order given; a few are read ahead."""
+def _checked(store: Store, files: Sequence[StoreFile]) -> Iterator[list[tuple[StoreFile, str]]]:
+    """The files with what is wrong with them, some at a time, in the order given; a few are read ahead."""
 
-    def reasons(part: Sequence[StoreFile]) -> list[str]:
-        return [_reason(store, file) for file in part]
+    def reasons(part: Sequence[StoreFile]) -> list[tuple[StoreFile, str]]:
+        return [(file, _reason(store, file)) for file in part]
 
-    begun: deque[tuple[Sequence[StoreFile], Future[list[str]]]] = deque()
+    begun: deque[Future[list[tuple[StoreFile, str]]]] = deque()
     pool = ThreadPoolExecutor(_READERS)
     try:
         for part in _parts(files):
-            begun.append((part, pool.submit(reasons, part)))
+            begun.append(pool.submit(reasons, part))
             if len(begun) >= _AHEAD:
-                done, future = begun.popleft()
-                yield from zip(done, future.result(), strict=True)
-        for done, future in begun:
-            yield from zip(done, future.result(), strict=True)
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _parts(files: Sequence[StoreFile]) -> Iterator[list[StoreFile]]:
     part: list[StoreFile] = []
+    size = 0
     for file in files:
         part.append(file)
-        if len(part) >= _TOGETHER or sum(each.size for each in part) >= _BYTES:
+        size += file.size
+        if len(part) >= _TOGETHER or size >= _BYTES:
             yield part
-            part = []
+            part, size = [], 0
     if part:
         yield part
 
