@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,7 +54,7 @@ class RunRecord:
         return self.computer == platform.node() and not os.path.exists(self.folder)
 
 
-def record_use(store: Store, folder: str | Path, step: str, keys: Iterable[str]) -> None:
+def record_use(store: Store, folder: str | Path, step: str, keys: Sequence[str] | np.ndarray) -> None:
     """Note that a step of a run used these entries, besides those that it used earlier.
 
     A store that cannot be written to goes without.
@@ -65,15 +65,18 @@ def record_use(store: Store, folder: str | Path, step: str, keys: Iterable[str])
     folder : path
         The run folder.
     step : str
-    keys : iterable of str
-        Keys of images, feature vectors, heads ..., 64 hex digits each; those of a vector, not of its file.
+    keys : sequence of str, or ndarray of uint64
+        Keys of images, feature vectors, heads ..., 64 hex digits each (those of a vector, not of its file), or what
+        :func:`key_numbers` gives of them.
     """
     about = {"folder": os.path.realpath(folder), "step": step, "computer": platform.node()}
     key = key_of(**about)
     with suppress(OSError, UnicodeEncodeError):  # a folder whose name is not UTF-8 has no record
         earlier = store.get_array(KIND, key)
         numbers = np.zeros(0, np.uint64) if earlier is None else earlier
-        store.put_array(KIND, key, np.union1d(numbers, key_numbers(list(keys))))
+        new = np.union1d(numbers, keys if isinstance(keys, np.ndarray) else key_numbers(keys))
+        if earlier is None or len(new) > len(earlier):
+            store.put_array(KIND, key, new)
         store.put_json(KIND, key, {**about, "recorded": datetime.now(UTC).isoformat(timespec="seconds")})
 
 
