@@ -118,7 +118,8 @@ def _files(n: int) -> str:
 
 def _say_young(n: int) -> None:
     if n:
-        say(f"{_files(n)} {'was' if n == 1 else 'were'} written just now and left alone; --force takes them too")
+        was = "was" if n == 1 else "were"
+        say(f"{_files(n)} {was} written or used within the last hour and left alone; --force takes them too")
 
 
 def _confirm(yes: bool) -> None:

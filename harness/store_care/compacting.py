@@ -44,7 +44,7 @@ class Compacted:
     freed : int
         Bytes: of vectors that were there several times, and of headers.
     young : int
-        Small files that were left, since they were written within the last hour.
+        Small files that were left, since they were written or used within the last hour.
     """
 
     before: int = 0
@@ -61,7 +61,7 @@ def compact(store: Store, *, force: bool = False) -> Compacted:
     store : Store
         As :func:`harness.store_care.scanning.open_store` gives it.
     force : bool
-        Also files that were written within the last hour.
+        Also files that were written or used within the last hour.
 
     Raises
     ------
