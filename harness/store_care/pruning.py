@@ -53,7 +53,7 @@ class PrunePlan:
     vectors : int
         How many vectors these files lose.
     young : int
-        Files that stay for no other reason than that they are too young.
+        Entries that stay for no other reason than that they are too young.
     before : int
         Bytes of the store.
     freed : int
@@ -234,10 +234,10 @@ class _Choice:
         self.plan.files += files
 
     def _is_young(self, file: StoreFile) -> bool:
-        """Whether a file may be just written; it is counted then."""
+        """Whether a file may be just written; entries are counted then."""
         limit = _TEMPORARY_S if file.state is State.TEMPORARY else YOUNG_S
         young = not self._force and file.changed_ns > self._now - int(limit * 1e9)
-        if young:
+        if young and file.state is State.ENTRY:
             self._young.add((file.kind, file.name))
             self.plan.young = len(self._young)
         return young
