@@ -1,12 +1,13 @@
 """What every command line of soundfold shares: one clear line on failure, exit codes, options that several have.
 
 Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with named failures;
-2 a misspelt option; 130 interrupted.
+2 a misspelt option; 130 interrupted (SIGINT), 143 ended (SIGTERM).
 """
 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -36,6 +37,7 @@ __all__ = [
 ]
 
 _INTERRUPTED = 130
+_ENDED = 143  # by SIGTERM
 
 
 def command_app(*, name: str, help: str) -> typer.Typer:
@@ -117,11 +119,20 @@ def list_of(registry: Callable[[], Registry[Any]]) -> Callable[[bool], None]:
 def main(app: Callable[[], Any]) -> NoReturn:
     """Run a command line and leave with its exit code."""
 
+    ended = []
+
+    def end(number: int, frame: object) -> NoReturn:
+        """As Ctrl-C: what is half done is tidied up."""
+        ended.append(number)
+        raise KeyboardInterrupt
+
     def checked() -> Any:
         check_packages()
         return _one_line(app)
 
-    sys.exit(guard(checked))
+    signal.signal(signal.SIGTERM, end)
+    code = guard(checked)
+    sys.exit(_ENDED if ended else code)
 
 
 def _one_line(app: Callable[..., Any]) -> Any:

@@ -9,7 +9,8 @@
     ├── SplitError            a split that would put one group into both parts, or an empty part
     ├── FolderInUseError      a folder of results that another command writes into
     ├── ModuleError           a hub module that is not available, or takes what we do not have
-    └── SettingsError         a flag, a study key or a name that is not known
+    ├── SettingsError         a flag, a study key or a name that is not known
+    └── WorkerError           a worker process that was killed
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "SoundfoldError",
     "SplitError",
     "TableError",
+    "WorkerError",
     "did_you_mean",
 ]
 
@@ -60,6 +62,10 @@ class ModuleError(SoundfoldError):
 
 class SettingsError(SoundfoldError):
     """A setting, flag or name that is not known or out of range."""
+
+
+class WorkerError(SoundfoldError):
+    """A worker process that was killed from outside."""
 
 
 def did_you_mean(name: str, available: Iterable[str]) -> str:

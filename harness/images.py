@@ -16,7 +16,7 @@ from harness import tables
 from harness.digests import FileDigests
 from harness.errors import TableError
 from harness.failures import update_failures
-from harness.files import safe_name
+from harness.files import digest_bytes, safe_name
 from harness.image_tasks import ImageTask, make_images, without_cached
 from harness.parallel import in_parallel
 from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
@@ -25,6 +25,7 @@ from harness.tables import FAILURES, IMAGES
 __all__ = ["NO_LABEL", "ImageRun", "begin", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
 
 NO_LABEL = "_"
+_NAME_BYTES = 250
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,15 @@ def relative_path(encoding: str, label: str, clip_id: str) -> str:
     """
     folder = safe_name(label) if label else NO_LABEL
     folder = f"_{folder}" if folder.startswith(".") else folder
-    return f"{encoding}/{folder}/{safe_name(clip_id)}.png"
+    return f"{encoding}/{_shortened(folder)}/{_shortened(safe_name(clip_id))}.png"
+
+
+def _shortened(name: str) -> str:
+    """A name of at most 250 bytes, which is what file systems take with a suffix; a longer one ends in its digest."""
+    data = name.encode()
+    if len(data) <= _NAME_BYTES:
+        return name
+    return f"{data[: _NAME_BYTES - 17].decode(errors='ignore')}-{digest_bytes(data)[:16]}"
 
 
 def check_paths(tasks: Iterable[ImageTask]) -> None:

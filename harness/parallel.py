@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, WorkerError
 from harness.progress import track
 
 __all__ = ["check_jobs", "in_parallel"]
@@ -35,13 +36,24 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: 
     ------
     object
         The results, in the order of the items.
+
+    Raises
+    ------
+    WorkerError
+        A process was killed.
     """
     jobs = min(check_jobs(jobs), len(items))
     if jobs <= 1:
         yield from track(map(work, items), total=len(items), what=what)
         return
     parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
-    yield from track(parallel(delayed(work)(item) for item in items), total=len(items), what=what)
+    try:
+        yield from track(parallel(delayed(work)(item) for item in items), total=len(items), what=what)
+    except BrokenProcessPool as error:  # as the system does where memory runs out
+        raise WorkerError(
+            f"{what}: a worker process was killed, by somebody or for want of memory; "
+            "run the same command again to go on, with fewer --jobs where memory is short"
+        ) from error
 
 
 def check_jobs(jobs: int) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
+import sys
 
 import pytest
 
-from harness.errors import SettingsError, SoundfoldError
+from harness.errors import SettingsError, SoundfoldError, WorkerError
 from harness.parallel import check_jobs, in_parallel
 
 
@@ -29,6 +31,19 @@ def test_nothing_to_do() -> None:
 def test_a_failure_comes_out_as_itself(jobs: int) -> None:
     with pytest.raises(SoundfoldError, match="jobs=-7"):
         list(in_parallel(check_jobs, [1, -7, 2], jobs=jobs, what="x"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_a_killed_worker_is_named_in_one_line() -> None:
+    with pytest.raises(WorkerError, match="^drawing: a worker process was killed.* run the same command again"):
+        list(in_parallel(_die_at_three, list(range(6)), jobs=2, what="drawing"))
+    assert list(in_parallel(abs, [-1, -2], jobs=2, what="drawing")) == [1, 2], "the next has workers again"
+
+
+def _die_at_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
 
 
 def test_one_job_stays_in_this_process() -> None:
