@@ -123,8 +123,12 @@ def _acquire(path: Path) -> tuple[int, bool]:
         os.close(descriptor)
     interrupted = os.fstat(descriptor).st_size > 0
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    os.truncate(descriptor, 0)
-    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
+    try:
+        os.truncate(descriptor, 0)
+        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
+    except OSError as error:  # a full disk
+        os.close(descriptor)
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return descriptor, interrupted
 
 

@@ -1,8 +1,8 @@
 """A process that has imported all that a study needs, and forks one for each study: seconds sooner than a fresh one.
 
-Nothing of TensorFlow runs before the fork. A request is a line of JSON. ``{"run": [arguments], ...}`` is answered by the
-number of the new process, which leads a process group of its own; ``{"wait": number}`` by its exit code, which is
-negative where a signal ended it.
+Nothing of TensorFlow runs before the fork. A request is a line of JSON. ``{"run": [arguments], ...}`` is answered by
+the number of the new process, which leads a process group of its own; ``{"wait": number}`` by its exit code, which
+is negative where a signal ended it.
 """
 
 from __future__ import annotations

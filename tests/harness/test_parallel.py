@@ -35,7 +35,7 @@ def test_a_failure_comes_out_as_itself(jobs: int) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
 def test_a_killed_worker_is_named_in_one_line() -> None:
-    with pytest.raises(WorkerError, match="^drawing: a worker process was killed.* run the same command again"):
+    with pytest.raises(WorkerError, match=r"^drawing: a worker process was killed.* run the same command again"):
         list(in_parallel(_die_at_three, list(range(6)), jobs=2, what="drawing"))
     assert list(in_parallel(abs, [-1, -2], jobs=2, what="drawing")) == [1, 2], "the next has workers again"
 
