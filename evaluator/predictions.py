@@ -73,7 +73,7 @@ def read_groups(run_folder: str | Path, predictions: pd.DataFrame) -> dict[str, 
         ]
     named = predictions[predictions["group"] != ""]
     groups = dict.fromkeys(predictions["clip_id"].unique().tolist(), "")
-    for table in (clips, named.drop_duplicates("clip_id", keep="last")):
+    for table in (clips, named.drop_duplicates("clip_id")):
         groups |= dict(zip(table["clip_id"].tolist(), table["group"].tolist(), strict=True))
     return groups
 
