@@ -123,8 +123,8 @@ class Vectors(AbstractContextManager["Vectors"]):
             inside = np.flatnonzero(rows[part] < len(shard["keys"]))
             positions, at = positions[inside], rows[part][inside]
             same = (shard["keys"][at] == wanted[positions]).all(axis=1)
-            if len(inside) < len(part) or not same.all():  # files have changed places: the index is made anew
-                _remove(self._store.path(_INDEX, key_of(index=_KIND), ".npy"))
+            if len(inside) < len(part) or not same.all():  # files have changed places
+                self._forget_index()
             return positions[same], shard["vectors"][at[same]]
 
         with ThreadPoolExecutor(_READERS) as pool:
@@ -149,6 +149,8 @@ class Vectors(AbstractContextManager["Vectors"]):
         shard = np.zeros((), [("keys", "u1", (len(vectors), 32)), ("vectors", "<f4", vectors.shape)])
         shard["keys"], shard["vectors"] = _as_bytes(keys), vectors
         name = digest_bytes(shard.tobytes())
+        if self._store.has(_KIND, name, ".npy"):  # perhaps damaged in its keys, so that they were not found in it
+            self._forget_index()
         self._store.put_array(_KIND, name, shard)
         return name
 
@@ -157,7 +159,12 @@ class Vectors(AbstractContextManager["Vectors"]):
         shard = self._store.get_array(_KIND, name)
         if shard is None:
             _remove(self._store.path(_KIND, name, ".npy"))
+            self._forget_index()
         return shard
+
+    def _forget_index(self) -> None:
+        """Remove the index, which has keys of a file as it was when damaged; it is made anew."""
+        _remove(self._store.path(_INDEX, key_of(index=_KIND), ".npy"))
 
     def _index(self) -> _Index:
         names = {name.encode(): path for name, path in self._files()}

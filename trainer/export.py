@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import audio
-from harness.errors import ModuleError, SettingsError, did_you_mean
+from harness.errors import ModuleError, SettingsError, SoundfoldError, did_you_mean
 from harness.files import atomic_folder
 from harness.hub import kinds
 from harness.hub.base import HubModule
@@ -72,6 +73,8 @@ def write_model(
     ------
     SettingsError
         The folder holds something else.
+    SoundfoldError
+        TensorFlow cannot write, as where the disk is full.
     """
     check_model_folder(folder)
     tf = import_tensorflow()
@@ -90,7 +93,11 @@ def write_model(
     exported.bias = tf.Variable(head.bias, trainable=False, name="final_retrain_ops/biases")
     predict = prediction_function(module, exported.weights, exported.bias)
     with atomic_folder(folder) as part:
-        tf.saved_model.save(exported, str(part), signatures={"serving_default": predict})
+        try:
+            tf.saved_model.save(exported, str(part), signatures={"serving_default": predict})
+        except tf.errors.OpError as error:  # a full disk, and what else the system says
+            reason = re.search(r"; ([^;\[\]]+) \[Op:", str(error))
+            raise SoundfoldError(f"{folder}: {reason[1] if reason else ' '.join(str(error).split())}") from error
         write_card(part, card)
     return card
 

@@ -202,6 +202,23 @@ def test_damage_to_a_header_is_never_an_error(store: Store) -> None:
             assert taken(store, keys(1, 2, 3)) == {}
 
 
+@pytest.mark.parametrize("damaged", [(0,), (2,), (0, 1, 2)])
+def test_a_damaged_key_does_not_stay_in_the_index(
+    store: Store, damaged: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vectors, "_NEW_FILES", 1)
+    put(store, 0, 1, 2)
+    (victim,) = files(store)
+    data = bytearray(victim.read_bytes())
+    for number in damaged:
+        data[data.index(bytes.fromhex(keys(number)[0]))] ^= 1
+    victim.write_bytes(data)
+    assert taken(store, keys(0, 1, 2)) == {}, "an index is written now, with the damaged keys"
+    put(store, 0, 1, 2)
+    assert sorted(taken(store, keys(0, 1, 2))) == [0, 1, 2]
+    assert Vectors(store).count(keys(0, 1, 2)) == 3
+
+
 @pytest.mark.parametrize("sizes", [(1, 3), (2, 2)])
 def test_files_that_changed_places_give_no_wrong_vector_and_are_written_again(
     store: Store, sizes: tuple[int, int], monkeypatch: pytest.MonkeyPatch
