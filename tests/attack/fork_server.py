@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -26,6 +27,7 @@ _NEW_MOUNTS = 0x00020000  # CLONE_NEWNS
 def become_study(request: dict[str, Any]) -> None:
     """In the new process: its streams, its limits, its arguments."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     for number, name in ((0, os.devnull), (1, request["stdout"]), (2, request["stderr"])):
         os.dup2(os.open(name, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666), number)
     if "largest_file" in request:

@@ -63,14 +63,15 @@ class Running:
         marks = ("error:", "warning:", "Traceback", "interrupted", "terminated")
         return [line for line in self.stderr.splitlines() if line.startswith(marks)]
 
-    def processes(self) -> list[psutil.Process]:
-        """What is left of its session."""
+    def processes(self, seconds: float = 10.0) -> list[psutil.Process]:
+        """What is left of its session after a while, in which what waits for its end may leave."""
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, ProcessLookupError):
                 if os.getsid(process.pid) == self.pid and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
-        return found
+        _, left = psutil.wait_procs(found, timeout=seconds)
+        return left
 
 
 class StudyServer:
