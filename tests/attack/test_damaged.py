@@ -66,13 +66,13 @@ def damaged(home: Path, tmp_path: Path, kind: str, how: str) -> Path:
 
 
 def test_the_store_has_entries_of_every_kind(home: Path) -> None:
-    assert sorted(p.name for p in (home / "store").iterdir()) == sorted(KINDS)
+    assert set(KINDS) <= {p.name for p in (home / "store").iterdir()}
 
 
 @pytest.mark.parametrize("how", ["flip", "swap"])
 def test_all_files_of_a_store_at_once(home: Path, tmp_path: Path, how: str) -> None:
-    for kind in KINDS:
-        damaged(home, tmp_path, kind, how)
+    for folder in sorted((home / "store").iterdir()):
+        damaged(home, tmp_path, folder.name, how)
     assert again(home, tmp_path / "run", tmp_path / "store") == tables(home / "run")
     assert again(home, tmp_path / "run", tmp_path / "store") == tables(home / "run")
 
