@@ -12,17 +12,18 @@ The labeler needs nothing but this folder and a sound or an image.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.errors import ModuleError
-from harness.files import read_json, write_json, write_text
+from harness.files import digest_file, digest_json, read_json, write_json, write_text
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import preprocessing
 from harness.record import versions
 
-__all__ = ["CARD", "LABELS", "ModelCard", "module_to_json", "read_card", "write_card"]
+__all__ = ["CARD", "LABELS", "ModelCard", "check_files", "is_whole", "module_to_json", "read_card", "write_card"]
 
 CARD, LABELS = "model.json", "labels.txt"
 _SCHEMA = 1
@@ -54,6 +55,9 @@ class ModelCard:
         Packages that it was trained with.
     longest_s : float
         Length of the longest training clip in seconds; 0 where that is not known, as in models of older versions.
+    files : dict of str to str
+        sha256 of the SavedModel's files by path in the folder; :func:`write_card` puts them there. Empty in models of
+        older versions.
     """
 
     classes: list[str]
@@ -64,6 +68,7 @@ class ModelCard:
     note: str = ""
     versions: dict[str, str] = field(default_factory=versions)
     longest_s: float = 0.0
+    files: dict[str, str] = field(default_factory=dict)
 
     @property
     def module_info(self) -> ModuleInfo:
@@ -77,9 +82,10 @@ def module_to_json(info: ModuleInfo) -> dict[str, Any]:
 
 
 def write_card(folder: str | Path, card: ModelCard) -> None:
-    """Write ``model.json`` and ``labels.txt``."""
+    """Write ``model.json`` and ``labels.txt``, when the SavedModel is there."""
     values = {_KEYS.get(name, name): value for name, value in asdict(card).items()}
-    write_json(Path(folder) / CARD, {"schema": _SCHEMA, **values})
+    values = json.loads(json.dumps({"schema": _SCHEMA, **values, "files": _digests(folder)}))  # as they are read
+    write_json(Path(folder) / CARD, {**values, "digest": digest_json(values)})
     write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
 
 
@@ -99,9 +105,44 @@ def read_card(folder: str | Path) -> ModelCard:
     except ValueError as error:
         raise ModuleError(f"{path}: not readable ({error})") from error
     schema = values.pop("schema", None) if isinstance(values, dict) else None
+    if isinstance(values, dict):
+        values.pop("digest", None)  # who edits a card by hand may use it
     if schema != _SCHEMA:
         raise ModuleError(f"{path}: schema {schema!r}, expected {_SCHEMA}; written by another version")
     try:
         return ModelCard(**{_NAMES.get(key, key): value for key, value in values.items()})
     except TypeError as error:
         raise ModuleError(f"{path}: not a card of this version ({error})") from error
+
+
+def check_files(folder: str | Path, card: ModelCard) -> None:
+    """Hold the files of a SavedModel against its card.
+
+    Raises
+    ------
+    ModuleError
+        One is damaged or missing.
+    """
+    found = _digests(folder) if card.files else {}
+    for name, digest in card.files.items():
+        if found.get(name) != digest:
+            what = "has changed" if name in found else "is missing"
+            raise ModuleError(f"{Path(folder) / name}: {what} since the model was written; train or export it again")
+
+
+def is_whole(folder: str | Path) -> bool:
+    """Whether a model folder is as it was written, its card too."""
+    try:
+        values = read_json(Path(folder) / CARD)
+        digest = values.pop("digest", "")
+        check_files(folder, read_card(folder))
+    except (OSError, ValueError, AttributeError, ModuleError):
+        return False
+    return bool(digest == digest_json(values))
+
+
+def _digests(folder: str | Path) -> dict[str, str]:
+    """sha256 of all files of a model folder but its card and labels, by their path in it."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    named = {path.relative_to(folder).as_posix(): path for path in files}
+    return {name: digest_file(path) for name, path in named.items() if name not in (CARD, LABELS)}

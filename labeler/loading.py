@@ -15,7 +15,7 @@ from harness import audio
 from harness.errors import AudioError, ModuleError, SettingsError
 from harness.hub.base import run_batch
 from harness.hub.tensorflow import import_tensorflow
-from harness.model import ModelCard, read_card
+from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
@@ -169,12 +169,13 @@ def load_model(folder: str | Path, *, plugins: Iterable[str | Path] = ()) -> Mod
     Raises
     ------
     ModuleError
-        No model there, or one that cannot be loaded.
+        No model there, one that is damaged, or one that cannot be loaded.
     SettingsError
         A plugin that cannot be loaded.
     """
     load_plugins(plugins)
     card = read_card(folder)
+    check_files(folder, card)
     tf = import_tensorflow()
     try:
         loaded = tf.saved_model.load(str(folder))

@@ -17,7 +17,7 @@ from harness.errors import ModuleError
 from harness.figures import percent, spread
 from harness.files import digest_bytes
 from harness.hub import kinds
-from harness.model import read_card
+from harness.model import is_whole, read_card
 from harness.store import Store, key_of
 from trainer import fitting
 from trainer.export import write_model
@@ -112,7 +112,7 @@ def write_final(
 
 def _key_of_model(folder: str | Path) -> Any:
     try:
-        return read_card(folder).training.get("key") if (Path(folder) / "saved_model.pb").is_file() else None
+        return read_card(folder).training.get("key") if is_whole(folder) else None
     except (ModuleError, TypeError):  # none there, or one that another version wrote: written anew
         return None
 

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import ModuleError
 from harness.files import read_json, write_json
-from harness.model import CARD, LABELS, ModelCard, read_card, write_card
+from harness.model import CARD, LABELS, ModelCard, check_files, is_whole, read_card, write_card
 
 CARD_OF_ALL = ModelCard(
     classes=["dog bark", "siren", "café"],
@@ -28,7 +28,31 @@ def test_round_trip(tmp_path: Path) -> None:
     assert CARD_OF_ALL.versions["python"]
     assert list(read_json(tmp_path / "model" / CARD)) == [
         "schema", "classes", "takes", "module", "picture", "training", "note", "versions", "longest_s",
+        "files", "digest",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("damaged", ["saved_model.pb", "variables/index", CARD])
+def test_a_damaged_folder_is_known(tmp_path: Path, damaged: str) -> None:
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/index"):
+        (tmp_path / name).write_bytes(b"weights")
+    write_card(tmp_path, CARD_OF_ALL)
+    card = read_card(tmp_path)
+    check_files(tmp_path, card)
+    assert is_whole(tmp_path)
+    (tmp_path / "notes.txt").write_text("of a person")
+    assert is_whole(tmp_path)
+    data = (tmp_path / damaged).read_bytes()
+    (tmp_path / damaged).write_bytes(data.replace(b"weights", b"weightz").replace(b"chosen among 8", b"chosen among 9"))
+    assert not is_whole(tmp_path)
+    if damaged != CARD:  # a card may be edited by hand
+        with pytest.raises(ModuleError, match=f"{damaged}: has changed since the model was written"):
+            check_files(tmp_path, card)
+        (tmp_path / damaged).unlink()
+        with pytest.raises(ModuleError, match=f"{damaged}: is missing"):
+            check_files(tmp_path, card)
+    check_files(tmp_path, CARD_OF_ALL)  # as of older versions
 
 
 def test_no_card(tmp_path: Path) -> None:
