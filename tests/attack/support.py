@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,7 +41,7 @@ class Running:
     pid: int
     log: Path
     server: StudyServer
-    began: float = field(default_factory=time.monotonic)
+    core_seconds: float = 0.0  # that it had used when the signal was sent
 
     def wait(self) -> int:
         """Exit code; negative where a signal ended it."""
@@ -80,6 +79,7 @@ class StudyServer:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._count = 0
+        self.core_seconds = 0.0  # that the process used which was waited for last
         command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         pipe = subprocess.PIPE
@@ -93,7 +93,8 @@ class StudyServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        return int(self._process.stdout.readline())
+        answer, self.core_seconds = json.loads(self._process.stdout.readline())
+        return int(answer)
 
     def start(self, *arguments: object, **limits: Any) -> Running:
         """Begin ``study.py`` with these arguments."""

@@ -16,7 +16,9 @@ def disturb(base: Base, out: Path, store: Path, number: signal.Signals, rng: ran
     """Begin a study, and send a signal at a random moment; whether it was still running."""
     running = base.start(out, store)
     time.sleep(rng.uniform(0, base.seconds))
-    alive = psutil.Process(running.pid).status() != psutil.STATUS_ZOMBIE
+    process = psutil.Process(running.pid)
+    alive = process.status() != psutil.STATUS_ZOMBIE
+    running.core_seconds = sum(process.cpu_times()[:2])
     running.send(number)
     return running, alive
 
@@ -50,12 +52,12 @@ def interrupt(base: Base, tmp_path: Path, number: signal.Signals, *, times: int,
         running, alive = disturb(base, out, store, number, rng)
         began = time.monotonic()
         given = running.wait()
-        waits.append(round(time.monotonic() - began, 2))
+        waits.append((round(time.monotonic() - began, 2), round(base.server.core_seconds - running.core_seconds, 2)))
         assert given == code or not alive, (given, running.stderr)
         if given == code:
             assert [e.split(":")[0] for e in running.errors()] == ["interrupted"], running.stderr
         assert running.processes() == []
-    print(f"{number.name}: seconds to leave: {waits}")
+    print(f"{number.name}: seconds to leave, and seconds of a core: {waits}")
     base.check(base.start(out, store), out)
 
 
