@@ -217,7 +217,7 @@ def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     if numbers:
         types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))
         with suppress(ValueError):  # one is no number: `_typed` names it
-            return cells(dtype=types, na_values={name: [""] for name in numbers}, float_precision="round_trip")
+            return cells(dtype=types, na_values={c: [""] for c in numbers})
     return cells(dtype=str)
 
 
