@@ -90,7 +90,6 @@ def changes_table(folder: Path, settings: dict[str, str], options: argparse.Name
     """Each change on top of the finished study, and alone in an empty store."""
     rows: list[list[Cell]] = []
     for k, (name, (more, alone)) in enumerate(changes(settings, options).items()):
-        say_name = f"{name}"
         changed, again = (run_study(STUDY, folder / "run", folder / "store", {**settings, **more}) for _ in range(2))
         own = changed.watched.seconds - again.watched.seconds
         by_itself = None
@@ -98,7 +97,7 @@ def changes_table(folder: Path, settings: dict[str, str], options: argparse.Name
             place = folder / f"alone{k}"
             one, two = (run_study(STUDY, place / "run", place / "store", {**settings, **alone}) for _ in range(2))
             by_itself = one.watched.seconds - two.watched.seconds
-        rows.append([say_name, changed.watched.seconds, own, by_itself, ratio(own, by_itself), *new_of(changed)])
+        rows.append([name, changed.watched.seconds, own, by_itself, ratio(own, by_itself), *new_of(changed)])
     columns = ["", "s", "own cost, s", "alone, s", "own/alone", "new images", "new vectors", "new files of heads"]
     return Table("The finished study with one thing changed", columns, rows)
 

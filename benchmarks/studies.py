@@ -86,12 +86,13 @@ def _entries(store: Path) -> dict[str, int]:
 
 def _stages(run: Path, seconds: float) -> dict[str, float]:
     images, steps = read_steps(run / "images"), read_steps(run)
-    stages = {
-        "draw": images["convert"]["seconds"],
-        "merge": images["merge"]["seconds"],
-        "features and heads": steps["train"]["seconds"],
-        "evaluation": steps["evaluate"]["seconds"],
+    given = {
+        "draw": images.get("convert"),
+        "merge": images.get("merge"),
+        "features and heads": steps.get("train"),
+        "evaluation": steps.get("evaluate"),
     }
+    stages = {name: float(step["seconds"]) for name, step in given.items() if step}
     return {**stages, "start, scan, duplicates, model": seconds - sum(stages.values())}
 
 
