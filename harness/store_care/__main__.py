@@ -16,7 +16,7 @@ app = command_app(name="soundfold store", help="Say what is in the store and how
 StoreFolder = Annotated[Path | None, typer.Option("--store", help="Folder of the store. Default: the user's cache.")]
 Force = Annotated[
     bool,
-    typer.Option("--force", help="Also what is younger than an hour; only while no other command uses the store."),
+    typer.Option("--force", help="Also what was written or used within the last hour."),
 ]
 
 

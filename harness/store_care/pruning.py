@@ -139,7 +139,7 @@ def plan_prune(
     kinds : collection of str
         Remove only entries of these kinds. Default: of all.
     force : bool
-        Also what is young: only while nobody else uses the store.
+        Also entries that are young, as others may need at once.
 
     Raises
     ------
@@ -235,9 +235,10 @@ class _Choice:
 
     def _is_young(self, file: StoreFile) -> bool:
         """Whether a file may be just written; entries are counted then."""
-        limit = _TEMPORARY_S if file.state is State.TEMPORARY else YOUNG_S
-        young = not self._force and file.changed_ns > self._now - int(limit * 1e9)
-        if young and file.state is State.ENTRY:
+        if file.state is State.TEMPORARY:  # without it a writer fails, so that no --force removes it
+            return file.changed_ns > self._now - int(_TEMPORARY_S * 1e9)
+        young = not self._force and file.changed_ns > self._now - int(YOUNG_S * 1e9)
+        if young:
             self._young.add((file.kind, file.name))
             self.plan.young = len(self._young)
         return young
