@@ -31,6 +31,7 @@ P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 3
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -116,6 +117,7 @@ class ScatteringSpec(Settings):
 
 
 DEFAULT = ScatteringSpec()
+_DEPTH = 4
 
 
 def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
@@ -215,7 +217,7 @@ def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
     Returns
     -------
-    channels : tf.Tensor, shape (M, height, width, 1)
+    channels : tf.Tensor, shape (M, height, width)
     place : tf.Tensor of int32, shape (N, 3)
         1 + the number of each image's channel among them; 0 for an even channel, which has nothing but its level.
     level : tf.Tensor, shape (N, 3)
@@ -232,22 +234,24 @@ def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     number = tf.reshape(tf.cumsum(tf.cast(tf.reshape(first, [-1]), tf.int32)), (-1, 3))
     place = tf.where(even, 0, tf.gather(number, twin, batch_dims=1))
     taken = first | ~tf.reduce_any(first)  # there is no convolution of nothing
-    return tf.boolean_mask(channels, taken)[..., None], place, tf.where(even, tf.nn.relu(low), 0)
+    return tf.boolean_mask(channels, taken), place, tf.where(even, tf.nn.relu(low), 0)
 
 
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
-    """Features (M, feature_count / 3) of single channels (M, height, width, 1)."""
-    bank = _kernel(tf, spec)
+    """Features (M, feature_count / 3) of single channels (M, height, width)."""
+    bank = wavelets(spec)
     x = _power(tf, tf.nn.relu(x), spec.contrast)
-    zero, parts = _pool(tf, x, spec.bands), []
+    zero, parts = _pool(tf, x[:, :, None], spec.bands, x.shape[2]), []
     for j in range(spec.octaves):
-        step = _step(x.shape[1], spec.first_bands)
-        u = _modulus(tf, x, bank, step)
-        parts += _pool(tf, u, spec.first_bands)
-        if spec.second_bands and j + 1 < spec.octaves:
-            parts += _second_order(tf, u if step == 2 else _halve(tf, u), bank, spec, octaves=spec.octaves - j - 1)
+        step, mirrored = _step(x.shape[1], spec.first_bands), _mirrored(tf, x, spec.kernel // 2)
+        u = _modulus(tf, mirrored, bank, step, x.shape[2])
+        parts += _pool(tf, u, spec.first_bands, u.shape[3] // spec.orientations)
         if j + 1 < spec.octaves:
-            x = _halve(tf, x)
+            x = _halved(tf, mirrored, spec, x.shape[2])
+            if spec.second_bands:
+                maps = _as_maps(tf, u, spec.orientations)
+                v = maps if step == 2 else _halved(tf, _mirrored(tf, maps, spec.kernel // 2), spec, maps.shape[2])
+                parts += _second_order(tf, v, bank, spec, octaves=spec.octaves - j - 1)
     return tf.concat([*zero, spec.gain * tf.math.log1p(tf.concat(parts, axis=1) / spec.offset)], axis=1)
 
 
@@ -256,32 +260,20 @@ def _power(tf: Any, x: tf.Tensor, exponent: float) -> tf.Tensor:
     return x * tf.sqrt(tf.sqrt(x)) if exponent == 1.25 else tf.pow(x, exponent)
 
 
-def _second_order(tf: Any, v: tf.Tensor, bank: tf.Tensor, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
-    """Pooled second-order maps of first-order maps `v`, at this octave and the coarser ones; two tensors for each."""
-    maps, parts = v.shape[3], []
-    # Each map is analysed as an image of its own.
-    v = tf.reshape(tf.transpose(v, (0, 3, 1, 2)), (-1, v.shape[1], v.shape[2], 1))
+def _second_order(tf: Any, v: tf.Tensor, bank: np.ndarray, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
+    """Pooled second-order maps of first-order maps `v` (M * orientations, h, w), at this octave and the coarser ones.
+
+    Two tensors (M, features) for each octave.
+    """
+    parts = []
     for k in range(octaves):
-        w = _modulus(tf, v, bank, _step(v.shape[1], spec.second_bands, most=4))
-        parts += [tf.reshape(p, (-1, maps * p.shape[1])) for p in _pool(tf, w, spec.second_bands)]
+        mirrored = _mirrored(tf, v, spec.kernel // 2)
+        w = _modulus(tf, mirrored, bank, _step(v.shape[1], spec.second_bands, most=4), v.shape[2])
+        pooled = _pool(tf, w, spec.second_bands, w.shape[3] // spec.orientations)
+        parts += [tf.reshape(p, (-1, spec.orientations * p.shape[1])) for p in pooled]
         if k + 1 < octaves:
-            v = _halve(tf, v)
+            v = _halved(tf, mirrored, spec, v.shape[2])
     return parts
-
-
-def _kernel(tf: Any, spec: ScatteringSpec) -> tf.Tensor:
-    """The bank as a convolution kernel (kernel, kernel, 1, 2 * orientations): real parts, then imaginary parts."""
-    bank = wavelets(spec)
-    parts = np.concatenate([bank.real, bank.imag], axis=-1)
-    return tf.constant(parts[:, :, None, :], tf.float32)
-
-
-def _modulus(tf: Any, x: tf.Tensor, bank: tf.Tensor, step: int) -> tf.Tensor:
-    """``|x * psi|`` (M, h, w, orientations) of maps (M, h, w, 1), at every `step`-th row and column."""
-    parts = tf.nn.conv2d(_mirrored(tf, x, bank.shape[0] // 2), bank, step, "VALID")
-    half = parts.shape[3] // 2
-    added = np.concatenate([np.eye(half), np.eye(half)])[None, None]  # as a convolution faster than by slices
-    return tf.sqrt(tf.nn.conv2d(tf.square(parts), tf.constant(added, tf.float32), 1, "VALID"))
 
 
 def _step(rows: int, bands: int, *, most: int = 2) -> int:
@@ -295,26 +287,93 @@ def _step(rows: int, bands: int, *, most: int = 2) -> int:
     return 2 if rows >= 2 * 2 * bands else 1
 
 
+def _modulus(tf: Any, mirrored: tf.Tensor, bank: np.ndarray, step: int, columns: int) -> tf.Tensor:
+    """``|x * psi|`` of maps x (M, h, `columns`), given mirrored, at every `step`-th row and column.
+
+    Returns
+    -------
+    tf.Tensor, shape (M, h', w' / group, orientations * group)
+        `group` neighbours in time follow each other.
+    """
+    kernels = np.concatenate([bank.real, bank.imag], axis=-1)
+    real, imaginary = tf.split(_filtered(tf, mirrored, kernels, step, columns, most=2), 2, axis=3)
+    return tf.sqrt(tf.square(real) + tf.square(imaginary))
+
+
+def _halved(tf: Any, mirrored: tf.Tensor, spec: ScatteringSpec, columns: int) -> tf.Tensor:
+    """Smooth maps (M, h, `columns`), given mirrored, by a binomial of order 4 and take every second pixel of them.
+
+    Burt & Adelson 1983.
+    """
+    binomial = np.pad(np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16, spec.kernel // 2 - 2)
+    smooth = _filtered(tf, mirrored, np.outer(binomial, binomial)[..., None], 2, columns, most=8)
+    return tf.reshape(smooth, (-1, smooth.shape[1], -(-columns // 2)))
+
+
+def _filtered(
+    tf: Any, mirrored: tf.Tensor, kernels: np.ndarray, step: int, columns: int, *, most: int
+) -> tf.Tensor:
+    """Correlate maps (M, h, `columns`), given mirrored, with kernels (k, k, n), at every `step`-th row and column.
+
+    A convolution of one channel leaves most of a processor's arithmetic unused. So the columns of a map become
+    `_DEPTH` channels, which moves nothing in memory, and up to `most` neighbouring columns of the result are computed
+    at once, each by the same kernel at its own offset.
+
+    Returns
+    -------
+    tf.Tensor, shape (M, h', w' / group, n * group)
+    """
+    wanted = -(-columns // step)
+    group = max(g for g in range(1, most + 1) if wanted % g == 0)
+    depth = math.gcd(_DEPTH, group * step)
+    size, n = kernels.shape[1:]
+    reach = -(-(size + step * (group - 1)) // depth)
+    shifted = np.zeros((size, reach * depth, n, group))
+    for g in range(group):
+        shifted[:, g * step : g * step + size, :, g] = kernels
+    kernel = tf.constant(shifted.reshape(size, reach, depth, n * group), tf.float32)
+    blocks = tf.reshape(mirrored, (-1, mirrored.shape[1], mirrored.shape[2] // depth, depth))
+    found = tf.nn.conv2d(blocks, kernel, (1, step, group * step // depth, 1), "VALID")
+    return found[:, :, : wanted // group] if found.shape[2] > wanted // group else found
+
+
 def _mirrored(tf: Any, x: tf.Tensor, margin: int) -> tf.Tensor:
-    """Continue maps (M, h, w, c) by their mirror image on all sides; twice as fast as tf.pad."""
+    """Continue maps (M, h, w) by their mirror image on all sides, then by zeros to what `_filtered` reads at most.
+
+    Twice as fast as tf.pad.
+    """
     left, right = x[:, :, 1 : margin + 1], x[:, :, -margin - 1 : -1]
-    x = tf.concat([tf.reverse(left, [2]), x, tf.reverse(right, [2])], axis=2)
+    zeros = tf.zeros_like(x[:, :, : _extra(x.shape[2] + 2 * margin)])
+    x = tf.concat([tf.reverse(left, [2]), x, tf.reverse(right, [2]), zeros], axis=2)
     return tf.gather(x, np.pad(np.arange(x.shape[1]), margin, mode="reflect"), axis=1)
 
 
-def _halve(tf: Any, x: tf.Tensor) -> tf.Tensor:
-    """Smooth maps (M, h, w, c) by a binomial of order 4 and take every second pixel (Burt & Adelson 1983)."""
-    binomial = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
-    kernel = np.repeat(np.outer(binomial, binomial)[:, :, None, None], x.shape[3], axis=2)
-    return tf.nn.depthwise_conv2d(_mirrored(tf, x, 2), tf.constant(kernel, tf.float32), (1, 2, 2, 1), "VALID")
+def _extra(width: int) -> int:
+    return -width % _DEPTH
 
 
-def _pool(tf: Any, x: tf.Tensor, bands: int) -> list[tf.Tensor]:
-    """Mean and deviation over time of maps (M, h, w, c), averaged inside each band: two of (M, bands * c)."""
-    weights = tf.constant(band_weights(x.shape[1], bands), tf.float32)
-    mean = tf.reduce_mean(x, axis=2, keepdims=True)
-    deviation = tf.sqrt(tf.reduce_mean(tf.math.squared_difference(x, mean), axis=2))
-    return [
-        tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * x.shape[3]))
-        for row in (mean[:, :, 0], deviation)
-    ]
+def _as_maps(tf: Any, u: tf.Tensor, maps: int) -> tf.Tensor:
+    """Moduli (M, h, w / group, maps * group) as images of their own (M * maps, h, w)."""
+    rows, blocks, group = u.shape[1], u.shape[2], u.shape[3] // maps
+    u = tf.transpose(tf.reshape(u, (-1, rows, blocks, maps, group)), (0, 3, 1, 2, 4))
+    return tf.reshape(u, (-1, rows, blocks * group))
+
+
+def _pool(tf: Any, x: tf.Tensor, bands: int, group: int) -> list[tf.Tensor]:
+    """Mean and deviation over time of maps (M, h, w / group, c * group), averaged inside each band.
+
+    Returns
+    -------
+    list of tf.Tensor
+        Two of shape (M, bands * c).
+    """
+    rows, maps = x.shape[1], x.shape[3] // group
+
+    def average(values: tf.Tensor) -> tf.Tensor:
+        """Over time: (M, h, c)."""
+        return tf.reduce_mean(tf.reshape(tf.reduce_mean(values, axis=2), (-1, rows, maps, group)), axis=3)
+
+    weights = tf.constant(band_weights(rows, bands), tf.float32)
+    mean = average(x)
+    deviation = tf.sqrt(average(tf.math.squared_difference(x, tf.repeat(mean, group, axis=2)[:, :, None])))
+    return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * maps)) for row in (mean, deviation)]
