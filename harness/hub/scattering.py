@@ -31,19 +31,19 @@ P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 3
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
 
+from harness.hub.maps import as_maps, halved, mirrored, modulus, pool, power
 from harness.hub.tensorflow import import_tensorflow
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_error, is_number
 
 if TYPE_CHECKING:  # tensorflow is imported when a module is built
     import tensorflow as tf  # five seconds
 
-__all__ = ["DEFAULT", "ScatteringSpec", "band_weights", "build", "feature_count", "wavelets"]
+__all__ = ["DEFAULT", "ScatteringSpec", "build", "feature_count", "wavelets"]
 
 
 def _frequency(value: Any) -> float:
@@ -117,7 +117,6 @@ class ScatteringSpec(Settings):
 
 
 DEFAULT = ScatteringSpec()
-_DEPTH = 4
 
 
 def feature_count(spec: ScatteringSpec = DEFAULT) -> int:
@@ -156,21 +155,6 @@ def wavelets(spec: ScatteringSpec) -> np.ndarray:
     return np.stack(bank, axis=-1)
 
 
-def band_weights(rows: int, bands: int) -> np.ndarray:
-    """Mean over each of `bands` equal parts of `rows` rows, a row on a border shared between both its bands.
-
-    Returns
-    -------
-    np.ndarray, shape (bands, rows), float64
-        Each row of it sums to 1.
-    """
-    edges = np.linspace(0, rows, bands + 1)[:, None]
-    start = np.arange(rows)
-    overlap = np.minimum(edges[1:], start + 1) - np.maximum(edges[:-1], start)
-    weights: np.ndarray = np.clip(overlap, 0, None) * (bands / rows)
-    return weights
-
-
 def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
     """Build the transform as a reusable TensorFlow module.
 
@@ -203,7 +187,7 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
             channels, place, level = _distinct_channels(tf, images)
             blocks = tf.pad(_analyse(tf, channels, spec), ((1, 0), (0, 0)))
             blocks = tf.gather(blocks, place)
-            means = tf.repeat(_power(tf, level, spec.contrast)[..., None], spec.bands, axis=2)
+            means = tf.repeat(power(tf, level, spec.contrast)[..., None], spec.bands, axis=2)
             blocks += tf.pad(means, ((0, 0), (0, 0), (0, blocks.shape[2] - spec.bands)))
             return tf.reshape(blocks, (-1, feature_count(spec)))
 
@@ -240,24 +224,19 @@ def _distinct_channels(tf: Any, images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     """Features (M, feature_count / 3) of single channels (M, height, width)."""
     bank = wavelets(spec)
-    x = _power(tf, tf.nn.relu(x), spec.contrast)
-    zero, parts = _pool(tf, x[:, :, None], spec.bands, x.shape[2]), []
+    x = power(tf, tf.nn.relu(x), spec.contrast)
+    zero, parts = pool(tf, x[:, :, None], spec.bands, x.shape[2]), []
     for j in range(spec.octaves):
-        step, mirrored = _step(x.shape[1], spec.first_bands), _mirrored(tf, x, spec.kernel // 2)
-        u = _modulus(tf, mirrored, bank, step, x.shape[2])
-        parts += _pool(tf, u, spec.first_bands, u.shape[3] // spec.orientations)
+        step, wide = _step(x.shape[1], spec.first_bands), mirrored(tf, x, spec.kernel // 2)
+        u = modulus(tf, wide, bank, step, x.shape[1:])
+        parts += pool(tf, u, spec.first_bands, u.shape[3] // spec.orientations)
         if j + 1 < spec.octaves:
-            x = _halved(tf, mirrored, spec, x.shape[2])
+            x = halved(tf, wide, spec.kernel // 2, x.shape[1:])
             if spec.second_bands:
-                maps = _as_maps(tf, u, spec.orientations)
-                v = maps if step == 2 else _halved(tf, _mirrored(tf, maps, spec.kernel // 2), spec, maps.shape[2])
+                maps = as_maps(tf, u, spec.orientations)
+                v = maps if step == 2 else halved(tf, mirrored(tf, maps, 2), 2, maps.shape[1:])
                 parts += _second_order(tf, v, bank, spec, octaves=spec.octaves - j - 1)
     return tf.concat([*zero, spec.gain * tf.math.log1p(tf.concat(parts, axis=1) / spec.offset)], axis=1)
-
-
-def _power(tf: Any, x: tf.Tensor, exponent: float) -> tf.Tensor:
-    """x to a power; that of the default, 5/4, by two roots, which take a fifth of the time."""
-    return x * tf.sqrt(tf.sqrt(x)) if exponent == 1.25 else tf.pow(x, exponent)
 
 
 def _second_order(tf: Any, v: tf.Tensor, bank: np.ndarray, spec: ScatteringSpec, *, octaves: int) -> list[tf.Tensor]:
@@ -267,12 +246,12 @@ def _second_order(tf: Any, v: tf.Tensor, bank: np.ndarray, spec: ScatteringSpec,
     """
     parts = []
     for k in range(octaves):
-        mirrored = _mirrored(tf, v, spec.kernel // 2)
-        w = _modulus(tf, mirrored, bank, _step(v.shape[1], spec.second_bands, most=4), v.shape[2])
-        pooled = _pool(tf, w, spec.second_bands, w.shape[3] // spec.orientations)
+        wide = mirrored(tf, v, spec.kernel // 2)
+        w = modulus(tf, wide, bank, _step(v.shape[1], spec.second_bands, most=4), v.shape[1:])
+        pooled = pool(tf, w, spec.second_bands, w.shape[3] // spec.orientations)
         parts += [tf.reshape(p, (-1, spec.orientations * p.shape[1])) for p in pooled]
         if k + 1 < octaves:
-            v = _halved(tf, mirrored, spec, v.shape[2])
+            v = halved(tf, wide, spec.kernel // 2, v.shape[1:])
     return parts
 
 
@@ -285,95 +264,3 @@ def _step(rows: int, bands: int, *, most: int = 2) -> int:
     if most >= 4 and rows >= 4 * 7 * bands:
         return 4
     return 2 if rows >= 2 * 2 * bands else 1
-
-
-def _modulus(tf: Any, mirrored: tf.Tensor, bank: np.ndarray, step: int, columns: int) -> tf.Tensor:
-    """``|x * psi|`` of maps x (M, h, `columns`), given mirrored, at every `step`-th row and column.
-
-    Returns
-    -------
-    tf.Tensor, shape (M, h', w' / group, orientations * group)
-        `group` neighbours in time follow each other.
-    """
-    kernels = np.concatenate([bank.real, bank.imag], axis=-1)
-    real, imaginary = tf.split(_filtered(tf, mirrored, kernels, step, columns, most=2), 2, axis=3)
-    return tf.sqrt(tf.square(real) + tf.square(imaginary))
-
-
-def _halved(tf: Any, mirrored: tf.Tensor, spec: ScatteringSpec, columns: int) -> tf.Tensor:
-    """Smooth maps (M, h, `columns`), given mirrored, by a binomial of order 4 and take every second pixel of them.
-
-    Burt & Adelson 1983.
-    """
-    binomial = np.pad(np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16, spec.kernel // 2 - 2)
-    smooth = _filtered(tf, mirrored, np.outer(binomial, binomial)[..., None], 2, columns, most=8)
-    return tf.reshape(smooth, (-1, smooth.shape[1], -(-columns // 2)))
-
-
-def _filtered(
-    tf: Any, mirrored: tf.Tensor, kernels: np.ndarray, step: int, columns: int, *, most: int
-) -> tf.Tensor:
-    """Correlate maps (M, h, `columns`), given mirrored, with kernels (k, k, n), at every `step`-th row and column.
-
-    A convolution of one channel leaves most of a processor's arithmetic unused. So the columns of a map become
-    `_DEPTH` channels, which moves nothing in memory, and up to `most` neighbouring columns of the result are computed
-    at once, each by the same kernel at its own offset.
-
-    Returns
-    -------
-    tf.Tensor, shape (M, h', w' / group, n * group)
-    """
-    wanted = -(-columns // step)
-    group = max(g for g in range(1, most + 1) if wanted % g == 0)
-    depth = math.gcd(_DEPTH, group * step)
-    size, n = kernels.shape[1:]
-    reach = -(-(size + step * (group - 1)) // depth)
-    shifted = np.zeros((size, reach * depth, n, group))
-    for g in range(group):
-        shifted[:, g * step : g * step + size, :, g] = kernels
-    kernel = tf.constant(shifted.reshape(size, reach, depth, n * group), tf.float32)
-    blocks = tf.reshape(mirrored, (-1, mirrored.shape[1], mirrored.shape[2] // depth, depth))
-    found = tf.nn.conv2d(blocks, kernel, (1, step, group * step // depth, 1), "VALID")
-    return found[:, :, : wanted // group] if found.shape[2] > wanted // group else found
-
-
-def _mirrored(tf: Any, x: tf.Tensor, margin: int) -> tf.Tensor:
-    """Continue maps (M, h, w) by their mirror image on all sides, then by zeros to what `_filtered` reads at most.
-
-    Twice as fast as tf.pad.
-    """
-    left, right = x[:, :, 1 : margin + 1], x[:, :, -margin - 1 : -1]
-    zeros = tf.zeros_like(x[:, :, : _extra(x.shape[2] + 2 * margin)])
-    x = tf.concat([tf.reverse(left, [2]), x, tf.reverse(right, [2]), zeros], axis=2)
-    return tf.gather(x, np.pad(np.arange(x.shape[1]), margin, mode="reflect"), axis=1)
-
-
-def _extra(width: int) -> int:
-    return -width % _DEPTH
-
-
-def _as_maps(tf: Any, u: tf.Tensor, maps: int) -> tf.Tensor:
-    """Moduli (M, h, w / group, maps * group) as images of their own (M * maps, h, w)."""
-    rows, blocks, group = u.shape[1], u.shape[2], u.shape[3] // maps
-    u = tf.transpose(tf.reshape(u, (-1, rows, blocks, maps, group)), (0, 3, 1, 2, 4))
-    return tf.reshape(u, (-1, rows, blocks * group))
-
-
-def _pool(tf: Any, x: tf.Tensor, bands: int, group: int) -> list[tf.Tensor]:
-    """Mean and deviation over time of maps (M, h, w / group, c * group), averaged inside each band.
-
-    Returns
-    -------
-    list of tf.Tensor
-        Two of shape (M, bands * c).
-    """
-    rows, maps = x.shape[1], x.shape[3] // group
-
-    def average(values: tf.Tensor) -> tf.Tensor:
-        """Over time: (M, h, c)."""
-        return tf.reduce_mean(tf.reshape(tf.reduce_mean(values, axis=2), (-1, rows, maps, group)), axis=3)
-
-    weights = tf.constant(band_weights(rows, bands), tf.float32)
-    mean = average(x)
-    deviation = tf.sqrt(average(tf.math.squared_difference(x, tf.repeat(mean, group, axis=2)[:, :, None])))
-    return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * maps)) for row in (mean, deviation)]

@@ -13,10 +13,10 @@ from scipy.signal import correlate2d
 
 from harness.errors import SettingsError
 from harness.hub.builtin import scattering_digest as digest
+from harness.hub.maps import band_weights
 from harness.hub.scattering import (
     DEFAULT,
     ScatteringSpec,
-    band_weights,
     build,
     feature_count,
     wavelets,
