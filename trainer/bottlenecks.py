@@ -21,7 +21,7 @@ from harness import audio, image
 from harness.digests import FileDigests
 from harness.errors import AudioError, ImageError
 from harness.hub import kinds
-from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.base import FLOAT32, HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import preprocessing, read_image, read_waveform
 from harness.progress import track
@@ -87,8 +87,13 @@ def sound_key(digest: str, module: Mapping[str, Any]) -> str:
 
 
 def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
-    """What a module contributes to the keys of its feature vectors."""
-    return {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
+    """What a module contributes to the keys of its feature vectors.
+
+    Those in float32, the usual ones, say nothing of it.
+    """
+    key = {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
+    precision = kinds.precision(spec, info)
+    return key if precision == FLOAT32 else {**key, "precision": precision}
 
 
 def image_features(

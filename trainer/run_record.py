@@ -10,7 +10,7 @@ from harness.errors import SettingsError
 from harness.files import digest_file
 from harness.hub.base import ModuleInfo
 from harness.hub.handles import ModuleSpec
-from harness.hub.kinds import parse
+from harness.hub.kinds import parse, precision
 from harness.model import module_to_json
 from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
@@ -106,7 +106,8 @@ def as_sentence(text: str) -> str:
 
 
 def _module_to_json(module: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
-    return {**module.overrides(), "base": str(module.base.resolve()), "info": module_to_json(info)}
+    base = str(module.base.resolve())
+    return {**module.overrides(), "base": base, "info": module_to_json(info), "precision": precision(module, info)}
 
 
 def _spec(run: str | Path) -> dict[str, Any]:

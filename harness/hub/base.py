@@ -14,7 +14,20 @@ from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import Extension
 
-__all__ = ["HubModule", "ModuleInfo", "ModuleKind", "UnavailableError", "run_batch"]
+__all__ = [
+    "FLOAT32",
+    "MIXED_FLOAT16",
+    "HubModule",
+    "ModuleInfo",
+    "ModuleKind",
+    "UnavailableError",
+    "optimized",
+    "run_batch",
+]
+
+FLOAT32 = "float32"
+MIXED_FLOAT16 = "mixed_float16"
+_ON = 1  # of the graph optimizer's switches
 
 
 class UnavailableError(ModuleError):
@@ -76,12 +89,19 @@ class HubModule:
         to features (N, features). Can be traced into a graph.
     parts : object
         What holds the module's variables; an exported model needs a reference to it.
+
+    Attributes
+    ----------
+    precision : str
+        What calls compute in: ``float32``, or ``mixed_float16``, which :func:`harness.hub.kinds.load` sets on a GPU.
+        `function` itself is always float32.
     """
 
     def __init__(self, info: ModuleInfo, function: Callable[[Any], Any], parts: Any = None) -> None:
         self.info = info
         self.function = function
         self.parts = parts
+        self.precision = FLOAT32
         self._compiled: Callable[[Any], Any] | None = None
         self._compiling = Lock()
 
@@ -102,11 +122,9 @@ class HubModule:
         ModuleError
             A value is not finite.
         """
-        tf = import_tensorflow()
         with self._compiling:  # several threads may call
             if self._compiled is None:
-                shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
-                self._compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
+                self._compiled = self._compile()
         out = run_batch(self._compiled, batch)
         if out.shape != (len(batch), self.info.features):
             expected = (len(batch), self.info.features)
@@ -114,8 +132,21 @@ class HubModule:
                 f"module {self.info.handle!r} gave {out.shape} for {len(batch)} items; expected {expected}"
             )
         if not np.isfinite(out).all():
-            raise ModuleError(f"module {self.info.handle!r} gave values that are not finite; is value_range right?")
+            hint = (
+                ""
+                if self.precision == FLOAT32
+                else " Where float16 is too small for it, set SOUNDFOLD_MIXED_PRECISION=off."
+            )
+            raise ModuleError(
+                f"module {self.info.handle!r} gave values that are not finite; is value_range right?{hint}"
+            )
         return out
+
+    def _compile(self) -> Callable[[Any], Any]:
+        tf = import_tensorflow()
+        shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
+        compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
+        return compiled if self.precision == FLOAT32 else optimized(compiled, auto_mixed_precision=_ON)
 
 
 @dataclass(frozen=True)
@@ -136,6 +167,9 @@ class ModuleKind(Extension):
         again. None where only loading tells.
     check : callable, optional
         Raises SettingsError where the handle is misspelt, or what is given by hand does not apply.
+    mixed_precision : bool
+        Whether its image modules may run in mixed precision on a GPU. Features that take the logarithm of small
+        numbers do not bear it.
     offline : str
         What of this kind is available without a network, for messages: ``a local SavedModel folder``.
     """
@@ -145,12 +179,41 @@ class ModuleKind(Extension):
     load: Callable[[ModuleSpec], HubModule]
     digest: Callable[[ModuleSpec], str] | None = None
     check: Callable[[ModuleSpec], None] | None = None
+    mixed_precision: bool = False
     offline: str = ""
 
     @property
     def source(self) -> Callable[[ModuleSpec], HubModule]:
         """What stands in the module that defines the kind."""
         return self.load
+
+
+def optimized(function: Any, **switches: int) -> Callable[[Any], Any]:
+    """Make calls of a TensorFlow function of one argument with switches of the graph optimizer, here and nowhere else.
+
+    ``tf.config.optimizer`` would set them for every module in the process.
+
+    Parameters
+    ----------
+    function : tf.function
+        With an input signature.
+    **switches : int
+        Fields of ``RewriterConfig``, as ``auto_mixed_precision=1``.
+    """
+    tf = import_tensorflow()
+    concrete = function.get_concrete_function()
+    config = tf.compat.v1.ConfigProto()
+    for name, value in switches.items():
+        setattr(config.graph_options.rewrite_options, name, value)
+    types = [output.dtype for output in concrete.outputs]
+
+    def call(values: Any) -> Any:
+        inputs = [values, *concrete.captured_inputs]
+        return tf.raw_ops.StatefulPartitionedCall(
+            args=inputs, Tout=types, f=concrete, config="", config_proto=config.SerializeToString(), executor_type=""
+        )[0]
+
+    return call
 
 
 def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
@@ -169,6 +232,6 @@ def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
     """
     if len(batch) == 1:  # alone it would take another path through the kernels, and differ by more
         return run_batch(function, np.concatenate([batch, batch]))[:1]
-    values = batch.astype(np.float32) / np.float32(255) if batch.dtype == np.uint8 else batch
+    values = np.divide(batch, np.float32(255), dtype=np.float32) if batch.dtype == np.uint8 else batch
     result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()
     return result

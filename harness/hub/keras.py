@@ -65,4 +65,5 @@ KERAS = ModuleKind(
     title="keras:MobileNetV2 and other Keras applications with ImageNet weights",
     load=_load,
     check=_check,
+    mixed_precision=True,
 )

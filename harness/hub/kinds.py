@@ -16,13 +16,14 @@ from harness.code_version import code_version
 from harness.errors import ModuleError, SettingsError, SoundfoldError, did_you_mean
 from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
+from harness.hub.devices import precision_of
 from harness.hub.handles import GivenModule, ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import Store, key_of
 
-__all__ = ["KINDS", "describe", "feature_code", "kind_of", "load", "parse"]
+__all__ = ["KINDS", "describe", "feature_code", "kind_of", "load", "parse", "precision"]
 
 KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harness.hub", group="soundfold.modules")
 _WITHOUT_SCHEME = "folder"
@@ -90,11 +91,17 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     import_tensorflow()
     module = _call(kind_of(spec).load, spec)
     _check_loaded(module, spec)
+    module.precision = precision(spec, module.info)
     store, key = store or Store(), _key(spec, module.info.digest)
     if store.get_json("modules", key) is None:
         store.put_json("modules", key, asdict(module.info))
     _said(module.info)
     return module
+
+
+def precision(spec: ModuleSpec, info: ModuleInfo) -> str:
+    """What a module computes in, here and now: ``float32``, or on a GPU ``mixed_float16``."""
+    return precision_of(kind_of(spec), info)
 
 
 def feature_code(spec: ModuleSpec) -> str:

@@ -177,6 +177,7 @@ FOLDER = ModuleKind(
     title="a SavedModel: a folder, or an address (https://tfhub.dev/..., gs://...) to fetch it from",
     load=_load,
     digest=_digest,
+    mixed_precision=True,
     offline="a local SavedModel folder",
 )
 KAGGLE = ModuleKind(
@@ -184,4 +185,5 @@ KAGGLE = ModuleKind(
     title="kaggle:google/yamnet/tensorFlow2/yamnet and other SavedModels of Kaggle",
     load=_load,
     digest=_digest,
+    mixed_precision=True,
 )

@@ -6,9 +6,12 @@ import os
 import sys
 from typing import Any
 
+from harness.errors import SettingsError
 from harness.native_stderr import stderr_held_back
 
-__all__ = ["import_tensorflow"]
+__all__ = ["GPU", "import_tensorflow", "is_allowed", "prepare_gpus"]
+
+GPU = "SOUNDFOLD_GPU"
 
 
 def import_tensorflow() -> Any:
@@ -21,8 +24,39 @@ def import_tensorflow() -> Any:
         with stderr_held_back():
             import tensorflow  # five seconds
 
+            prepare_gpus(tensorflow.config)
             tensorflow.constant(0)  # the device set-up prints, too
         tensorflow.get_logger().setLevel("ERROR")
     import tensorflow  # there by now
 
     return tensorflow
+
+
+def prepare_gpus(config: Any) -> None:
+    """Set up GPUs before they are used: memory is taken as it is needed, and float32 is float32.
+
+    Parameters
+    ----------
+    config : module
+        ``tensorflow.config``.
+    """
+    if not is_allowed(GPU):
+        config.set_visible_devices([], "GPU")
+        return
+    for gpu in config.list_physical_devices("GPU"):
+        config.experimental.set_memory_growth(gpu, True)
+    config.experimental.enable_tensor_float_32_execution(False)
+
+
+def is_allowed(variable: str) -> bool:
+    """Whether a variable of the environment is ``auto``, as where it is not set, rather than ``off``.
+
+    Raises
+    ------
+    SettingsError
+        It is neither.
+    """
+    given = os.environ.get(variable) or "auto"
+    if given not in ("auto", "off"):
+        raise SettingsError(f"{variable}={given!r}: expected auto or off")
+    return given == "auto"
