@@ -147,7 +147,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
     given, modules = harness.read_study(path, overrides)
     head = head_settings(given, harness.name_in("train", path, overrides))
     name_of = harness.name_in("convert", path, overrides)
-    encodings = converter.encodings_from_study(given.convert, name_of=name_of)
+    encodings = converter.encodings_from_study(given.convert, name_of=name_of, other_keys=[harness.KEEP_IMAGES])
     merges = merger.methods_from_study(given.merge, encodings)
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
@@ -189,13 +189,13 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
         note(f"          {line}")
     for line in copies:
         warn(line)
-    drawn = draw(plan, out, jobs=jobs, strict=strict)
+    drawn = (draw if plan.study.keep_images else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
     outcome = train(plan, drawn, out)
     failures = harness.join_failures([missing, drawn.failures, outcome.failures])
     harness.write_failures(out, failures)
     n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
-    n_new = count(outcome.computed, "new feature vector")
+    n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
     n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
     note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
     evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
@@ -236,6 +236,29 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     if plan.encodings:
         harness.copy_corpus_record(out, folder)
     return drawn
+
+
+def draw_in_memory(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.MemoryRun:
+    """Draw all encodings and merges for the modules alone; the store gets the feature vectors, nothing gets images."""
+    started = time.monotonic()
+    if not plan.encodings:
+        return harness.MemoryRun.of(harness.ImageRun.empty(), {}, computed=0)
+    folder, store = out / "images", plan.store
+    drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
+    clips = merger.plan_merges(drawing.clips, plan.merges, folder)
+    done = trainer.draw_features(clips, image_modules(plan), store=store, jobs=jobs, strict=strict)
+    drawn = done.images(clips)
+    run = drawing.finish(folder, drawn, done.failures)
+    if plan.merges:
+        good = [clip for clip in clips if clip.clip_id not in done.failures]
+        run += merger.finish_merges(good, plan.merges, folder, drawn, done.failed_merges, started=started)
+    harness.copy_corpus_record(out, folder)
+    return harness.MemoryRun.of(run, drawn, computed=done.computed)
+
+
+def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
+    """The modules that take images."""
+    return list(dict.fromkeys(each.module for each in plan.combinations if each.encoding != trainer.SOUND))
 
 
 def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
@@ -342,16 +365,29 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"corpus  {corpus_line(plan)}",
         *(f"        {line}" for line in [*plan.corpus.notes, *plan.corpus.copies]),
     ]
-    for name, found in converter.count_cached(plan.clips, plan.encodings, store=plan.store).items():
-        lines.append(f"draw    {name}: {found} of {n_clips} images cached")
+    features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
+    if plan.study.keep_images:
+        drawn = converter.count_cached(plan.clips, plan.encodings, store=plan.store)
+        lines += [f"draw    {name}: {found} of {n_clips} images cached" for name, found in drawn.items()]
+    else:
+        drawn, computed = count_in_memory(plan, out)
+        lines += [f"draw    {name}: {drawn.get(name, 0)} of {n_clips} images known" for name in plan.encodings]
+        features |= {place: (found, n_clips) for place, found in computed.items()}
     for name, method in plan.merges.items():
         lines.append(f"merge   {name}: {method.name} of {', '.join(method.partners)}")
-    features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
     for (encoding, module), (found, known) in features.items():
         lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
     n_combinations = count(len(plan.combinations), "combination")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")
     return lines
+
+
+def count_in_memory(plan: Plan, out: Path) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
+    """Of images without files, how many need not be drawn, by name, and how many feature vectors there are."""
+    folder = out / "images"
+    drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=plan.store)
+    clips = merger.plan_merges(drawing.clips, plan.merges, folder)
+    return trainer.count_drawn(clips, image_modules(plan), store=plan.store)
 
 
 def corpus_line(plan: Plan) -> str:

@@ -7,6 +7,7 @@
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
 - `drawing`: one clip as an array or as PNGs
 - `pipeline`: many clips, many encodings, several processes, nothing drawn twice
+- `in_memory`: clips that are drawn for modules alone, without image files
 - `references`: one reference for all clips of a corpus
 - `sound`: one clip's samples, and what its encodings share
 - `dsp`: Fourier transform, mel bands, decibels

@@ -4,6 +4,7 @@ from .encodings.linear import Linear as Linear
 from .encodings.logmel import LogMel as LogMel
 from .encodings.mel_power import MelPower as MelPower
 from .encodings.waveform import Waveform as Waveform
+from .in_memory import plan_drawing as plan_drawing
 from .levels import is_silent as is_silent
 from .levels import level as level
 from .pipeline import convert_clips as convert_clips

@@ -14,7 +14,7 @@ from converter.spec import Encoding
 from harness import audio, image
 from harness.errors import SettingsError
 
-__all__ = ["draw", "draw_pngs"]
+__all__ = ["draw", "draw_pixels", "draw_pngs"]
 
 
 def draw(
@@ -76,6 +76,14 @@ def draw(
 def draw_pngs(
     path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float, digest: str = ""
 ) -> Iterator[bytes]:
+    """As :func:`draw_pixels`, a PNG for each encoding."""
+    for pixels in draw_pixels(path, encodings, start_s=start_s, end_s=end_s, digest=digest):
+        yield image.encode_png(pixels)
+
+
+def draw_pixels(
+    path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float, digest: str = ""
+) -> Iterator[np.ndarray]:
     """Draw a clip with several encodings; it is read once, and they share what they can.
 
     Parameters
@@ -89,8 +97,8 @@ def draw_pngs(
 
     Yields
     ------
-    bytes
-        A PNG for each encoding, in their order.
+    ndarray of uint8, shape (H, W, 3)
+        For each encoding, in their order.
 
     Raises
     ------
@@ -105,4 +113,4 @@ def draw_pngs(
         key = encoding.sound_key()
         if key not in sounds:
             sounds[key] = as_sound(y, sr=sr, settings=encoding)
-        yield image.encode_png(encoding.checked(sounds[key]))
+        yield encoding.checked(sounds[key])

@@ -33,7 +33,15 @@ from harness.run_lock import locks_folder
 from harness.store import Store
 from harness.tables import CLIPS
 
-__all__ = ["convert_clips", "count_cached", "read_clips"]
+__all__ = [
+    "check_names",
+    "convert_clips",
+    "count_cached",
+    "digest_clips",
+    "identical_copies",
+    "image_task",
+    "read_clips",
+]
 
 
 def read_clips(path: str | Path) -> pd.DataFrame:
@@ -86,14 +94,14 @@ def convert_clips(
         The clips table is broken, or two clips would share a file.
     """
     started, out = time.monotonic(), Path(out)
-    _check_names(encodings, out)
+    check_names(encodings, out)
     with FileDigests(store) as digests:
-        planned = _digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
+        planned = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in planned if clip.digest]
     encodings = with_references(encodings, good, store=store, jobs=jobs)
     versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
     root = out.absolute()
-    tasks = [_task(clip, encodings, versions, root, store) for clip in good]
+    tasks = [image_task(clip, encodings, versions, root, store) for clip in good]
     check_paths(tasks)
     reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
     with FileDigests(store) as digests:
@@ -118,7 +126,7 @@ def convert_clips(
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
     )
-    return replace(drawn, warnings=(*drawn.warnings, *_copies(good)))
+    return replace(drawn, warnings=(*drawn.warnings, *identical_copies(good)))
 
 
 def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
@@ -131,7 +139,7 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     encodings : mapping of str to Encoding
     store : Store
     """
-    good = [clip for clip in _digest_clips(clips, FileDigests(store), jobs=1, strict=False) if clip.digest]
+    good = [clip for clip in digest_clips(clips, FileDigests(store), jobs=1, strict=False) if clip.digest]
     counts = {}
     for name, encoding in encodings.items():
         version = image_version(encoding)
@@ -139,14 +147,15 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     return counts
 
 
-def _check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
+def check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
+    """Refuse an encoding that is named like a merge which the folder has."""
     merges = read_recipes(out).merges
     for name in encodings:
         if name in merges:
             raise SettingsError(f"encoding={name!r}: {out} has a merge of that name; give it another, or another --out")
 
 
-def _digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, strict: bool) -> list[Clip]:
+def digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, strict: bool) -> list[Clip]:
     """The clips with their digests; reading and hashing leave Python's lock alone, so threads do."""
 
     def digest(row: dict[str, Any]) -> Clip:
@@ -162,7 +171,7 @@ def _digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, stric
         return list(pool.map(digest, clips.to_dict("records")))
 
 
-def _task(
+def image_task(
     clip: Clip,
     encodings: Mapping[str, Encoding],
     versions: Mapping[str, tuple[Mapping[str, str], str]],
@@ -188,7 +197,7 @@ def _task(
     return ImageTask(clip.clip_id, tuple(images), make, store)
 
 
-def _copies(clips: Sequence[Clip]) -> tuple[str, ...]:
+def identical_copies(clips: Sequence[Clip]) -> tuple[str, ...]:
     """A line on clips in different folds whose files are the same, byte for byte."""
     first: dict[str, Clip] = {}
     in_folds = [clip for clip in clips if clip.fold]

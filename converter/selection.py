@@ -20,7 +20,9 @@ DEFAULT = ("linear", "logmel", "gray", "waveform")
 """The encodings of a study that names none."""
 
 
-def encodings_from_study(table: Mapping[str, Any], *, name_of: Namer | None = None) -> dict[str, Encoding]:
+def encodings_from_study(
+    table: Mapping[str, Any], *, name_of: Namer | None = None, other_keys: Sequence[str] = ()
+) -> dict[str, Encoding]:
     """Make the encodings that a study's ``[convert]`` table asks for.
 
     Parameters
@@ -31,6 +33,8 @@ def encodings_from_study(table: Mapping[str, Any], *, name_of: Namer | None = No
         where that is one), ``preset`` (with which the common settings do not apply), settings.
     name_of : callable, optional
         How the common settings were written, for messages; default: as in ``[convert]``.
+    other_keys : sequence of str
+        Keys that somebody else has read; a misspelt one may have meant them.
 
     Returns
     -------
@@ -50,7 +54,7 @@ def encodings_from_study(table: Mapping[str, Any], *, name_of: Namer | None = No
     if not isinstance(listed, (list, tuple)) or not all(isinstance(name, str) for name in listed):
         raise SettingsError(f"{name_of('encodings')}={listed!r}: must be a list of names")
     made = {name: _from_study(name, own, common, preset, name_of) for name in dict.fromkeys([*listed, *own])}
-    _check_common(common, made, name_of)
+    _check_common(common, made, name_of, other_keys)
     return made
 
 
@@ -91,7 +95,9 @@ def preset_encodings(name: Any, *, name_of: Namer = str) -> dict[str, Encoding]:
     return {under: encoding_class(encoding)(**settings) for under, (encoding, settings) in PRESETS[name].items()}
 
 
-def _check_common(common: Mapping[str, Any], made: Mapping[str, Encoding], name_of: Namer) -> None:
+def _check_common(
+    common: Mapping[str, Any], made: Mapping[str, Encoding], name_of: Namer, other_keys: Sequence[str]
+) -> None:
     """Refuse a common setting that no encoding has, be it one of those that were asked for or another."""
     asked = {field for encoding in made.values() for field in type(encoding).model_fields}
     if set(common) <= asked:
@@ -99,7 +105,7 @@ def _check_common(common: Mapping[str, Any], made: Mapping[str, Encoding], name_
     known = asked | {field for name in ENCODINGS for field in ENCODINGS[name].model_fields}
     for key in common:
         if key not in known:
-            hint = did_you_mean(key, known | {"encodings", "preset"})
+            hint = did_you_mean(key, known | {"encodings", "preset", *other_keys})
             raise SettingsError(f"{name_of(key)}: no such setting; {hint}")
 
 

@@ -7,6 +7,7 @@
 - `files`: atomic writes, digests, links; `run_lock`: one command at a time in a folder of results
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
+- `memory_images`: images that never become files; `memory_runs`: their rows; `image_digests`: of those drawn before
 - `figures`: accuracy as every command quotes it
 - `recipes`: how images were drawn; `record`: ``run.json``; `duplicates`: ``duplicates.csv``
 - `store`: the content-addressed store; `vectors`: feature vectors in it; `digests`: of files that

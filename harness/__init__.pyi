@@ -5,7 +5,9 @@ from .duplicates import write_duplicates as write_duplicates
 from .failures import join_failures as join_failures
 from .failures import write_failures as write_failures
 from .files import digest_file as digest_file
+from .hub.handles import ModuleSpec as ModuleSpec
 from .images import ImageRun as ImageRun
+from .memory_runs import MemoryRun as MemoryRun
 from .record import CORPUS as CORPUS
 from .record import read_shared_groups as read_shared_groups
 from .record import record_step as record_step
@@ -17,6 +19,7 @@ from .shared_groups import groups_known as groups_known
 from .shared_groups import in_words_of as in_words_of
 from .split_parts import split_words as split_words
 from .store import Store as Store
+from .study_file import KEEP_IMAGES as KEEP_IMAGES
 from .study_file import Study as Study
 from .study_file import name_in as name_in
 from .study_file import read_study as read_study

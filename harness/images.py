@@ -22,7 +22,17 @@ from harness.parallel import in_parallel
 from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 
-__all__ = ["NO_LABEL", "ImageRun", "begin", "check_paths", "failed_tasks", "finish", "relative_path", "update_index"]
+__all__ = [
+    "NO_LABEL",
+    "ImageRun",
+    "begin",
+    "check_files",
+    "check_paths",
+    "failed_tasks",
+    "finish",
+    "relative_path",
+    "update_index",
+]
 
 NO_LABEL = "_"
 _NAME_BYTES = 250
@@ -88,6 +98,22 @@ def _shortened(name: str) -> str:
     if len(data) <= _NAME_BYTES:
         return name
     return f"{data[: _NAME_BYTES - 17].decode(errors='ignore')}-{digest_bytes(data)[:16]}"
+
+
+def check_files(images: pd.DataFrame, table: str | Path) -> None:
+    """Refuse rows of an ``images.csv`` whose images were drawn in memory, so that there are no files.
+
+    Raises
+    ------
+    TableError
+        Naming the table, an encoding, and how its images are drawn to files.
+    """
+    bare = images.loc[images["path"] == "", "encoding"]
+    if len(bare):
+        raise TableError(
+            f"{table}: the images of {bare.iloc[0]!r} have no files, since the study has [convert] keep_images = "
+            "false; run it once more with --set convert.keep_images=true, which draws them and computes nothing else"
+        )
 
 
 def check_paths(tasks: Iterable[ImageTask]) -> None:

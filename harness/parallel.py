@@ -17,7 +17,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, what: str) -> Iterator[Result]:
+def in_parallel(
+    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, what: str, ahead: int = 0
+) -> Iterator[Result]:
     """Call `work` on each item, with a progress bar.
 
     Parameters
@@ -31,6 +33,8 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: 
         forked.
     what : str
         A few words shown before the bar.
+    ahead : int
+        How many results may wait to be taken, where they are large; 0: as many as there are.
 
     Yields
     ------
@@ -46,9 +50,15 @@ def in_parallel(work: Callable[[Item], Result], items: Sequence[Item], *, jobs: 
     if jobs <= 1:
         yield from track(map(work, items), total=len(items), what=what)
         return
+    parts = range(0, len(items), ahead or len(items))
+    results = (result for start in parts for result in _part(work, items[start : start + parts.step], jobs, what))
+    yield from track(results, total=len(items), what=what)
+
+
+def _part(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, what: str) -> Iterator[Result]:
     parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
     try:
-        yield from track(parallel(delayed(work)(item) for item in items), total=len(items), what=what)
+        yield from parallel(delayed(work)(item) for item in items)
     except BrokenProcessPool as error:  # as the system does where memory runs out
         raise WorkerError(
             f"{what}: a worker process was killed, by somebody or for want of memory; "

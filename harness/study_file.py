@@ -1,6 +1,7 @@
 """A study as a TOML file: its sections, its defaults, and one clear line for what is misspelt.
 
-``[convert]`` and ``[merge]`` are read by the converter and the merger, who know the settings of each encoding.
+``[convert]``, but for ``keep_images``, and ``[merge]`` are read by the converter and the merger, who know the settings
+of each encoding.
 """
 
 from __future__ import annotations
@@ -20,7 +21,19 @@ from harness.settings import Namer, Settings, field_error
 from harness.shared_groups import Policy
 from harness.toml import apply_settings, read_toml
 
-__all__ = ["CorpusSection", "EvaluateSection", "PluginsSection", "Study", "TrainSection", "name_in", "read_study"]
+__all__ = [
+    "KEEP_IMAGES",
+    "CorpusSection",
+    "EvaluateSection",
+    "PluginsSection",
+    "Study",
+    "TrainSection",
+    "name_in",
+    "read_study",
+]
+
+KEEP_IMAGES = "keep_images"
+"""The key of ``[convert]`` that is not the converter's."""
 
 
 class CorpusSection(Settings):
@@ -80,7 +93,9 @@ class Study(Settings):
     ----------
     corpus, train, evaluate, plugins : sections
     convert, merge : dict
-        As the file has them.
+        As the file has them, ``keep_images`` left out.
+    keep_images : bool
+        ``[convert] keep_images``: whether images become files, in the run's folder and in the store.
     """
 
     corpus: CorpusSection = CorpusSection()
@@ -89,6 +104,10 @@ class Study(Settings):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     plugins: PluginsSection = PluginsSection()
+    keep_images: bool = True
+
+
+_SECTIONS = {name: field for name, field in Study.model_fields.items() if name != KEEP_IMAGES}
 
 
 def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, list[ModuleSpec]]:
@@ -170,13 +189,17 @@ def _checked(table: Mapping[str, Any], path: Path, settings: Sequence[str]) -> S
     overridden = {key.partition(".")[0] for key in _keys(settings)}
     sections: dict[str, Any] = {}
     for name, value in table.items():
-        field = Study.model_fields.get(name)
+        field = _SECTIONS.get(name)
         if field is None:
             where = f"--set {name}" if name in overridden else str(path)
-            raise SettingsError(f"{where}: section {name!r} is not known; {did_you_mean(name, Study.model_fields)}")
+            raise SettingsError(f"{where}: section {name!r} is not known; {did_you_mean(name, _SECTIONS)}")
         if not isinstance(value, Mapping):
             where = "--set " if name in overridden else f"{path}: "
             raise SettingsError(f"{where}{name}={value!r}: must be a table, [{name}]")
         read: Callable[..., Any] | None = getattr(field.annotation, "read", None)
         sections[name] = read(value, name_of=name_in(name, path, settings)) if read else dict(value)
-    return Study(**sections)
+    keep_images = sections.get("convert", {}).pop(KEEP_IMAGES, True)
+    if not isinstance(keep_images, bool):
+        where = name_in("convert", path, settings)(KEEP_IMAGES)
+        raise SettingsError(f"{where}={keep_images!r}: must be true or false")
+    return Study(**sections, keep_images=keep_images)

@@ -84,7 +84,7 @@ IMAGES = Schema(
     "images.csv",
     text=("clip_id", "encoding", "path", "label", "fold", "group", "spec"),
     key=("clip_id", "encoding"),
-    filled=("clip_id", "encoding", "path"),
+    filled=("clip_id", "encoding"),  # an image that was drawn in memory has no path
 )
 PREDICTIONS = Schema(
     "predictions.csv",
@@ -144,9 +144,9 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
 
 
 def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
-    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute."""
+    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute where it is filled."""
     root, table = Path(path).resolve().parent, read(path, schema)
-    return table.assign(path=[str(root / each) for each in table["path"]])
+    return table.assign(path=[str(root / each) if each else "" for each in table["path"]])
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -94,6 +94,17 @@ class Vectors(AbstractContextManager["Vectors"]):
     def count(self, keys: Sequence[str]) -> int:
         """How many of these keys have a vector; its checksum is not looked at."""
         return len(self._index().find(_as_bytes(keys))[0])
+
+    def finder(self) -> Callable[[Sequence[str]], np.ndarray]:
+        """A function that says of keys (n) which have a vector now, as bool (n,); checksums are not looked at."""
+        index = self._index()
+
+        def has(keys: Sequence[str]) -> np.ndarray:
+            there = np.zeros(len(keys), bool)
+            there[index.find(_as_bytes(keys))[0]] = True
+            return there
+
+        return has
 
     def take(self, keys: Sequence[str], width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Read the vectors that are there.

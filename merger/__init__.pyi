@@ -1,3 +1,5 @@
+from .in_memory import finish_merges as finish_merges
+from .in_memory import plan_merges as plan_merges
 from .methods.blend import Blend as Blend
 from .methods.channels import Channel as Channel
 from .methods.channels import Channels as Channels

@@ -19,7 +19,7 @@ from harness.duplicates import copy_corpus_record
 from harness.errors import ImageError, SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
-from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, relative_path
+from harness.images import ImageRun, begin, check_files, check_paths, failed_tasks, finish, relative_path
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
 from harness.run_lock import locks_folder
 from harness.store import Store, key_of
@@ -28,7 +28,7 @@ from merger.merging import merge_pngs
 from merger.registry import method_code
 from merger.spec import MergeMethod
 
-__all__ = ["merge_images", "merge_table"]
+__all__ = ["check_names", "merge_images", "merge_table"]
 
 
 def merge_table(
@@ -85,7 +85,9 @@ def merge_images(
     """
     started, out, root = time.monotonic(), Path(out), Path(images_root)
     images = tables.check(images, IMAGES)
-    _check_names(methods, images, root, out)
+    check_names(methods, images, root, out)
+    partners = {partner for method in methods.values() for partner in method.partners}
+    check_files(images[images["encoding"].isin(partners)], root / IMAGES.name)
     with FileDigests(store) as digests:
         tasks, failures = _plan(images, root, methods, out, store, digests)
     check_paths(tasks)
@@ -103,7 +105,7 @@ def merge_images(
     if failures and not done:
         first = f"{failures[0]['clip_id']}: {failures[0]['reason']}"
         raise ImageError(f"none of {len(failures)} images could be merged; the first: {first}")
-    used = images[images["encoding"].isin({partner for method in methods.values() for partner in method.partners})]
+    used = images[images["encoding"].isin(partners)]
     return finish(
         out,
         MERGE,
@@ -123,7 +125,8 @@ def _stop_at_first(failures: Sequence[Mapping[str, object]], strict: bool) -> No
         raise ImageError(f"clip_id={failures[0]['clip_id']!r}: {failures[0]['reason']}")
 
 
-def _check_names(methods: Mapping[str, MergeMethod], images: pd.DataFrame, root: Path, out: Path) -> None:
+def check_names(methods: Mapping[str, MergeMethod], images: pd.DataFrame, root: Path, out: Path) -> None:
+    """Refuse a merge that is named like an encoding, and a partner that no clip has."""
     drawn = {*read_recipes(root).encodings, *read_recipes(out).encodings}
     there = sorted(set(images["encoding"]))
     for name, method in methods.items():

@@ -2,6 +2,7 @@
 
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store
+- `drawn_features`: those of images that are drawn for them and never become files
 - `head`: the linear layer on top; `logistic` and `sgd` train it
 - `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
   inverse Hessian, about

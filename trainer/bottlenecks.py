@@ -24,18 +24,30 @@ from harness.hub import kinds
 from harness.hub.base import FLOAT32, HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import preprocessing, read_image, read_waveform
+from harness.memory_images import MemoryImage
 from harness.progress import track
 from harness.store import Store, key_of
 from harness.vectors import Vectors
 
-__all__ = ["Features", "SoundPart", "image_features", "image_key", "module_key", "sound_features", "sound_key"]
+__all__ = [
+    "BATCH",
+    "CALLS",
+    "Features",
+    "SoundPart",
+    "drawn_features",
+    "image_features",
+    "image_key",
+    "module_key",
+    "sound_features",
+    "sound_key",
+]
 
 T = TypeVar("T")
 R = TypeVar("R")
-_BATCH = 32
+BATCH = 32
 _BATCH_SECONDS = 160  # of sound
 _READERS = 2
-_CALLS = 2  # of a module at a time
+CALLS = 2  # of a module at a time
 
 
 @dataclass(frozen=True)
@@ -103,7 +115,7 @@ def image_features(
     store: Store,
     load: Callable[[], HubModule] | None = None,
     what: str = "features",
-    batch_size: int = _BATCH,
+    batch_size: int = BATCH,
     report: Callable[[int], None] | None = None,
 ) -> Features:
     """Feature vectors of image files, from the store or computed in batches.
@@ -148,6 +160,28 @@ def image_features(
     with FileDigests(store) as digests:
         source = _Source(key, digests.knows, read, batch_size=lambda _: batch_size)
         return _collect(files, source, load, info.features, store=store, what=what, report=report)
+
+
+def drawn_features(
+    images: Sequence[MemoryImage],
+    spec: ModuleSpec,
+    *,
+    store: Store,
+    load: Callable[[], HubModule] | None = None,
+    what: str = "features",
+) -> Features:
+    """Feature vectors of images without files; parameters as :func:`image_features`.
+
+    Those that the store does not have are drawn here, one after the other; :func:`trainer.drawn_features.draw_features`
+    has put them there before.
+    """
+    info = kinds.describe(spec, store=store)
+    module = module_key(spec, info)
+    source = _Source(
+        lambda drawn: image_key(drawn.digest, module), lambda _: True, lambda drawn: drawn.input(info), lambda _: BATCH
+    )
+    load = load or partial(kinds.load, spec, store=store)
+    return _collect(images, source, load, info.features, store=store, what=what)
 
 
 def sound_features(
@@ -217,9 +251,9 @@ def _collect(
 
     batches = _batches(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
-    with vectors, ThreadPoolExecutor(_CALLS) as callers, ThreadPoolExecutor(1) as writer:
+    with vectors, ThreadPoolExecutor(CALLS) as callers, ThreadPoolExecutor(1) as writer:
         written: Future[None] = writer.submit(put, [], np.zeros((0, n_features)))
-        computed = _ahead(callers, run, batches, most=_CALLS + 1)
+        computed = _ahead(callers, run, batches, most=CALLS + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()
             written = writer.submit(put, rows, values)
@@ -279,7 +313,7 @@ def _batches(
 
     waiting: dict[tuple[int, ...], tuple[list[int], list[np.ndarray]]] = {}
     with ThreadPoolExecutor(_READERS) as pool:
-        for row, ready in zip(rows, _ahead(pool, read, rows, most=4 * _BATCH), strict=True):
+        for row, ready in zip(rows, _ahead(pool, read, rows, most=4 * BATCH), strict=True):
             if isinstance(ready, Exception):
                 failures[row] = str(ready)
                 continue

@@ -10,6 +10,7 @@ import pandas as pd
 
 from harness.balance import Balance
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
+from harness.images import check_files
 from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import parts_of
@@ -41,13 +42,14 @@ def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:
     Raises
     ------
     TableError
-        No such table, or no such encoding in it.
+        No such table, no such encoding in it, or images that have no files.
     """
     path = Path(images)
     table = read_located(path, IMAGES)
     rows = table[table["encoding"] == encoding].reset_index(drop=True)
     if rows.empty:
         raise TableError(f"{path}: no encoding {encoding!r}; {did_you_mean(encoding, set(table['encoding']))}")
+    check_files(rows, path)
     return rows
 
 

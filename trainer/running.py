@@ -34,7 +34,7 @@ from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
-from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
+from trainer.bottlenecks import Features, SoundPart, drawn_features, image_features, sound_features
 from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
@@ -295,10 +295,15 @@ def train_all(
 def features_of(
     table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Callable[[], HubModule], what: str
 ) -> Features:
-    """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``."""
+    """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``.
+
+    Where the rows have a column ``image``, these have no files; see :class:`harness.memory_images.MemoryImage`.
+    """
     if "start_s" in table:
         parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
         return sound_features(parts, module, store=store, load=load, what=what)
+    if "image" in table:
+        return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
     return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
 
 
