@@ -385,7 +385,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
 def count_in_memory(plan: Plan, out: Path) -> tuple[dict[str, int], dict[tuple[str, str], int]]:
     """Of images without files, how many need not be drawn, by name, and how many feature vectors there are."""
     folder = out / "images"
-    drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=plan.store)
+    drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=plan.store, dry_run=True)
     clips = merger.plan_merges(drawing.clips, plan.merges, folder)
     return trainer.count_drawn(clips, image_modules(plan), store=plan.store)
 

@@ -93,14 +93,25 @@ def plan_drawing(
     store: Store,
     jobs: int = 1,
     strict: bool = False,
+    dry_run: bool = False,
 ) -> DrawingPlan:
-    """Plan to draw every clip with every encoding in memory; parameters and errors as `converter.convert_clips`."""
+    """Plan to draw every clip with every encoding in memory.
+
+    Parameters
+    ----------
+    clips, encodings, out, store, jobs, strict
+        As for :func:`converter.pipeline.convert_clips`, which raises the same errors.
+    dry_run : bool
+        Only to count what the store has: nothing is put there, and ``ref="corpus"`` stays a word.
+    """
     started = time.monotonic()
     check_names(encodings, Path(out))
-    with FileDigests(store) as digests:
-        sounds = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
+    digests = FileDigests(store)
+    sounds = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in sounds if clip.digest]
-    encodings = with_references(encodings, good, store=store, jobs=jobs)
+    if not dry_run:
+        digests.save()
+        encodings = with_references(encodings, good, store=store, jobs=jobs)
     versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
     planned = []
     for clip in good:
