@@ -26,7 +26,7 @@ import merger
 import trainer
 from harness.cli import command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
-from harness.run_lock import locks_folder
+from harness.run_lock import locks_folder, run_lock
 from harness.settings import Namer
 
 if TYPE_CHECKING:  # half a second, for annotations alone
@@ -244,15 +244,16 @@ def draw_in_memory(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness
     if not plan.encodings:
         return harness.MemoryRun.of(harness.ImageRun.empty(), {}, computed=0)
     folder, store = out / "images", plan.store
-    drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
-    clips = merger.plan_merges(drawing.clips, plan.merges, folder)
-    done = trainer.draw_features(clips, image_modules(plan), store=store, jobs=jobs, strict=strict)
-    drawn = done.images(clips)
-    run = drawing.finish(folder, drawn, done.failures)
-    if plan.merges:
-        good = [clip for clip in clips if clip.clip_id not in done.failures]
-        run += merger.finish_merges(good, plan.merges, folder, drawn, done.failed_merges, started=started)
-    harness.copy_corpus_record(out, folder)
+    with run_lock(folder):
+        drawing = converter.plan_drawing(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
+        clips = merger.plan_merges(drawing.clips, plan.merges, folder)
+        done = trainer.draw_features(clips, image_modules(plan), store=store, jobs=jobs, strict=strict)
+        drawn = done.images(clips)
+        run = drawing.finish(folder, drawn, done.failures)
+        if plan.merges:
+            good = [clip for clip in clips if clip.clip_id not in done.failures]
+            run += merger.finish_merges(good, plan.merges, folder, drawn, done.failed_merges, started=started)
+        harness.copy_corpus_record(out, folder)
     return harness.MemoryRun.of(run, drawn, computed=done.computed)
 
 

@@ -52,9 +52,8 @@ def test_every_encoding_and_merge_gives_the_vectors_of_its_files(
     files, memory = Store(tmp_path / "files"), Store(tmp_path / "memory")
     run = convert_clips(clips, encodings, tmp_path / "out", store=files)
     run += merge_images(run.images, tmp_path / "out", merges, tmp_path / "out", store=files)
-    planned = plan_merges(
-        plan_drawing(clips, encodings, tmp_path / "none", store=memory).clips, merges, tmp_path / "none"
-    )
+    nowhere = tmp_path / "none"
+    planned = plan_merges(plan_drawing(clips, encodings, nowhere, store=memory).clips, merges, nowhere)
     done = draw_features(planned, specs, store=memory)
     drawn = done.images(planned)
     assert done.computed == len(specs) * len({each.digest for each in drawn.values()})
