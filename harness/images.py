@@ -269,7 +269,7 @@ def update_index(out: str | Path, rows: Iterable[dict[str, object]], *, encoding
     new = tables.frame(rows, IMAGES)
     table = out / IMAGES.name
     old = tables.read(table, IMAGES) if table.is_file() else new.iloc[:0]
-    mine = old["encoding"].isin(set(encodings)) | old["path"].isin(set(new["path"]))
+    mine = old["encoding"].isin(set(encodings)) | old["path"].isin(set(new["path"]) - {""})
     parts = [part for part in (old[~mine], new) if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else new
     if not table.is_file() or not whole.equals(old):

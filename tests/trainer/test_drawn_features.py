@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from converter.pipeline import convert_clips
 from converter.registry import ENCODINGS
 from harness import parallel
 from harness.errors import ImageError
-from harness.hub.kinds import describe, parse
+from harness.hub.kinds import describe, load, parse
 from harness.memory_images import MemoryImage
 from harness.store import Store
 from harness.tables import CLIPS, frame
@@ -49,6 +50,7 @@ def test_every_encoding_and_merge_gives_the_vectors_of_its_files(
         for how in METHODS.names()
     }
     specs = [parse(tiny_module), parse("builtin:scattering")]
+    loaders = {spec: cache(partial(load, spec)) for spec in specs}
     files, memory = Store(tmp_path / "files"), Store(tmp_path / "memory")
     run = convert_clips(clips, encodings, tmp_path / "out", store=files)
     run += merge_images(run.images, tmp_path / "out", merges, tmp_path / "out", store=files)
@@ -62,7 +64,7 @@ def test_every_encoding_and_merge_gives_the_vectors_of_its_files(
         paths = [tmp_path / "out" / path for path in rows["path"]]
         mine = [drawn[clip_id, name] for clip_id in rows["clip_id"]]
         for spec in specs:
-            expected = image_features(paths, spec, store=files)
+            expected = image_features(paths, spec, store=files, load=loaders[spec])
             found = drawn_features(mine, spec, store=memory, load=lambda: 1 / 0)
             assert (found.computed, found.failures) == (0, {})
             assert np.array_equal(found.values, expected.values), (name, spec.handle)
