@@ -14,9 +14,11 @@ from corpora.base import Row
 from harness.audio import read, write_wav
 from harness.errors import AudioError, SettingsError
 from harness.failures import update_failures
-from harness.files import digest_file, link_or_copy, safe_name
+from harness.files import digest_file, link_or_copy, safe_name, write_bytes
 from harness.record import record_step
+from harness.remote import as_path, fetch
 from harness.tables import CLIPS, FAILURES, frame, read_located
+from harness.urls import url_of
 
 __all__ = ["arrange", "arrange_table"]
 
@@ -80,7 +82,7 @@ def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -
     TableError
         The table cannot be read. Else as :func:`arrange`.
     """
-    started, clips = time.monotonic(), Path(clips)
+    started, clips = time.monotonic(), as_path(clips)
     table = read_located(clips, CLIPS)
     failures = arrange(table, out, strict=strict)
     update_failures(out, failures, step="arrange")
@@ -110,6 +112,10 @@ def _lay(row: Row, target: Path) -> None:
         if not target.exists():
             y, sr = read(row["path"], start_s=row["start_s"], end_s=row["end_s"])
             write_wav(target, y, sr)
+        return
+    if url := url_of(row["path"]):
+        if not target.exists():
+            write_bytes(target, fetch(url))
         return
     source = Path(row["path"])
     if not source.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,10 @@ from harness.audio import SUFFIXES
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import natural_key
 from harness.registry import Extension
+from harness.remote import as_path, files_below
 from harness.settings import Settings
 from harness.tables import CLIPS
+from harness.urls import url_of
 
 __all__ = ["Corpus", "Row", "ScanOptions", "find_sounds", "match_name", "need_folder", "read_metadata"]
 
@@ -68,9 +71,10 @@ class Corpus(Extension):
     group : str
         What a group is, in a few words.
     scan : callable
-        A function of the same module. Gives a row (a dict) for each clip below a root (an absolute path): ``path``
-        (absolute) and, as far as the corpus knows them, ``label, fold, group, start_s, end_s``. Clip ids, the wanted
-        classes, folds where there are none, the check of the groups and the order are the same for all corpora: see
+        A function of the same module. Gives a row (a dict) for each clip below a root (an absolute path, or a
+        :class:`harness.remote.RemotePath`, which has the methods that looking for files needs): ``path`` (absolute)
+        and, as far as the corpus knows them, ``label, fold, group, start_s, end_s``. Clip ids, the wanted classes,
+        folds where there are none, the check of the groups and the order are the same for all corpora: see
         `corpora.loading`.
     subsets : tuple of str
         Named parts that can be taken alone.
@@ -105,7 +109,7 @@ class Corpus(Extension):
 
 
 def need_folder(root: Path, *, what: str) -> Path:
-    """Give `root` back if it is a folder.
+    """Give `root` back if it is a folder, local or behind a URL.
 
     Raises
     ------
@@ -121,6 +125,8 @@ def need_folder(root: Path, *, what: str) -> Path:
 def find_sounds(root: Path) -> list[Path]:
     """All sounds below a folder in natural order, links to folders followed, hidden files left out.
 
+    `root` may be a :class:`harness.remote.RemotePath`; so are the sounds then.
+
     Raises
     ------
     SettingsError
@@ -133,6 +139,12 @@ def find_sounds(root: Path) -> list[Path]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
+    if url := url_of(root):
+        start = len(url.rstrip("/")) + 1
+        for found in files_below(url):
+            if os.path.splitext(found)[1].lower() in SUFFIXES and "/." not in f"/{found[start:]}":
+                yield as_path(found)
+        return
     seen: set[str] = set()
     for folder, below, names in os.walk(root, followlinks=True):
         real = os.path.realpath(folder)
@@ -183,10 +195,10 @@ def read_metadata(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
     if not path.is_file():
         raise TableError(f"{path}: no such file; expected a CSV with columns {', '.join(columns.values())}")
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            header = file.readline()
+        data = path.read_bytes()
+        header = data.partition(b"\n")[0].decode("utf-8-sig")
         separator = max(",;\t", key=header.count)
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator)
+        table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a readable CSV ({error})") from error
     for needed, column in columns.items():

@@ -11,15 +11,17 @@ import math
 import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import pandas as pd
 
 from harness.cli import count
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_file
+from harness.remote import fetch_part, in_threads, sizes_of
 from harness.shared_groups import IDENTICAL
 from harness.tables import DUPLICATES, fold_order, frame
+from harness.urls import url_of
 
 __all__ = [
     "IdenticalSounds",
@@ -32,6 +34,7 @@ __all__ = [
     "torn_sounds",
 ]
 
+T = TypeVar("T")
 IdenticalSounds = Literal["group", "separate"]
 
 _MIDDLE = 4096  # bytes
@@ -68,8 +71,9 @@ def identical_clips(table: pd.DataFrame) -> list[list[int]]:
     """
     paths = list(dict.fromkeys(table["path"]))
     content: dict[str, Hashable] = {path: path for path in paths}  # a file that is like no other
-    for own in _alike(_alike([paths], _size), _middle):
-        content |= {path: digest for path in own if (digest := file_digest(path))}
+    sizes = sizes_of(url for path in paths if (url := url_of(path)))
+    for own in _alike(_alike([paths], lambda path: _size(path, sizes)), lambda path: _middle(path, sizes)):
+        content |= {path: digest for path, digest in zip(own, _each(file_digest, own), strict=True) if digest}
     rows: dict[Hashable, list[int]] = defaultdict(list)
     for row, (path, start, end) in enumerate(zip(table["path"], table["start_s"], table["end_s"], strict=True)):
         rows[content[path], None if math.isnan(start) else start, None if math.isnan(end) else end].append(row)
@@ -192,27 +196,37 @@ def torn_notes(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> list[str]:
     ]
 
 
+def _each(of: Callable[[str], T], paths: Sequence[str]) -> Iterable[T]:
+    """What `of` gives of each path, in order; URLs wait for answers, so several at a time."""
+    return in_threads(of, paths) if any(map(url_of, paths)) else map(of, paths)
+
+
 def _alike(parts: Iterable[Sequence[str]], of: Callable[[str], Hashable | None]) -> list[list[str]]:
     """Each list of paths divided by what `of` gives; lists of one, and paths with None, go."""
     found = []
     for paths in parts:
         by: dict[Hashable, list[str]] = defaultdict(list)
-        for path in paths:
-            if (value := of(path)) is not None:
+        for path, value in zip(paths, _each(of, paths), strict=True):
+            if value is not None:
                 by[value].append(path)
         found += [own for own in by.values() if len(own) > 1]
     return found
 
 
-def _size(path: str) -> int | None:
+def _size(path: str, remote: Mapping[str, int]) -> int | None:
+    """Of a file its size in bytes; None for an empty one, and one that is not there; `remote` has those of URLs."""
+    if url := url_of(path):
+        return remote.get(url) or None
     try:
         return os.stat(path).st_size or None
     except OSError:
         return None
 
 
-def _middle(path: str) -> bytes | None:
+def _middle(path: str, remote: Mapping[str, int]) -> bytes | None:
     try:
+        if url := url_of(path):
+            return fetch_part(url, remote[url] // 2, remote[url] // 2 + _MIDDLE)
         with open(path, "rb") as file:
             file.seek(os.fstat(file.fileno()).st_size // 2)
             return file.read(_MIDDLE)

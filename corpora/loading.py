@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -23,9 +24,11 @@ from harness.errors import SettingsError, SoundfoldError, TableError, did_you_me
 from harness.files import natural_key
 from harness.record import read_shared_groups
 from harness.registry import Registry
+from harness.remote import as_path, sizes_of
 from harness.shared_groups import SharedGroups, as_policy, check_groups, describe_groups, spanning_groups
 from harness.split_parts import parts_of, split_notes
 from harness.tables import CLIPS, FAILURES, class_order, fold_order, frame
+from harness.urls import local_path, url_of
 
 __all__ = ["CORPORA", "LoadedCorpus", "load", "load_corpus", "missing_files", "warnings_of"]
 
@@ -79,8 +82,8 @@ def load(
     name : str
         One of :data:`CORPORA`.
     root : path
-        Where the corpus lies: a folder; for ``csv`` the CSV file; empty only for ``demo``, which is made where it is
-        not there.
+        Where the corpus lies: a folder, or a URL (``s3://bucket/esc50``); for ``csv`` the CSV file; empty only for
+        ``demo``, which is made where it is not there.
     pattern : str
         Regular expression with the named parts fold, group, label, searched for in each path relative to the root.
     classes : sequence of str
@@ -163,7 +166,7 @@ def load_corpus(
     rows = sorted(completed(rows, base, pattern), key=lambda row: natural_key(row["clip_id"]))
     notes = []
     if lists:
-        listed = listed_folds(rows, [relative_path(Path(row["path"]), base) for row in rows], lists, base)
+        listed = listed_folds(rows, [relative_path(as_path(row["path"]), base) for row in rows], lists, base)
         rows, notes = listed.rows, listed.notes
     table = _table(rows, [classes] if isinstance(classes, str) else classes, where)
     identical = identical_clips(table)
@@ -215,10 +218,11 @@ def _checked_notes(table: pd.DataFrame, shared: SharedGroups) -> list[str]:
 
 def missing_files(table: pd.DataFrame) -> pd.DataFrame:
     """Clips whose file is not there, as rows of ``failures.csv``."""
+    there = _there(table["path"])
     missing = [
         {"clip_id": clip_id, "path": path, "step": "corpus", "reason": "no such file"}
         for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
-        if not os.path.isfile(path)
+        if path not in there
     ]
     return frame(missing, FAILURES)
 
@@ -279,7 +283,11 @@ def _absolute_root(corpus: Corpus, root: str | Path, options: ScanOptions) -> Pa
         if corpus.default_root is None:
             raise SettingsError(f"root is empty: the corpus {corpus.name!r} needs the folder or file where it lies")
         root = corpus.default_root(options)
-    return Path(os.path.abspath(Path(root).expanduser()))
+    url = url_of(root)
+    if not url:
+        return Path(os.path.abspath(local_path(root)))
+    as_path(url).exists()  # says what is the matter where nothing there answers
+    return as_path(url)
 
 
 def _check_parts(table: pd.DataFrame) -> None:
@@ -294,7 +302,15 @@ def _check_parts(table: pd.DataFrame) -> None:
 
 
 def _check_any_there(table: pd.DataFrame, where: Path) -> None:
-    if not any(os.path.isfile(path) for path in table["path"]):
+    if not _there(table["path"], most=1):
         raise SettingsError(
             f"root={where}: none of its {len(table)} sounds is there; the first is {table['path'].iloc[0]}"
         )
+
+
+def _there(paths: Iterable[str], *, most: int | None = None) -> set[str]:
+    """Those of some paths that are files; at most so many of the local ones."""
+    urls = {path: url for path in paths if (url := url_of(path))}
+    sizes = sizes_of(urls.values())
+    local = (path for path in paths if path not in urls and os.path.isfile(path))
+    return {path for path, url in urls.items() if url in sizes} | set(islice(local, most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from corpora.sounds import digest_clips, fingerprints
 from harness import tables
 from harness.cli import count
 from harness.duplicates import in_two_folds, write_duplicates
+from harness.remote import as_path, opened
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, Schema
+from harness.urls import url_of
 
 __all__ = ["SOUNDS", "Look", "look_at", "look_at_table", "missing_before"]
 
@@ -114,7 +117,7 @@ def look_at_table(
 
 def missing_before(path: str | Path) -> int:
     """Clips that the scan of a table has put into ``failures.csv`` next to it, because their files are not there."""
-    failures = Path(path).parent / FAILURES.name
+    failures = as_path(path).parent / FAILURES.name
     if not failures.is_file():
         return 0
     return int((tables.read(failures, FAILURES)["step"] == "corpus").sum())
@@ -122,7 +125,8 @@ def missing_before(path: str | Path) -> int:
 
 def _channels(path: str) -> int | str:
     try:
-        return int(soundfile.info(path).channels)
+        with opened(url) if (url := url_of(path)) else nullcontext(path) as file:
+            return int(soundfile.info(file).channels)
     except (soundfile.LibsndfileError, RuntimeError):  # what only FFmpeg reads
         return ""
 

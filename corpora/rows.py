@@ -11,6 +11,7 @@ from typing import Any
 from corpora.base import Row
 from corpora.patterns import apply_pattern
 from harness.errors import SettingsError, TableError, did_you_mean
+from harness.remote import as_path
 from harness.tables import class_order
 
 __all__ = ["completed", "of_classes", "relative_path"]
@@ -18,7 +19,7 @@ __all__ = ["completed", "of_classes", "relative_path"]
 
 def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
     """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it."""
-    files = [Path(row["path"]) for row in rows]
+    files = [as_path(row["path"]) for row in rows]
     relative = [relative_path(path, base) for path in files]
     if pattern:
         rows = apply_pattern(rows, relative, pattern)

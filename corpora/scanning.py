@@ -18,6 +18,7 @@ from harness.failures import update_failures
 from harness.files import digest_file
 from harness.record import CORPUS, record_step
 from harness.registry import load_plugins, plugin_file
+from harness.remote import as_path
 from harness.shared_groups import IDENTICAL, SharedGroups, spanning_groups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
@@ -119,7 +120,7 @@ def scan_to_table(
         **loaded.shared.to_json(),
         "notes": notes,
     }
-    record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, Path(root)), seed=seed, started=started)
+    record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, as_path(root)), seed=seed, started=started)
     return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), notes)
 
 

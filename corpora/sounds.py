@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import math
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -20,7 +19,9 @@ from harness.digests import FileDigests
 from harness.errors import AudioError
 from harness.parallel import check_jobs, in_parallel
 from harness.progress import track
+from harness.remote import REMOTE_THREADS
 from harness.store import Store, key_of
+from harness.urls import absolute, url_of
 
 if TYPE_CHECKING:  # worker processes do not need it
     import pandas as pd
@@ -80,14 +81,15 @@ def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[So
             return ""
 
     paths = list(dict.fromkeys(clips["path"]))
-    with FileDigests(store) as known, ThreadPoolExecutor(max_workers=check_jobs(jobs)) as pool:
+    threads = max(check_jobs(jobs), REMOTE_THREADS if any(map(url_of, paths)) else 1)
+    with FileDigests(store) as known, ThreadPoolExecutor(max_workers=threads) as pool:
         digests = track(pool.map(digest_if_readable, paths), total=len(paths), what="digests")
         whole = dict(zip(paths, digests, strict=True))
     code = code_version("corpora.fingerprint")
     tasks = []
     for path, start, end in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True):
         digest = _part_digest(whole[path], start, end)
-        tasks.append(SoundTask(os.path.abspath(path), start, end, digest, key_of(sound=digest, code=code), store))
+        tasks.append(SoundTask(absolute(path), start, end, digest, key_of(sound=digest, code=code), store))
     return tasks
 
 

@@ -19,9 +19,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from harness.decoding import decode, decode_blocks, header_duration
+from harness.decoding import SoundBytes, SoundSource, decode, decode_blocks, header_duration
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json
+from harness.remote import fetch, in_threads, opened
+from harness.urls import local_path, url_of
 
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
     from harness.digests import FileDigests
@@ -83,13 +85,13 @@ def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan
     sr : int
         In Hz.
     """
-    path = _existing(path)
+    sound = _existing(path)
     if start_s < 0 or end_s < 0:
-        raise AudioError(f"{path}: start_s={start_s:g}, end_s={end_s:g}: must not be negative")
-    y, sr = decode(path, start_s, end_s)
+        raise AudioError(f"{sound}: start_s={start_s:g}, end_s={end_s:g}: must not be negative")
+    y, sr = decode(sound, start_s, end_s)
     if y.size == 0:
-        raise AudioError(f"{path}: holds no samples{_part_text(start_s, end_s)}")
-    return _checked(_mono(y), path), sr
+        raise AudioError(f"{sound}: holds no samples{_part_text(start_s, end_s)}")
+    return _checked(_mono(y), sound), sr
 
 
 def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
@@ -107,13 +109,13 @@ def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarra
     sr : int
         In Hz.
     """
-    path, some = _existing(path), False
-    for y, sr in decode_blocks(path, seconds):
+    sound, some = _existing(path), False
+    for y, sr in decode_blocks(sound, seconds):
         if y.size:
             some = True
-            yield _checked(_mono(y), path), sr
+            yield _checked(_mono(y), sound), sr
     if not some:
-        raise AudioError(f"{path}: holds no samples")
+        raise AudioError(f"{sound}: holds no samples")
 
 
 def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
@@ -126,8 +128,7 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
 
 def duration(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> float:
     """Length of a sound, or of the part of it that is meant, in seconds; from its header where that has it."""
-    path = _existing(path)
-    whole = header_duration(path) or sum(len(y) / sr for y, sr in read_blocks(path, seconds=_BLOCK_S))
+    whole = _header_duration(path) or sum(len(y) / sr for y, sr in read_blocks(path, seconds=_BLOCK_S))
     end = whole if math.isnan(end_s) else min(end_s, whole)
     return max(0.0, end - (0.0 if math.isnan(start_s) else start_s))
 
@@ -147,6 +148,9 @@ def longest(parts: Iterable[tuple[str, float, float]]) -> float:
         except AudioError:
             return 0.0
 
+    parts = list(parts)
+    if any(url_of(part[0]) for part in parts):
+        return max(in_threads(seconds, parts), default=0.0)
     with ThreadPoolExecutor(_READERS) as pool:
         return max(pool.map(seconds, parts), default=0.0)
 
@@ -169,7 +173,7 @@ def digest(
     AudioError
         The file cannot be read.
     """
-    path = Path(path)
+    path = url_of(path) or local_path(path)
     try:
         whole = digests.of(path) if digests else digest_file(path)
     except OSError as error:
@@ -199,16 +203,38 @@ def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
         soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
 
 
-def _existing(path: str | Path) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise AudioError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path}: the file is empty (0 bytes)")
-    return path
+def _existing(path: str | Path) -> SoundSource:
+    """A sound file that is there and not empty; one behind a URL with its bytes."""
+    url = url_of(path)
+    if not url:
+        path = Path(path)
+        if not path.is_file():
+            raise AudioError(f"{path}: no such file")
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path}: the file is empty (0 bytes)")
+        return path
+    try:
+        data = fetch(url)
+    except OSError as error:
+        raise AudioError(f"{url}: {error.strerror or error}") from error
+    if not data:
+        raise AudioError(f"{url}: the file is empty (0 bytes)")
+    return SoundBytes(url, data)
 
 
-def _checked(y: np.ndarray, path: Path) -> np.ndarray:
+def _header_duration(path: str | Path) -> float:
+    """As :func:`harness.decoding.header_duration`, also for a URL, of which only the header is read."""
+    url = url_of(path)
+    if not url:
+        return header_duration(_existing(path))
+    try:
+        with opened(url) as file:
+            return header_duration(SoundBytes(url, file))
+    except OSError as error:
+        raise AudioError(f"{url}: {error.strerror or error}") from error
+
+
+def _checked(y: np.ndarray, path: SoundSource) -> np.ndarray:
     """Contiguous float32 samples, at least one of them, all finite and none beyond all measure."""
     highest = max(float(y.max()), -float(y.min()))
     if not np.isfinite(highest):

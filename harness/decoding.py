@@ -4,18 +4,22 @@ A file is cut short where it holds less than its own header promises: the size o
 the frames that an MP3's Info tag counts, the pages of an Ogg, the duration of an MP4. What promises nothing, such as
 an MP3 without that tag or a WAV that was written to a pipe, is as long as it is. Where only a part of the file is
 asked for, that part must be there.
+
+A sound is a local file, or the bytes of one that lies elsewhere (:class:`SoundBytes`).
 """
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
@@ -23,7 +27,7 @@ import soundfile
 from harness.errors import AudioError
 from harness.native_stderr import LineFilter
 
-__all__ = ["decode", "decode_blocks", "header_duration"]
+__all__ = ["SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
 
 _MISSING_S = {False: 0.01, True: 0.1}  # what may be missing, in seconds: of PCM, of lossy formats
 _MISSING_SHARE = 0.01  # of what a lossy file promises
@@ -37,12 +41,57 @@ _ADVICE = "fetch it again, or write what is there to a new file"
 _MPG123 = LineFilter(rb"\s*$|Note: |Warning: |\[[^]]*libmpg123")
 
 
-def decode(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
+@dataclass(frozen=True)
+class SoundBytes:
+    """A sound file that is in memory, or is read as a stream.
+
+    Parameters
+    ----------
+    name : str
+        What an error calls it: its URL.
+    data : bytes or binary file
+    """
+
+    name: str
+    data: bytes | BinaryIO
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def suffix(self) -> str:
+        """The ending of its name, with the dot."""
+        return PurePosixPath(self.name).suffix
+
+    def open(self) -> BinaryIO:
+        """A file at its start."""
+        if isinstance(self.data, bytes):
+            return io.BytesIO(self.data)
+        self.data.seek(0)
+        return self.data
+
+
+SoundSource = Path | SoundBytes
+
+
+def _open(path: SoundSource, *, buffering: int = -1) -> Any:
+    """The file as a context manager."""
+    if isinstance(path, Path):
+        return open(path, "rb", buffering=buffering)
+    return nullcontext(path.open())
+
+
+def _native(path: SoundSource) -> Any:
+    """The file as libsndfile and FFmpeg take it."""
+    return str(path) if isinstance(path, Path) else path.open()
+
+
+def decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
     """Read a sound, or a part of it.
 
     Parameters
     ----------
-    path : Path
+    path : Path or SoundBytes
     start_s, end_s : float
         In seconds; NaN for the file's own start and end.
 
@@ -59,7 +108,7 @@ def decode(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
     """
     promised, head = 0, _head(path)
     try:
-        with _quiet(path, head), soundfile.SoundFile(str(path)) as file:
+        with _quiet(path, head), soundfile.SoundFile(_native(path)) as file:
             sr, promised = int(file.samplerate), _promised(file, path, head)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
@@ -85,12 +134,12 @@ def decode(path: Path, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
     return y[start : None if math.isnan(end_s) else round(end_s * sr)], sr
 
 
-def decode_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
+def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
     """Read a sound block by block, so that a long one takes no more memory than a short one.
 
     Parameters
     ----------
-    path : Path
+    path : Path or SoundBytes
     seconds : float
         Length of a block; the last one is shorter.
 
@@ -103,7 +152,7 @@ def decode_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, int]
     there, head = 0, _head(path)
     try:
         with _quiet(path, head):
-            file = soundfile.SoundFile(str(path))
+            file = soundfile.SoundFile(_native(path))
         with file:
             sr, promised = int(file.samplerate), _promised(file, path, head)
             while True:
@@ -131,17 +180,17 @@ def decode_blocks(path: Path, seconds: float) -> Iterator[tuple[np.ndarray, int]
         yield np.concatenate(waiting), sr
 
 
-def header_duration(path: Path) -> float:
+def header_duration(path: SoundSource) -> float:
     """Length of a sound in seconds as its header says; 0 where no header says it."""
     try:
         with _quiet(path, _head(path)):
-            return float(soundfile.info(str(path)).duration)
+            return float(soundfile.info(_native(path)).duration)
     except (soundfile.LibsndfileError, RuntimeError):
         pass
     import av  # tens of milliseconds, and rarely needed
 
     try:
-        with av.open(str(path)) as container:
+        with av.open(_native(path)) as container:
             return _av_duration(container, container.streams.audio[0]) if container.streams.audio else 0.0
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
@@ -151,35 +200,39 @@ def _reason(error: Exception) -> str:
     return str(error).rstrip(".").split(": ")[-1]
 
 
-def _head(path: Path) -> bytes:
+def _head(path: SoundSource) -> bytes:
     try:
-        with open(path, "rb", buffering=0) as file:
+        with _open(path, buffering=0) as file:
             return file.read(44)
     except OSError:  # libsndfile says why
         return b""
 
 
-def _is_mp3(path: Path, head: bytes) -> bool:
+def _size(path: SoundSource) -> int:
+    return os.stat(path).st_size if isinstance(path, Path) else path.open().seek(0, os.SEEK_END)
+
+
+def _is_mp3(path: SoundSource, head: bytes) -> bool:
     frame = len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0
     return frame or head.startswith(b"ID3") or path.suffix.lower() == ".mp3"
 
 
-def _quiet(path: Path, head: bytes) -> Any:
+def _quiet(path: SoundSource, head: bytes) -> Any:
     """Hold back what libmpg123 prints about an MP3."""
     return _MPG123 if _is_mp3(path, head) else nullcontext()
 
 
-def _refuse_malformed(path: Path, head: bytes, reason: str) -> None:
+def _refuse_malformed(path: SoundSource, head: bytes, reason: str) -> None:
     """Refuse a CAF that libsndfile calls malformed: FFmpeg would read as much of it as there is, without a word."""
     if head.startswith(b"caff") and "malformed" in reason:
         raise AudioError(f"{path}: not a sound that can be read ({reason}); is it cut short?")
 
 
-def _promised(file: soundfile.SoundFile, path: Path, head: bytes) -> int:
+def _promised(file: soundfile.SoundFile, path: SoundSource, head: bytes) -> int:
     """Samples of each channel that the header promises; those that are there, where it promises nothing."""
     frames = int(file.frames)
     if file.format in _WITH_LENGTHS:
-        if head[36:40] == b"data" and int.from_bytes(head[40:44], "little") <= os.stat(path).st_size - 44:
+        if head[36:40] == b"data" and int.from_bytes(head[40:44], "little") <= _size(path) - 44:
             return frames  # the usual WAV, all there
         for promised, there in ((int(a), int(b)) for a, b in _LENGTHS.findall(file.extra_info)):
             if promised > there > 0 and not any(promised in sizes for sizes in _UNKNOWN_SIZES):
@@ -191,9 +244,9 @@ def _promised(file: soundfile.SoundFile, path: Path, head: bytes) -> int:
     return frames
 
 
-def _has_info_tag(path: Path) -> bool:
+def _has_info_tag(path: SoundSource) -> bool:
     """Whether an MP3 counts its frames, in the tag ``Xing`` or ``Info`` of its first frame."""
-    with open(path, "rb") as file:
+    with _open(path) as file:
         head = file.read(10)
         size = 0
         if head.startswith(b"ID3") and len(head) == 10:
@@ -203,9 +256,9 @@ def _has_info_tag(path: Path) -> bool:
     return b"Xing" in start or b"Info" in start
 
 
-def _check_last_page(path: Path) -> None:
+def _check_last_page(path: SoundSource) -> None:
     """Refuse an Ogg whose last page is not there as a whole."""
-    with open(path, "rb") as file:
+    with _open(path) as file:
         length = file.seek(0, os.SEEK_END)
         file.seek(max(0, length - _OGG_TAIL))
         tail = file.read()
@@ -218,7 +271,7 @@ def _check_last_page(path: Path) -> None:
         raise AudioError(f"{path}: cut short: its last page is incomplete; {_ADVICE}")
 
 
-def _check_whole(path: Path, promised_s: float, there_s: float, wanted_s: float, *, lossy: bool) -> None:
+def _check_whole(path: SoundSource, promised_s: float, there_s: float, wanted_s: float, *, lossy: bool) -> None:
     allowed = max(_MISSING_S[lossy], _MISSING_SHARE * promised_s if lossy else 0.0)
     if wanted_s - there_s > allowed:
         raise AudioError(
@@ -235,13 +288,13 @@ def _av_duration(container: Any, stream: Any) -> float:
     return float(container.duration or 0) / 1e6
 
 
-def _av_blocks(path: Path, reason: str, end_s: float) -> Iterator[tuple[np.ndarray, int]]:
+def _av_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tuple[np.ndarray, int]]:
     """Decode the first audio stream with FFmpeg, (samples, channels); `reason` is what libsndfile said."""
     import av  # tens of milliseconds, and rarely needed
 
     there = 0
     try:
-        with av.open(str(path)) as container:
+        with av.open(_native(path)) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it")
             stream = container.streams.audio[0]

@@ -4,6 +4,9 @@ A file's state is its size, the times of its last change (of the content, and on
 number in the file system. A digest is kept only if the state was the same before and after reading, and the last change
 was a while before; otherwise a change within one tick of the clock could go unseen. What is kept lies in the
 store, an entry for each folder, and losing it costs no more than reading the files again.
+
+Of a file behind a URL the state is its size and what its system says of its content (S3's ETag), or the time of its
+last change. The states of all files in its folder are had at once, so that a corpus on S3 that is known is only listed.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
 
-from harness.files import digest_file
+from harness.files import digest_bytes, digest_file
+from harness.remote import RemoteState, fetch, listed, state_of
 from harness.store import Store, key_of
+from harness.urls import absolute, url_of
 
 __all__ = ["FileDigests", "FileState"]
 
@@ -37,15 +42,22 @@ class FileState(NamedTuple):
 
     @classmethod
     def of(cls, file: str | Path | int) -> FileState:
-        """The state of a file, by path or descriptor.
+        """The state of a file, by path, URL or descriptor, as of now.
 
         Raises
         ------
         OSError
             There is no such file.
         """
+        if not isinstance(file, int) and (url := url_of(file)):
+            return cls.of_remote(state_of(url))
         found = os.stat(file)
         return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+    @classmethod
+    def of_remote(cls, state: RemoteState) -> FileState:
+        """The state of a file behind a URL; a tag of its content takes the place of times."""
+        return cls(state.size, state.mtime_ns, state.mtime_ns, state.tag)
 
     def settled(self, at_ns: int) -> bool:
         """Whether a change after `at_ns` (since the epoch) would show in the state."""
@@ -76,6 +88,7 @@ class FileDigests(AbstractContextManager["FileDigests"]):
         self._store = store
         self._folders: dict[str, dict[str, _Known]] = {}
         self._new: dict[str, dict[str, _Known]] = {}
+        self._listed: dict[str, dict[str, RemoteState]] = {}
         self._lock = Lock()
 
     def __exit__(self, *_: object) -> None:
@@ -89,26 +102,27 @@ class FileDigests(AbstractContextManager["FileDigests"]):
         OSError
             The file cannot be read.
         """
-        state = FileState.of(path)
+        url = url_of(path)
+        state = self._state(path, url)
         known = self._get(path, state)
         if known:
             return known.digest
         began = time.time_ns()
-        digest = digest_file(path)
-        if state.settled(began) and FileState.of(path) == state:
+        digest = digest_bytes(fetch(url, self._remote_state(url))) if url else digest_file(path)
+        if state.settled(began) and (url or FileState.of(path) == state):  # URLs are looked at again when saved
             self._put(path, _Known(state, digest))
         return digest
 
     def knows(self, path: str | Path) -> bool:
         """Whether a file's digest is known, so that :meth:`of` does not read it."""
         with suppress(OSError):
-            return self._get(path, FileState.of(path)) is not None
+            return self._get(path, self._state(path, url_of(path))) is not None
         return False
 
     def holds(self, path: str | Path, entry: str) -> bool:
         """Whether a file is known to hold the bytes of the store's entry of this key, and nothing else."""
         with suppress(OSError):
-            known = self._get(path, FileState.of(path))
+            known = self._get(path, self._state(path, url_of(path)))
             return known is not None and known.entry == entry
         return False
 
@@ -124,12 +138,23 @@ class FileDigests(AbstractContextManager["FileDigests"]):
         for folder, files in new.items():
             with suppress(OSError, UnicodeEncodeError):  # a name that is not UTF-8 cannot be kept
                 there = {**_read(self._store, folder), **files}
-                names = set(os.listdir(folder))
-                rows = {name: [*known.state, *known[1:]] for name, known in there.items() if name in names}
+                rows = {name: [*known.state, *known[1:]] for name, known in _only_current(folder, there).items()}
                 self._store.put_json(_KIND, _key(folder), {"version": _VERSION, "files": rows})
 
+    def _state(self, path: str | Path, url: str) -> FileState:
+        return FileState.of_remote(self._remote_state(url)) if url else FileState.of(path)
+
+    def _remote_state(self, url: str) -> RemoteState:
+        """The state of a file when its folder was listed, which is done once."""
+        folder, name = os.path.split(url)
+        with self._lock:
+            if folder not in self._listed:
+                self._listed[folder] = listed(folder)
+            found = self._listed[folder].get(name)
+        return found or state_of(url)  # which says what is the matter, unless it is new
+
     def _get(self, path: str | Path, state: FileState) -> _Known | None:
-        folder, name = os.path.split(os.path.abspath(path))
+        folder, name = os.path.split(absolute(path))
         with self._lock:
             files = self._folders.get(folder)
             if files is None:
@@ -138,10 +163,19 @@ class FileDigests(AbstractContextManager["FileDigests"]):
         return known if known and known.state == state else None
 
     def _put(self, path: str | Path, known: _Known) -> None:
-        folder, name = os.path.split(os.path.abspath(path))
+        folder, name = os.path.split(absolute(path))
         with self._lock:
             for files in (self._folders, self._new):
                 files.setdefault(folder, {})[name] = known
+
+
+def _only_current(folder: str, files: Mapping[str, _Known]) -> dict[str, _Known]:
+    """Those files of a folder that are there; behind a URL, those that are still in the state that is known."""
+    if url_of(folder):
+        states = {name: FileState.of_remote(state) for name, state in listed(folder).items()}
+        return {name: known for name, known in files.items() if states.get(name) == known.state}
+    names = set(os.listdir(folder))
+    return {name: known for name, known in files.items() if name in names}
 
 
 def _read(store: Store, folder: str) -> dict[str, _Known]:

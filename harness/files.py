@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from harness.remote import fetch
+from harness.urls import need_local, url_of
+
 __all__ = [
     "atomic_folder",
     "atomic_path",
@@ -37,7 +40,7 @@ __all__ = [
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the folder of `path` to write to; it takes the name only if the block succeeds."""
-    path = Path(path)
+    path = need_local(path, what="what is written")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
     part.touch(0o666, exist_ok=False)
@@ -54,7 +57,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 @contextmanager
 def atomic_folder(path: str | Path) -> Iterator[Path]:
     """Give a temporary folder in the folder of `path` to fill; it replaces `path` only if the block succeeds."""
-    path = Path(path)
+    path = need_local(path, what="what is written")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = _part(path)
     part.mkdir()
@@ -108,6 +111,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     try:
         handle = os.open(part, flags, 0o666)
     except FileNotFoundError:
+        need_local(path, what="what is written")
         os.makedirs(folder, exist_ok=True)
         handle = os.open(part, flags, 0o666)
     try:
@@ -132,8 +136,9 @@ def write_json(path: str | Path, value: Any) -> None:
 
 
 def read_json(path: str | Path) -> Any:
-    """Read a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file, which may be behind a URL."""
+    url = url_of(path)
+    return json.loads(fetch(url) if url else Path(path).read_text(encoding="utf-8"))
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
@@ -142,7 +147,9 @@ def digest_bytes(data: bytes | memoryview) -> str:
 
 
 def digest_file(path: str | Path) -> str:
-    """sha256 of a file's bytes, as 64 hex digits."""
+    """sha256 of a file's bytes, as 64 hex digits; the file may be behind a URL."""
+    if url := url_of(path):
+        return digest_bytes(fetch(url))
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -14,7 +14,9 @@ from typing import Any
 
 from harness.errors import TableError
 from harness.files import read_json, write_json
+from harness.remote import as_path
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups, as_policy
+from harness.urls import url_of
 
 __all__ = [
     "CORPUS",
@@ -80,7 +82,7 @@ def record_step(
 
 def read_steps(folder: str | Path) -> dict[str, Any]:
     """The steps recorded in a folder, by name; empty where there are none."""
-    path = Path(folder) / "run.json"
+    path = as_path(folder) / "run.json"
     try:
         record = read_json(path)
     except FileNotFoundError:
@@ -111,7 +113,7 @@ def copy_step(source: str | Path, folder: str | Path, step: str, table: str = ""
 
     `table` is the table that was read from `source`, as for :func:`step_of`.
     """
-    if Path(source).resolve() == Path(folder).resolve():
+    if not url_of(source) and Path(source).resolve() == Path(folder).resolve():
         return
     steps, own = read_steps(folder), step_of(source, step, table)
     rest = {name: record for name, record in steps.items() if name != step}

@@ -6,17 +6,21 @@ numbers are float64, an empty number is NaN. A broken table is one line that nam
 
 from __future__ import annotations
 
+import io
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from harness.errors import TableError
 from harness.files import atomic_path, natural_key
+from harness.remote import as_path, fetch
+from harness.urls import absolute, located, url_of
 
 __all__ = [
     "CLIPS",
@@ -121,14 +125,14 @@ def frame(rows: Iterable[dict[str, object]], schema: Schema) -> pd.DataFrame:
 
 
 def read(path: str | Path, schema: Schema) -> pd.DataFrame:
-    """Read a table with its types pinned.
+    """Read a table with its types pinned; `path` may be a URL.
 
     Raises
     ------
     TableError
         No such file, not a CSV, a column missing, a row given twice, a cell that should be filled empty.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise TableError(f"{path}: no such table; expected {schema.name} with columns {_listed(schema)}")
     try:
@@ -144,9 +148,10 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
 
 
 def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
-    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute where it is filled."""
-    root, table = Path(path).resolve().parent, read(path, schema)
-    return table.assign(path=[str(root / each) if each else "" for each in table["path"]])
+    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute where it is filled; URLs remain."""
+    table = read(path, schema)
+    root = os.path.dirname(url_of(path) or Path(absolute(path)).resolve())
+    return table.assign(path=[located(each, root) if each else "" for each in table["path"]])
 
 
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
@@ -212,7 +217,12 @@ def class_order(labels: Iterable[str]) -> list[str]:
 
 def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
-    cells = partial(pd.read_csv, path, keep_default_na=False, encoding="utf-8")
+    url = url_of(path)
+    data = fetch(url) if url else b""
+
+    def cells(**options: Any) -> pd.DataFrame:
+        return pd.read_csv(io.BytesIO(data) if url else path, keep_default_na=False, encoding="utf-8", **options)
+
     numbers = _numbers(cells(dtype=str, nrows=0), schema)
     if numbers:
         types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))

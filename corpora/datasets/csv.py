@@ -17,8 +17,10 @@ from pathlib import Path
 
 from corpora.base import Corpus, Row, ScanOptions, read_metadata
 from harness.errors import SettingsError, TableError
+from harness.remote import as_path
 from harness.split_parts import part_of
 from harness.tables import CLIPS
+from harness.urls import located, url_of
 
 __all__ = ["CSV"]
 
@@ -73,10 +75,10 @@ def _one_spelling(folds: Sequence[str]) -> list[str]:
 
 def _resolved(written: str, base: Path) -> Path:
     """The file that a cell means: relative to the CSV's folder; backslashes separate where they cannot be in a name."""
-    path = base / written
+    path = as_path(located(written, base))
     if "\\" in written and not path.exists():
-        path = base / written.replace("\\", "/")
-    return Path(os.path.normpath(path))
+        path = as_path(located(written.replace("\\", "/"), base))
+    return path if url_of(path) else Path(os.path.normpath(path))
 
 
 CSV = Corpus(

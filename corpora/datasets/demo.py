@@ -25,6 +25,7 @@ from harness.errors import SettingsError
 from harness.files import atomic_folder, read_json, write_json
 from harness.progress import track
 from harness.store import default_root as store_root
+from harness.urls import need_local
 
 __all__ = ["DEMO", "VERSION", "make"]
 
@@ -37,7 +38,7 @@ _NAME = re.compile(r"(?P<fold>\d+)-(?P<source>[a-z_]+\d+)-(?P<take>[A-Z])\.wav")
 
 def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per clip; the demo is made first where it is not there."""
-    make(root, seed=options.seed)
+    make(need_local(root, what="the demo"), seed=options.seed)
     rows = []
     for path in find_sounds(root):
         parts = match_name(path, _NAME, expected="[fold]-[source]-[take].wav, as the demo's sounds are")
