@@ -3,7 +3,8 @@
 A file's state is its size, the times of its last change (of the content, and on POSIX of the inode too) and its
 number in the file system. A digest is kept only if the state was the same before and after reading, and the last change
 was a while before; otherwise a change within one tick of the clock could go unseen. What is kept lies in the
-store, an entry for each folder, and losing it costs no more than reading the files again.
+store (of local files in the local one), an entry for each folder, and losing it costs no more than reading the files
+again.
 
 Of a file behind a URL the state is its size and what its system says of its content (S3's ETag), or the time of its
 last change. The states of all files in its folder are had at once, so that a corpus on S3 that is known is only listed.
@@ -85,7 +86,7 @@ class FileDigests(AbstractContextManager["FileDigests"]):
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self._store, self._local = store, store.local
         self._folders: dict[str, dict[str, _Known]] = {}
         self._new: dict[str, dict[str, _Known]] = {}
         self._listed: dict[str, dict[str, RemoteState]] = {}
@@ -137,9 +138,9 @@ class FileDigests(AbstractContextManager["FileDigests"]):
             new, self._new = self._new, {}
         for folder, files in new.items():
             with suppress(OSError, UnicodeEncodeError):  # a name that is not UTF-8 cannot be kept
-                there = {**_read(self._store, folder), **files}
+                there = {**_read(self._store_of(folder), folder), **files}
                 rows = {name: [*known.state, *known[1:]] for name, known in _only_current(folder, there).items()}
-                self._store.put_json(_KIND, _key(folder), {"version": _VERSION, "files": rows})
+                self._store_of(folder).put_json(_KIND, _key(folder), {"version": _VERSION, "files": rows})
 
     def _state(self, path: str | Path, url: str) -> FileState:
         return FileState.of_remote(self._remote_state(url)) if url else FileState.of(path)
@@ -153,12 +154,16 @@ class FileDigests(AbstractContextManager["FileDigests"]):
             found = self._listed[folder].get(name)
         return found or state_of(url)  # which says what is the matter, unless it is new
 
+    def _store_of(self, folder: str) -> Store:
+        """What is known of local files is for this machine, of those behind URLs for all that share the store."""
+        return self._store if url_of(folder) else self._local
+
     def _get(self, path: str | Path, state: FileState) -> _Known | None:
         folder, name = os.path.split(absolute(path))
         with self._lock:
             files = self._folders.get(folder)
             if files is None:
-                files = self._folders[folder] = _read(self._store, folder)
+                files = self._folders[folder] = _read(self._store_of(folder), folder)
             known = files.get(name)
         return known if known and known.state == state else None
 

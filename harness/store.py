@@ -4,6 +4,9 @@ An entry's key is a sha256 over everything that went into it, so an entry is nev
 setting, another version of the code is another key. Entries are written under a temporary name and renamed; several
 processes may share one store. Every entry ends in a checksum of its bytes and its name, so that one that is damaged, or
 lies in another's place, is as good as none. A store that cannot be written to is read, and nothing is put there.
+
+A store may be behind a URL, see :mod:`harness.remote_store`; what concerns this machine only is then put into its
+:attr:`Store.local`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ import json
 import multiprocessing
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,6 +28,9 @@ import numpy as np
 from platformdirs import user_cache_path
 
 from harness.files import digest_json, write_bytes
+from harness.remote import as_path
+from harness.remote_store import entries_at
+from harness.urls import local_path, url_of
 
 __all__ = ["Store", "default_root", "key_of"]
 
@@ -31,9 +39,9 @@ _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def default_root() -> Path:
-    """Where the store lies by default: ``SOUNDFOLD_STORE``, else the user's cache folder."""
-    given = os.environ.get("SOUNDFOLD_STORE")
-    return Path(given).expanduser() if given else user_cache_path("soundfold", appauthor=False)
+    """The folder for what this machine has: ``SOUNDFOLD_STORE`` where that is local, else the user's cache folder."""
+    given = os.environ.get("SOUNDFOLD_STORE", "")
+    return local_path(given) if given and not url_of(given) else user_cache_path("soundfold", appauthor=False)
 
 
 def key_of(**parts: Any) -> str:
@@ -46,13 +54,27 @@ class Store:
 
     Parameters
     ----------
-    root : path, optional
-        Folder of the store; made when something is first put. Default: :func:`default_root`.
+    root : path or URL, optional
+        Folder of the store; made when something is first put. Default: ``SOUNDFOLD_STORE``, else the user's cache.
+
+    Attributes
+    ----------
+    root : Path
+        The folder; of a store behind a URL a :class:`harness.remote.RemotePath`.
+    url : str
+        Where it is; empty for a local store.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
-        self.root = (Path(root).expanduser() if root else default_root()).absolute()  # for workers elsewhere
+        given = root or os.environ.get("SOUNDFOLD_STORE") or default_root()
+        self.url = url_of(given).rstrip("/")
+        self.root = as_path(self.url) if self.url else local_path(given).absolute()  # for workers elsewhere
         self._text = str(self.root)  # a study reads a hundred thousand entries; putting paths together takes longer
+
+    @property
+    def local(self) -> Store:
+        """The store for what concerns this machine only, as what is known of its files; a local one is its own."""
+        return Store(default_root()) if self.url else self
 
     def path(self, kind: str, key: str, suffix: str = "") -> Path:
         """Where the entry `key` of `kind` lies, whether it exists or not."""
@@ -60,6 +82,8 @@ class Store:
 
     def has(self, kind: str, key: str, suffix: str = "") -> bool:
         """Whether there is such an entry; its checksum is not looked at."""
+        if self.url:
+            return entries_at(self.url).has(_place(kind, key, suffix))
         return self.path(kind, key, suffix).is_file()
 
     def get(self, kind: str, key: str, suffix: str = "") -> bytes | None:
@@ -69,12 +93,38 @@ class Store:
 
     def _view(self, kind: str, key: str, suffix: str) -> memoryview | None:
         """As :meth:`get`, without a copy."""
+        if self.url:
+            found = entries_at(self.url).read(_place(kind, key, suffix))
+            return None if found is None else _whole(memoryview(found), f"{kind}/{key}{suffix}")
         try:
             with open(f"{self._text}/{kind}/{key[:2]}/{key}{suffix}", "rb", buffering=0) as file:
                 data = memoryview(file.readall())
         except OSError:  # not there, not readable, damaged: as good as none
             return None
-        return data[:-_CHECK] if data[-_CHECK:] in _checks(data[:-_CHECK], f"{kind}/{key}{suffix}") else None
+        return _whole(data, f"{kind}/{key}{suffix}")
+
+    def start(self, kind: str, key: str, suffix: str, size: int) -> bytes:
+        """The first bytes of an entry, up to `size` of them, unchecked; none where it is not there."""
+        if self.url:
+            return entries_at(self.url).read(_place(kind, key, suffix), stop=size) or b""
+        with suppress(OSError), open(self.path(kind, key, suffix), "rb") as file:
+            return file.read(size)
+        return b""
+
+    def keys(self, kind: str, suffix: str = "") -> Iterator[str]:
+        """The keys of all entries of a kind that have this suffix, in no order."""
+        names = map(os.path.basename, entries_at(self.url).places(kind)) if self.url else _names(self.root / kind)
+        for name in names:
+            if name.endswith(suffix) and not name.startswith("."):
+                yield name.removesuffix(suffix)
+
+    def remove(self, kind: str, key: str, suffix: str = "") -> None:
+        """Remove an entry where it is there and may be removed."""
+        if self.url:
+            entries_at(self.url).remove(_place(kind, key, suffix))
+            return
+        with suppress(OSError):
+            self.path(kind, key, suffix).unlink()
 
     def check(self, kind: str, key: str, suffix: str = "") -> bool | None:
         """Whether the checksum of the entry matches; None where there is no such entry.
@@ -94,9 +144,12 @@ class Store:
         """Put `data` under `key`, with a checksum behind it; a store that cannot be written to goes without."""
         checksum, _ = _checks(data, f"{kind}/{key}{suffix}")
         try:
-            write_bytes(self.path(kind, key, suffix), data + checksum)
+            if self.url:
+                entries_at(self.url).write(_place(kind, key, suffix), data + checksum)
+            else:
+                write_bytes(self.path(kind, key, suffix), data + checksum)
         except OSError as error:
-            if error.errno not in _READ_ONLY or not self.root.is_dir():
+            if error.errno not in _READ_ONLY or not (self.url or self.root.is_dir()):
                 raise
             if multiprocessing.current_process().name == "MainProcess":  # workers would all say the same
                 _warn_read_only(self._text)
@@ -120,6 +173,23 @@ class Store:
     def put_json(self, kind: str, key: str, value: Any) -> None:
         """Put a JSON value under `key`."""
         self.put(kind, key, json.dumps(value, ensure_ascii=False).encode(), ".json")
+
+
+def _place(kind: str, key: str, suffix: str) -> str:
+    return f"{kind}/{key[:2]}/{key}{suffix}"
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Names of the files in the folders of a folder."""
+    with suppress(FileNotFoundError):
+        for each in os.scandir(folder):
+            for entry in os.scandir(each.path) if each.is_dir() else ():
+                yield entry.name
+
+
+def _whole(data: memoryview, name: str) -> memoryview | None:
+    """The bytes before the checksum, if that is theirs."""
+    return data[:-_CHECK] if data[-_CHECK:] in _checks(data[:-_CHECK], name) else None
 
 
 def _array(data: memoryview) -> np.ndarray:

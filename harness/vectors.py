@@ -7,19 +7,19 @@ from the files and costs nothing but time when it is lost.
 
 from __future__ import annotations
 
-import os
+import io
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from harness.files import digest_bytes
+from harness.remote import RemoteError, in_threads
 from harness.store import Store, key_of
 
 __all__ = ["Vectors"]
@@ -30,6 +30,7 @@ _BYTES = 32_000_000  # of vectors in a file, about
 _SECONDS = 10.0  # after which vectors are written at the latest: what an interrupted run loses
 _NEW_FILES = 16  # from which the index is written anew
 _READERS = 2
+_START_BYTES = 300_000  # of a file behind a URL: its header, and most often all its keys
 
 
 @dataclass(frozen=True)
@@ -169,46 +170,42 @@ class Vectors(AbstractContextManager["Vectors"]):
         """A file's keys and vectors; one that is damaged is removed, so that its vectors are computed again."""
         shard = self._store.get_array(_KIND, name)
         if shard is None:
-            _remove(self._store.path(_KIND, name, ".npy"))
+            self._store.remove(_KIND, name, ".npy")
             self._forget_index()
         return shard
 
     def _forget_index(self) -> None:
         """Remove the index, which has keys of a file as it was when damaged; it is made anew."""
-        _remove(self._store.path(_INDEX, key_of(index=_KIND), ".npy"))
+        self._store.local.remove(_INDEX, self._index_key(), ".npy")
 
     def _index(self) -> _Index:
-        names = {name.encode(): path for name, path in self._files()}
-        index = self._last_index().only(set(names))
-        known = set(index.files.tolist())
-        keys = {name: own for name, path in names.items() if name not in known and (own := _keys_of(path)) is not None}
+        names = {name.encode() for name in self._store.keys(_KIND, ".npy")}
+        index = self._last_index().only(names)
+        new = sorted(names.difference(index.files.tolist()))
+        read = in_threads(self._keys_of, new) if self._store.url else map(self._keys_of, new)
+        keys = {name: own for name, own in zip(new, read, strict=True) if own is not None}
         if keys:
             index = index.with_files(keys)
         if len(keys) >= _NEW_FILES:
             with suppress(OSError):
-                self._store.put_array(_INDEX, key_of(index=_KIND), _packed(index))
+                self._store.local.put_array(_INDEX, self._index_key(), _packed(index))
         return index
 
-    def _files(self) -> Iterator[tuple[str, str]]:
-        """Names and paths of all files of vectors."""
-        with suppress(FileNotFoundError):
-            for folder in os.scandir(self._store.root / _KIND):
-                for entry in os.scandir(folder.path) if folder.is_dir() else ():
-                    name, suffix = os.path.splitext(entry.name)
-                    if suffix == ".npy" and not name.startswith("."):
-                        yield name, entry.path
+    def _index_key(self) -> str:
+        """The index of a store behind a URL is put into the local one, which may have several."""
+        return key_of(index=_KIND, store=self._store.url) if self._store.url else key_of(index=_KIND)
+
+    def _keys_of(self, name: bytes) -> np.ndarray | None:
+        """Keys (n, 32) in a file of vectors, without reading the vectors; None where it is none, or gone."""
+        if self._store.url:
+            return _keys_in_start(lambda size: self._store.start(_KIND, name.decode(), ".npy", size))
+        return _keys_of(str(self._store.path(_KIND, name.decode(), ".npy")))
 
     def _last_index(self) -> _Index:
-        found = self._store.get_array(_INDEX, key_of(index=_KIND))
+        found = self._store.local.get_array(_INDEX, self._index_key())
         if found is None or found.dtype.names != ("files", "starts", "file", "row"):
             return _Index.empty()
         return _Index(*(found[name].copy() for name in found.dtype.names))
-
-
-def _remove(path: Path) -> None:
-    """Remove a file of the store, where that may be written to."""
-    with suppress(OSError):
-        path.unlink()
 
 
 def _packed(index: _Index) -> np.ndarray:
@@ -220,8 +217,27 @@ def _packed(index: _Index) -> np.ndarray:
     return packed
 
 
+def _keys_in_start(start: Callable[[int], bytes]) -> np.ndarray | None:
+    """Keys in a file of vectors of which `start` reads the first bytes; a second time where there are many keys."""
+    try:
+        data = start(_START_BYTES)
+        header = 10 + int.from_bytes(data[8:10], "little")
+        file = io.BytesIO(data[:header])
+        np.lib.format.read_magic(file)
+        keys = np.lib.format.read_array_header_1_0(file)[2]["keys"]
+        if keys.base != np.uint8 or keys.shape[1:] != (32,):
+            return None
+        if len(data) < header + keys.itemsize:
+            data = start(header + keys.itemsize)
+        return np.frombuffer(data, np.uint8, count=keys.itemsize, offset=header).reshape(keys.shape)
+    except RemoteError:
+        raise
+    except Exception:  # of a damaged header numpy's parser raises almost anything
+        return None
+
+
 def _keys_of(path: str) -> np.ndarray | None:
-    """Keys (n, 32) in a file of vectors, without reading the vectors; None where it is none, or gone."""
+    """Keys in a local file of vectors; None where it is none, or gone."""
     try:
         with warnings.catch_warnings(action="ignore"):
             keys = np.load(path, mmap_mode="r", allow_pickle=False)["keys"]
