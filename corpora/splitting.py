@@ -15,7 +15,7 @@ from harness.errors import SettingsError, SplitError
 from harness.protocol import assign_folds
 from harness.remote import as_path
 from harness.split_parts import assign_parts, parse_shares, parts_of
-from harness.urls import local_path, located, url_of
+from harness.urls import expanded, located
 
 __all__ = ["DEFAULT_FOLDS", "Listed", "assigned_folds", "check_ways", "is_official", "listed_folds", "split_by_shares"]
 
@@ -133,8 +133,8 @@ def is_official(folds: int, split: object, lists: Mapping[str, str], pattern_par
 
 
 def _list_file(fold: str, file: str | Path, root: Path) -> Path:
-    path = as_path(file) if url_of(file) else local_path(file)
-    candidates = dict.fromkeys((path, as_path(located(path, root))))
+    path = expanded(file)
+    candidates = dict.fromkeys((as_path(path), as_path(located(path, root))))
     for candidate in candidates:
         if candidate.is_file():
             return candidate

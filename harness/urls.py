@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 
-__all__ = ["absolute", "local_path", "located", "need_local", "url_of", "without_scheme"]
+__all__ = ["absolute", "expanded", "local_path", "located", "need_local", "url_of", "without_scheme"]
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):[/\\]+")
 _LOCAL = frozenset({"file", "local"})
@@ -36,6 +36,11 @@ def url_of(path: str | os.PathLike[str]) -> str:
         return ""
     rest = text[match.end() :]
     return f"{match[1].lower()}://{rest.replace(os.sep, '/')}"
+
+
+def expanded(path: str | os.PathLike[str]) -> str:
+    """A path as a person wrote it, without ``~`` and ``file://``; a URL as it is."""
+    return url_of(path) or str(local_path(path))
 
 
 def local_path(path: str | os.PathLike[str]) -> Path:
