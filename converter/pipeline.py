@@ -21,7 +21,7 @@ from converter.drawing import draw_pngs
 from converter.references import Clip, with_references
 from converter.registry import image_key, image_version
 from converter.spec import Encoding
-from harness import audio, tables
+from harness import audio, cluster, tables
 from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
@@ -98,6 +98,7 @@ def convert_clips(
     with FileDigests(store) as digests:
         planned = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in planned if clip.digest]
+    cluster.require(files=[clip.path for clip in good[:1]], folders=[store.root, out])
     encodings = with_references(encodings, good, store=store, jobs=jobs)
     versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
     root = out.absolute()

@@ -13,7 +13,7 @@ import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
 from corpora.identical import file_digest
-from harness import audio
+from harness import audio, cluster
 from harness.code_version import code_version
 from harness.digests import FileDigests
 from harness.errors import AudioError
@@ -111,6 +111,8 @@ def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fing
     found = {digest: _cached(task) for digest, task in unique.items()}
     missing = [unique[digest] for digest, known in found.items() if known is None]
     jobs = jobs if len(missing) > _FEW else 1
+    if missing:
+        cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
     made = in_parallel(_make, missing, jobs=jobs, what="fingerprints")
     found.update(zip([task.digest for task in missing], made, strict=True))
     return {digest: known for digest, known in found.items() if known is not None}

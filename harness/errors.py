@@ -9,6 +9,7 @@
     ├── SplitError            a split that would put one group into both parts, or an empty part
     ├── FolderInUseError      a folder of results that another command writes into
     ├── ModuleError           a hub module that is not available, or takes what we do not have
+    ├── ClusterError          a scheduler that does not answer, a worker that is not as this command is
     ├── SettingsError         a flag, a study key or a name that is not known
     └── WorkerError           a worker process that was killed
 """
@@ -20,6 +21,7 @@ from difflib import get_close_matches
 
 __all__ = [
     "AudioError",
+    "ClusterError",
     "FolderInUseError",
     "ImageError",
     "ModuleError",
@@ -58,6 +60,10 @@ class FolderInUseError(SoundfoldError):
 
 class ModuleError(SoundfoldError):
     """A module that cannot be fetched, loaded or fed."""
+
+
+class ClusterError(SoundfoldError):
+    """A scheduler that does not answer, or a worker that cannot do this work as this command would."""
 
 
 class SettingsError(SoundfoldError):

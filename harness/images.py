@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness import tables
+from harness import cluster, tables
 from harness.digests import FileDigests
-from harness.errors import TableError
+from harness.errors import ClusterError, TableError
 from harness.failures import update_failures
 from harness.files import digest_bytes, safe_name
 from harness.image_tasks import ImageTask, make_images, without_cached
@@ -166,9 +166,16 @@ def failed_tasks(
     ------
     (ImageTask, str)
         A task that failed, and why.
+
+    Raises
+    ------
+    ClusterError
+        A worker wrote images to a folder that this machine does not see.
     """
     missing = [task for task in (without_cached(task, digests) for task in tasks) if task.images]
     for task, made in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
+        if made.written and cluster.current() and not task.images[0].target.exists():
+            raise ClusterError(f"a worker has written {task.images[0].target}, but it is not there: share the folder")
         for planned, each in zip(task.images, made.written, strict=False):  # the first of them, where one failed
             digests.written(planned.target, each.state, each.digest, planned.key)
         if made.reason:

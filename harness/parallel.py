@@ -1,4 +1,4 @@
-"""The same function over many things, in several processes where asked for; results in order."""
+"""The same function over many things, in several processes or on a cluster where asked for; results in order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 
+from harness import cluster
 from harness.errors import SettingsError, WorkerError
 from harness.progress import track
 
@@ -30,7 +31,7 @@ def in_parallel(
         Each can be pickled where `jobs` is not 1.
     jobs : int
         Processes: 1 stays in this one; -1 takes as many as there are cores. They are started afresh (loky), never
-        forked.
+        forked. Inside :func:`harness.cluster.connected` the cluster's workers are used instead.
     what : str
         A few words shown before the bar.
     ahead : int
@@ -47,6 +48,10 @@ def in_parallel(
         A process was killed.
     """
     jobs = min(check_jobs(jobs), len(items))
+    workers = cluster.current()
+    if workers is not None and items:
+        yield from track(workers.map(work, items), total=len(items), what=what)
+        return
     if jobs <= 1:
         yield from track(map(work, items), total=len(items), what=what)
         return

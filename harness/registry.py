@@ -35,6 +35,7 @@ __all__ = [
     "defining_module",
     "load_plugin",
     "load_plugins",
+    "loaded_plugins",
     "plugin_file",
 ]
 
@@ -157,6 +158,12 @@ class Registry(Generic[T]):
                 f"{self._base.__name__} and have name={point.name!r}"
             )
         return found
+
+
+def loaded_plugins() -> tuple[tuple[str, str], ...]:
+    """The plugin files that this process has loaded, with the sha256 of their bytes."""
+    modules = [sys.modules[name] for name in dict.fromkeys(_LOADED) if name in sys.modules]
+    return tuple((str(each.__file__), str(vars(each)[_DIGEST])) for each in modules)
 
 
 def load_plugins(files: Iterable[str | Path] | str | Path) -> None:

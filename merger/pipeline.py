@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from harness import image, tables
+from harness import cluster, image, tables
 from harness.digests import FileDigests
 from harness.duplicates import copy_corpus_record
 from harness.errors import ImageError, SettingsError, did_you_mean
@@ -91,6 +91,7 @@ def merge_images(
     with FileDigests(store) as digests:
         tasks, failures = _plan(images, root, methods, out, store, digests)
     check_paths(tasks)
+    cluster.require(files=[root / path for path in images["path"][:1]], folders=[store.root, out])
     _stop_at_first(failures, strict)
     failed = set()
     with FileDigests(store) as digests:
