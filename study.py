@@ -24,7 +24,7 @@ import harness
 import labeler
 import merger
 import trainer
-from harness.cli import command_app, count, main, note, say, warn
+from harness.cli import SchedulerOption, command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
 from harness.run_lock import locks_folder, run_lock
 from harness.settings import Namer
@@ -42,6 +42,7 @@ def study(
     out: str | Path | None = None,
     settings: Sequence[str] = (),
     jobs: int = -1,
+    scheduler: str = "",
     store: str | Path | None = None,
     strict: bool = False,
 ) -> StudyRun:
@@ -57,6 +58,8 @@ def study(
         ``section.key=value``, laid over the file.
     jobs : int
         Processes that draw; -1: one for each core.
+    scheduler : str
+        A Dask cluster to work on: ``tcp://host:8786``, or ``local:4`` for four processes on this machine.
     store : path, optional
         Folder of the store. Default: the user's cache folder.
     strict : bool
@@ -74,7 +77,8 @@ def study(
     path = Path(file)
     settings = [settings] if isinstance(settings, str) else settings
     plan = make_plan(path, settings, harness.Store(store))
-    return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
+    with harness.connected(scheduler):
+        return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
 
 
 @dataclass(frozen=True)
@@ -332,6 +336,7 @@ def command(
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/<name of the study>.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="section.key=value; again for more.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes that draw; -1: one for each core.")] = -1,
+    scheduler: SchedulerOption = "",
     store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be read.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is cached; do nothing.")] = False,
@@ -344,7 +349,8 @@ def command(
         for line in describe_plan(plan, folder):
             say(line)
         return
-    run = run_study(plan, folder, jobs=jobs, strict=strict)
+    with harness.connected(scheduler, name="--scheduler"):
+        run = run_study(plan, folder, jobs=jobs, strict=strict)
     say(f"\n{run}")
     for warning in run.evaluation.warnings:
         say(f"Note: {warning}")

@@ -9,7 +9,7 @@ import typer
 
 import converter
 import harness
-from harness.cli import PluginFiles, command_app, list_of, main, say, warn, warn_of_failures
+from harness.cli import PluginFiles, SchedulerOption, command_app, list_of, main, say, warn, warn_of_failures
 
 app = command_app(name="converter", help="Draw sounds as images, several encodings in one pass.")
 
@@ -27,6 +27,7 @@ def convert(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. n_mels=64.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1: as many as there are cores.")] = 1,
+    scheduler: SchedulerOption = "",
     store: Annotated[Path | None, typer.Option(help="Folder of the store. Default: the user's cache.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be drawn.")] = False,
     plugin: PluginFiles = None,
@@ -42,9 +43,10 @@ def convert(
 ) -> None:
     """Draw every clip with every encoding; what is drawn already is not drawn again."""
     encodings = converter.encodings_from_options(encoding or [], preset=preset, size=size, pairs=set_ or [])
-    drawn = converter.convert_clips(
-        converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
-    )
+    with harness.connected(scheduler, name="--scheduler"):
+        drawn = converter.convert_clips(
+            converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
+        )
     harness.copy_corpus_record(clips.parent, out, clips.name)
     for line in drawn.warnings:
         warn(line)

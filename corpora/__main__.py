@@ -10,7 +10,7 @@ import typer
 
 import corpora
 import harness
-from harness.cli import RenamedSharedGroups, command_app, count, main, option_words, say, warn
+from harness.cli import RenamedSharedGroups, SchedulerOption, command_app, count, main, option_words, say, warn
 from harness.errors import SettingsError
 
 app = command_app(name="corpora", help="What sounds there are: read a corpus into a clips table.")
@@ -127,10 +127,12 @@ def look(
     clips: Annotated[Path, typer.Argument(metavar="CLIPS.csv", help="A clips table, as `scan` writes it.")],
     out: Annotated[Path | None, typer.Option(help="Folder for sounds.csv and duplicates.csv.")] = None,
     jobs: Annotated[int, typer.Option(help="Processes that read; -1: one for each core.")] = -1,
+    scheduler: SchedulerOption = "",
     store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
 ) -> None:
     """Say what the sounds are like: lengths, rates, channels, silence, clipping, the same sound twice."""
-    found = corpora.look_at_table(clips, out=out, store=harness.Store(store or None), jobs=jobs)
+    with harness.connected(scheduler, name="--scheduler"):
+        found = corpora.look_at_table(clips, out=out, store=harness.Store(store or None), jobs=jobs)
     say(f"{clips}: {found}")
     if missing := corpora.missing_before(clips):
         say(f"not there   {missing}: see {clips.parent / 'failures.csv'}")

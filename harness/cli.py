@@ -24,6 +24,7 @@ __all__ = [
     "OneLineParser",
     "PluginFiles",
     "RenamedSharedGroups",
+    "SchedulerOption",
     "command_app",
     "count",
     "guard",
@@ -80,6 +81,16 @@ def _renamed(given: bool) -> None:
 
 RenamedSharedGroups = Annotated[bool, typer.Option("--allow-shared-groups", hidden=True, callback=_renamed)]
 """An option of earlier versions, which says how it is written now."""
+
+
+SchedulerOption = Annotated[
+    str,
+    typer.Option(
+        "--scheduler",
+        help="Work on a Dask cluster: tcp://host:8786, or local:4 for four processes here. --jobs then does not count.",
+    ),
+]
+"""The option of every command that can send its work to a cluster."""
 
 
 def option_words(name: str, value: str | int) -> str:

@@ -87,7 +87,7 @@ def connected(scheduler: str, *, name: str = "scheduler") -> Iterator[Cluster | 
         return
     n_local = _parse(scheduler, name)
     distributed = _import_distributed(f"{name}={scheduler!r}")
-    with _quiet(), (_local(distributed, n_local) if n_local else _remote(distributed, scheduler, name)) as client:
+    with _quiet(), _local(distributed, n_local) if n_local else _remote(distributed, scheduler, name) as client:
         threads = max(1, cpu_count() // n_local) if n_local else 0
         cluster = Cluster(client, distributed, scheduler, threads=threads)
         token = _CURRENT.set(cluster)
@@ -186,7 +186,9 @@ def _remote(distributed: Any, address: str, name: str) -> Iterator[Any]:
         try:
             client.wait_for_workers(1, timeout=_ANSWER_S)
         except TimeoutError:
-            raise ClusterError(f"{what}: the scheduler has no workers; start some with: dask worker {address}") from None
+            raise ClusterError(
+                f"{what}: the scheduler has no workers; start some with: dask worker {address}"
+            ) from None
         yield client
     finally:
         with suppress(Exception):
@@ -310,7 +312,9 @@ class Cluster:
             raise
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] in _OURS:
-                raise ClusterError(f"{self._address}: a worker cannot import soundfold ({error}); install it there") from error
+                raise ClusterError(
+                    f"{self._address}: a worker cannot import soundfold ({error}); install it there"
+                ) from error
             raise
         except self._distributed.KilledWorker as error:
             raise ClusterError(

@@ -19,7 +19,13 @@ Result = TypeVar("Result")
 
 
 def in_parallel(
-    work: Callable[[Item], Result], items: Sequence[Item], *, jobs: int, what: str, ahead: int = 0
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    jobs: int,
+    what: str,
+    ahead: int = 0,
+    batch: int | None = None,
 ) -> Iterator[Result]:
     """Call `work` on each item, with a progress bar.
 
@@ -36,6 +42,8 @@ def in_parallel(
         A few words shown before the bar.
     ahead : int
         How many results may wait to be taken, where they are large; 0: as many as there are.
+    batch : int, optional
+        Items in one task of a cluster. Default: up to 16.
 
     Yields
     ------
@@ -50,7 +58,7 @@ def in_parallel(
     jobs = min(check_jobs(jobs), len(items))
     workers = cluster.current()
     if workers is not None and items:
-        yield from track(workers.map(work, items), total=len(items), what=what)
+        yield from track(workers.map(work, items, batch=batch), total=len(items), what=what)
         return
     if jobs <= 1:
         yield from track(map(work, items), total=len(items), what=what)

@@ -9,7 +9,7 @@ import typer
 
 import harness
 import merger
-from harness.cli import PluginFiles, command_app, list_of, main, say, warn_of_failures
+from harness.cli import PluginFiles, SchedulerOption, command_app, list_of, main, say, warn_of_failures
 
 app = command_app(name="merger", help="Merge several images of each clip into one.")
 
@@ -28,6 +28,7 @@ def merge(
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. direction=horizontal.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; -1: as many as there are cores.")] = 1,
+    scheduler: SchedulerOption = "",
     store: Annotated[Path | None, typer.Option(help="Folder of the store. Default: the user's cache.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be merged.")] = False,
     plugin: PluginFiles = None,
@@ -40,7 +41,8 @@ def merge(
 ) -> None:
     """Merge every clip's images; what is merged already is not merged again."""
     methods = {name: merger.method_from_options(how, of, pairs=set_ or [])}
-    merged = merger.merge_table(images, methods, out, store=harness.Store(store), jobs=jobs, strict=strict)
+    with harness.connected(scheduler, name="--scheduler"):
+        merged = merger.merge_table(images, methods, out, store=harness.Store(store), jobs=jobs, strict=strict)
     say(f"{len(merged.images)} images of {name} in {out}")
     warn_of_failures(merged.failures, out, what="merged")
 

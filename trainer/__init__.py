@@ -9,6 +9,7 @@
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
+- `head_tasks`: the heads of one combination, here or on a cluster
 - `running`: every combination of encoding, module and seed, written to a folder
 - `planning`: what of a training the store has
 - `run_record`: step ``train`` of ``run.json``

@@ -9,7 +9,7 @@ import typer
 
 import harness
 import trainer
-from harness.cli import PluginFiles, RenamedSharedGroups, command_app, main, option_words, say, warn
+from harness.cli import PluginFiles, RenamedSharedGroups, SchedulerOption, command_app, main, option_words, say, warn
 
 if TYPE_CHECKING:  # it imports pandas
     from harness.shared_groups import Policy
@@ -113,6 +113,7 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; again for more.")] = None,
     steps: Steps = 4000,
     balance: Annotated[str, typer.Option(help="Classes in training sets: none, down or up.")] = "none",
+    scheduler: SchedulerOption = "",
     store: StoreDir = "",
     shared_groups: Shared = "",
     allow_shared_groups: RenamedSharedGroups = False,
@@ -120,7 +121,7 @@ def run(
 ) -> None:
     """Cross-validate in process: predictions.csv and each fold's head."""
     sgd = trainer.SgdSettings.read({"steps": steps}, name_of=_flag)
-    with harness.in_words_of(_option_words):
+    with harness.in_words_of(_option_words), harness.connected(scheduler, name="--scheduler"):
         outcome = trainer.train_images(
             images,
             out,

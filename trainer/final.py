@@ -22,9 +22,10 @@ from harness.store import Store, key_of
 from trainer import fitting
 from trainer.export import write_model
 from trainer.fitting import HeadSettings, Trained
+from trainer.head_tasks import features_of, readable_rows
 from trainer.inputs import training_order
 from trainer.run_record import as_sentence
-from trainer.running import Combination, features_of, readable_rows
+from trainer.running import Combination
 
 __all__ = ["write_final"]
 

@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from harness import cluster
 from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
 from harness.errors import SettingsError
 from harness.failures import update_failures
@@ -29,15 +29,16 @@ from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
+from harness.parallel import in_parallel
 from harness.record import CORPUS, read_shared_groups, step_of
 from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
-from trainer.bottlenecks import Features, SoundPart, drawn_features, image_features, sound_features
-from trainer.crossvalidate import cross_validate, fold_sizes, predictions
+from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.head import save_heads
+from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.run_record import STEP, record_training
 
@@ -48,9 +49,7 @@ __all__ = [
     "accuracy_lines",
     "combination_name",
     "combinations",
-    "features_of",
     "heads_file",
-    "readable_rows",
     "train_all",
     "train_images",
 ]
@@ -258,22 +257,14 @@ def train_all(
     out = Path(out)
     loaders = {c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo}
     outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES))
-    parts, failed, sizes = [], [], []
-    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-        what = f"{encoding} through {module.handle}"
-        table = training_order(tables[encoding])
-        features = features_of(table, module, store=store, load=loaders[module], what=what)
-        outcome.computed += features.computed
-        failed += [_failure(table, row, what, reason) for row, reason in features.failures.items()]
-        values, table = readable_rows(features, table)
-        for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
-            trained = cross_validate(values, table, settings=settings, seed=c.seed, store=store, shared=shared)
-            save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
-            parts.append(predictions(values, table, trained, named=c.named(), copies=copies))
-            outcome.trained[c] = trained
-            sizes.append({**c.named(), "folds": fold_sizes(table, settings=settings, seed=c.seed, shared=shared)})
+    parts, sizes = [], []
+    task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
+    for c, own, (trained, rows) in _fitted(tables, todo, task, loaders, outcome):
+        save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
+        parts.append(rows)
+        outcome.trained[c] = trained
+        sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=settings, seed=c.seed, shared=shared)})
     outcome.predictions = pd.concat(parts, ignore_index=True)
-    outcome.failures = frame(failed, FAILURES)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
     outcome.notes = (*protocol["notes"], *copy_notes(outcome.predictions))
@@ -292,27 +283,49 @@ def train_all(
     return outcome
 
 
-def features_of(
-    table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Callable[[], HubModule], what: str
-) -> Features:
-    """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``.
+def _fitted(
+    tables: Mapping[str, pd.DataFrame],
+    todo: Sequence[Combination],
+    like: HeadTask,
+    loaders: Mapping[ModuleSpec, Callable[[], HubModule]],
+    outcome: Outcome,
+) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+    """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
-    Where the rows have a column ``image``, these have no files; see :class:`harness.memory_images.MemoryImage`.
+    Parameters
+    ----------
+    tables, todo
+        As for :func:`train_all`.
+    like : HeadTask
+        What all tasks have in common.
+    loaders : mapping of ModuleSpec to callable
+        Each gives its loaded module.
+    outcome : Outcome
+        Gets the failures, and how many vectors were computed.
+
+    Yields
+    ------
+    (Combination, HeadTask, (Trained, DataFrame))
+        In the order of the pairs of encoding and module, as :func:`trainer.head_tasks.fit_heads` gives them.
     """
-    if "start_s" in table:
-        parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
-        return sound_features(parts, module, store=store, load=load, what=what)
-    if "image" in table:
-        return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
-    return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
-
-
-def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
-    """The feature vectors and the rows of what could be read."""
-    if not features.failures:
-        return features.values, table
-    rows = [row for row in range(len(table)) if row not in features.failures]
-    return features.values[rows], table.iloc[rows].reset_index(drop=True)
+    waiting, failed = {}, [outcome.failures]
+    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+        what = f"{encoding} through {module.handle}"
+        table = training_order(tables[encoding])
+        features = features_of(table, module, store=like.store, load=loaders[module], what=what)
+        outcome.computed += features.computed
+        failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
+        values, table = readable_rows(features, table)
+        for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
+            task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
+            if cluster.current():
+                waiting[c] = task
+            else:
+                yield c, task, fit_heads(task, values)
+    fitted = in_parallel(fit_from_store, list(waiting.values()), jobs=1, what="heads", batch=1)
+    for (c, task), result in zip(waiting.items(), fitted, strict=True):
+        yield c, task, result
+    outcome.failures = pd.concat(failed, ignore_index=True)
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:

@@ -1,0 +1,107 @@
+"""One combination's heads and predictions, here or by a worker of a cluster, which takes the vectors from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from harness.hub import kinds
+from harness.hub.base import HubModule
+from harness.hub.handles import ModuleSpec
+from harness.shared_groups import SharedGroups
+from harness.store import Store
+from trainer.bottlenecks import Features, SoundPart, drawn_features, image_features, sound_features
+from trainer.crossvalidate import cross_validate, predictions
+from trainer.fitting import HeadSettings, Trained
+
+__all__ = ["HeadTask", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
+
+
+@dataclass(frozen=True)
+class HeadTask:
+    """Heads that are wanted.
+
+    Parameters
+    ----------
+    named : dict of str to str
+        encoding, module, head and seed, as every table has them.
+    table : DataFrame
+        Rows in training order, all of which have a vector.
+    module : ModuleSpec
+    settings : HeadSettings
+    seed : int
+    store : Store
+    shared : SharedGroups
+        What is done about groups that span folds.
+    copies : mapping of str to str, optional
+        As for :func:`trainer.crossvalidate.predictions`.
+    """
+
+    named: dict[str, str]
+    table: pd.DataFrame
+    module: ModuleSpec
+    settings: HeadSettings
+    seed: int
+    store: Store
+    shared: SharedGroups
+    copies: Mapping[str, str] | None = None
+
+
+def fit_heads(task: HeadTask, values: np.ndarray) -> tuple[Trained, pd.DataFrame]:
+    """Heads from the store or fitted, and the scores of the clips that they are tested with.
+
+    Parameters
+    ----------
+    task : HeadTask
+    values : ndarray of float32, shape (n, D)
+        Row by row of its table.
+
+    Returns
+    -------
+    (Trained, DataFrame)
+        The heads; rows of ``predictions.csv``.
+
+    Raises
+    ------
+    SplitError
+        A leak, too few folds, a clip without a label.
+    """
+    trained = cross_validate(
+        values, task.table, settings=task.settings, seed=task.seed, store=task.store, shared=task.shared
+    )
+    return trained, predictions(values, task.table, trained, named=task.named, copies=task.copies)
+
+
+def fit_from_store(task: HeadTask) -> tuple[Trained, pd.DataFrame]:
+    """As :func:`fit_heads`, by a worker: the vectors do not travel with the task."""
+    load = partial(kinds.load, task.module, store=task.store)  # called where a file of vectors is damaged
+    features = features_of(task.table, task.module, store=task.store, load=load, what="features")
+    return fit_heads(task, features.values)
+
+
+def features_of(
+    table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Callable[[], HubModule], what: str
+) -> Features:
+    """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``.
+
+    Where the rows have a column ``image``, these have no files; see :class:`harness.memory_images.MemoryImage`.
+    """
+    if "start_s" in table:
+        parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
+        return sound_features(parts, module, store=store, load=load, what=what)
+    if "image" in table:
+        return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
+    return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
+
+
+def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:
+    """The feature vectors and the rows of what could be read."""
+    if not features.failures:
+        return features.values, table
+    rows = [row for row in range(len(table)) if row not in features.failures]
+    return features.values[rows], table.iloc[rows].reset_index(drop=True)
