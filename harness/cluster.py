@@ -145,6 +145,7 @@ def _local(distributed: Any, n: int) -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": ":0"},  # any free port
             memory_limit=0,
             silence_logs=logging.CRITICAL,
             local_directory=scratch,

@@ -1,0 +1,213 @@
+"""Work sent to worker processes gives the tables of one machine, whatever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from small_study import PATTERN, write_corpus
+
+import converter
+import corpora
+import merger
+import trainer
+from harness import cluster as clusters
+from harness.cluster import Cluster, connected, current
+from harness.errors import ClusterError, SettingsError
+from harness.parallel import in_parallel
+from harness.registry import load_plugin
+from harness.store import Store
+from harness.tables import CLIPS, write
+
+distributed = pytest.importorskip("distributed")
+NO_PAGE = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": ":0"}}
+PID = "__import__('os').getpid()"  # workers do not have the functions of tests
+PLUGIN = """
+from converter.encodings.gray import Gray
+
+class Mine(Gray):
+    name = "mine"
+
+def twice(n):
+    return 2 * n
+"""
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """A scheduler with two worker processes, as `dask scheduler` and `dask worker` would be."""
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, **NO_PAGE, silence_logs=60, memory_limit=0
+    ) as running:
+        yield running.scheduler_address
+
+
+@pytest.fixture
+def cluster(address: str) -> Iterator[Cluster]:
+    with connected(address) as connection:
+        assert connection is not None
+        yield connection
+
+
+# ---- the same results
+
+
+def test_the_same_tables_and_heads_as_on_one_machine(
+    tmp_path: Path, address: str, tiny_module: str, tiny_yamnet: str
+) -> None:
+    sounds = write_corpus(tmp_path / "sounds")
+    (sounds / "hum" / "1-999-9.wav").write_bytes(b"RIFF, and nothing else")
+    corpora.scan_to_table("folders", str(sounds), out=tmp_path / "clips.csv", pattern=PATTERN)
+
+    def run(out: Path, store: Store) -> dict[str, bytes]:
+        clips = converter.read_clips(tmp_path / "clips.csv")
+        encodings = converter.encodings_from_options(["gray", "waveform"], size="32x32", pairs=[])
+        methods = {"stacked": merger.method_from_options("stack", ["gray", "waveform"], pairs=[])}
+        drawn = converter.convert_clips(clips, encodings, out, store=store)
+        merger.merge_images(drawn.images, out, methods, out, store=store)
+        assert list(drawn.failures["clip_id"]) == ["1-999-9.wav"]
+        readable = tmp_path / "good.csv"
+        write(clips[clips["clip_id"] != "1-999-9.wav"], readable, CLIPS)
+        outcome = trainer.train_images(
+            out / "images.csv",
+            out / "run",
+            modules=[tiny_module, tiny_yamnet],
+            clips=readable,
+            seeds=[0, 1],
+            store=store,
+        )
+        assert outcome.computed > 0
+        return {
+            path.relative_to(out).as_posix(): path.read_bytes()
+            for path in sorted(out.rglob("*"))
+            if path.suffix in (".csv", ".npz", ".png")
+        }
+
+    alone = run(tmp_path / "alone", Store(tmp_path / "alone_store"))
+    with connected(address):
+        there = run(tmp_path / "there", Store(tmp_path / "there_store"))
+    assert [name for name in alone if alone[name] != there.get(name)] == []
+    assert set(alone) == set(there)
+    assert sum(name.endswith(".npz") for name in there) == 8
+
+
+def test_results_are_in_the_order_of_the_items(cluster: Cluster) -> None:
+    assert current() is cluster
+    assert list(in_parallel(abs, range(-100, 0), jobs=1, what="x")) == list(range(100, 0, -1))
+    assert list(in_parallel(abs, [], jobs=1, what="x")) == []
+
+
+def test_work_is_done_by_several_processes_and_only_inside_the_block(address: str) -> None:
+    with connected(address):
+        pids = set(in_parallel(eval, [PID] * 40, jobs=1, what="x", batch=1))
+    assert os.getpid() not in pids
+    assert current() is None
+    assert set(in_parallel(eval, [PID] * 2, jobs=1, what="x")) == {os.getpid()}
+
+
+def test_a_plugin_is_loaded_by_the_workers(tmp_path: Path, cluster: Cluster) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(PLUGIN)
+    twice = load_plugin(file).twice
+    assert list(cluster.map(twice, [1, 2])) == [2, 4]
+
+
+def test_few_tasks_are_under_way_at_a_time(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[int] = []
+    submit = cluster._submit
+    monkeypatch.setattr(cluster, "_submit", lambda *given: begun.append(1) or submit(*given))  # type: ignore[func-returns-value]
+    results = cluster.map(abs, range(1000), batch=1)
+    next(results)
+    assert len(begun) < 20
+    results.close()
+
+
+# ---- what dies
+
+
+def test_a_killed_worker_s_tasks_are_done_by_another(cluster: Cluster) -> None:
+    victim = next(iter(cluster.map(eval, [PID])))
+    results = cluster.map(sum, [range(500_000 + k) for k in range(24)], batch=1)
+    found = [next(results)]
+    os.kill(victim, signal.SIGKILL)
+    assert found + list(results) == [sum(range(500_000 + k)) for k in range(24)]
+
+
+def test_a_task_that_ends_its_worker_is_given_up(cluster: Cluster) -> None:
+    with pytest.raises(ClusterError, match="one task has ended several workers"):
+        list(cluster.map(os._exit, [7]))
+
+
+def test_a_scheduler_that_goes_away() -> None:
+    with (
+        distributed.LocalCluster(
+            n_workers=1, processes=False, protocol="tcp", host="127.0.0.1", **NO_PAGE, silence_logs=60
+        ) as running,
+        connected(running.scheduler_address) as connection,
+    ):
+        assert connection is not None
+        results = connection.map(abs, range(1000), batch=1)
+        next(results)
+        running.close()
+        with pytest.raises(ClusterError, match=r"connection to the scheduler is lost.*run the same command again"):
+            list(results)
+
+
+def test_what_a_function_raises_comes_out_as_itself(cluster: Cluster) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        list(cluster.map(os.stat, ["nowhere"]))
+    with pytest.raises(SettingsError, match="expected the address"):
+        list(cluster.map(partial(clusters._parse, name="x"), ["y"]))
+
+
+# ---- workers that may not do the work
+
+
+def test_a_worker_of_another_version_is_refused(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "versions", lambda: (("numpy", "1.0"),))
+    with connected(address) as connection, pytest.raises(ClusterError, match=r"a worker has numpy .* numpy 1\.0"):
+        assert connection is not None
+        list(connection.map(abs, [1]))
+
+
+def test_a_worker_that_does_not_see_the_files_is_refused(tmp_path: Path, cluster: Cluster) -> None:
+    cluster.require(files=[tmp_path / "there.wav"], folders=[tmp_path / "store"])
+    assert (tmp_path / "store").is_dir()
+    with pytest.raises(ClusterError, match=r"does not see .*there\.wav; .*folder that all machines"):
+        list(cluster.map(abs, [1]))
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "says"),
+    [
+        ("localhost:8786", "did you mean tcp://localhost:8786"),
+        ("local:0", "expected the address of a Dask scheduler"),
+        ("everywhere", "or local:4 for four processes"),
+    ],
+)
+def test_a_scheduler_that_is_none(scheduler: str, says: str) -> None:
+    with (
+        pytest.raises(SettingsError, match=f"^--scheduler={scheduler!r}: .*{says}"),
+        connected(scheduler, name="--scheduler"),
+    ):
+        pass
+
+
+def test_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clusters, "_ANSWER_S", 0.2)
+    with (
+        pytest.raises(ClusterError, match=r"no scheduler answers there .* dask scheduler$"),
+        connected("tcp://127.0.0.1:9"),
+    ):
+        pass
+
+
+def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"pip install 'soundfold\[cluster\]'"), connected("local:2"):
+        pass
