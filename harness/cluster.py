@@ -153,6 +153,7 @@ def _local(distributed: Any, n: int) -> Iterator[Any]:
         )
         client = None
         try:
+            distributed.gc.disable_gc_diagnosis(force=True)  # a Ctrl-C while it runs would be lost
             client = distributed.Client(cluster, set_as_default=False)
             yield client
         finally:

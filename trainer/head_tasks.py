@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from harness.hub import kinds
 from harness.hub.base import HubModule
@@ -19,7 +20,7 @@ from trainer.bottlenecks import Features, SoundPart, drawn_features, image_featu
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained
 
-__all__ = ["HeadTask", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
+__all__ = ["HeadTask", "blas_threads", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class HeadTask:
         What is done about groups that span folds.
     copies : mapping of str to str, optional
         As for :func:`trainer.crossvalidate.predictions`.
+    blas_threads : int
+        Of matrix products by a worker. Default: as here, since another number changes the last digits of a product,
+        and then of the figures.
     """
 
     named: dict[str, str]
@@ -50,6 +54,7 @@ class HeadTask:
     store: Store
     shared: SharedGroups
     copies: Mapping[str, str] | None = None
+    blas_threads: int = field(default_factory=lambda: blas_threads())
 
 
 def fit_heads(task: HeadTask, values: np.ndarray) -> tuple[Trained, pd.DataFrame]:
@@ -81,7 +86,13 @@ def fit_from_store(task: HeadTask) -> tuple[Trained, pd.DataFrame]:
     """As :func:`fit_heads`, by a worker: the vectors do not travel with the task."""
     load = partial(kinds.load, task.module, store=task.store)  # called where a file of vectors is damaged
     features = features_of(task.table, task.module, store=task.store, load=load, what="features")
-    return fit_heads(task, features.values)
+    with threadpool_limits(task.blas_threads, user_api="blas"):
+        return fit_heads(task, features.values)
+
+
+def blas_threads() -> int:
+    """How many threads matrix products take in this process."""
+    return max((each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"), default=1)
 
 
 def features_of(
