@@ -148,7 +148,7 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
 
 
 def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
-    """As :func:`read`, with the column ``path``, relative to the table's folder, made absolute; URLs remain, and gaps."""
+    """As :func:`read`, with the column ``path``, relative to its folder, made absolute; URLs remain, and gaps."""
     table = read(path, schema)
     root = os.path.dirname(url_of(path) or Path(absolute(path)).resolve())
     return table.assign(path=[located(each, root) if each else "" for each in table["path"]])
