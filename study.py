@@ -186,8 +186,7 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
     copies = duplicate_sounds(plan, out, jobs=jobs)
-    notes = [*plan.corpus.notes, *copies]
-    missing = write_clips(plan, out, notes)
+    missing = write_clips(plan, out)
     note(f"corpus    {corpus_line(plan)}")
     for line in plan.corpus.notes:
         note(f"          {line}")
@@ -203,19 +202,19 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
     note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
     evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
-    refit_best(plan, drawn, outcome, evaluation, out, notes=notes)
+    refit_best(plan, drawn, outcome, evaluation, out)
     return StudyRun(out, evaluation, failures)
 
 
 # ---------------------------------------------------------------- stages
 
 
-def write_clips(plan: Plan, out: Path, notes: Sequence[str]) -> pd.DataFrame:
+def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
     """``clips.csv``, and the corpus's settings and notes in ``run.json``; give the clips whose file is missing."""
     harness.tables.write(plan.clips, out / "clips.csv", harness.tables.CLIPS)
     given = plan.study.corpus
     inputs = {"study": harness.digest_file(plan.file)}
-    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": list(notes)}
+    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": plan.corpus.notes}
     harness.record_step(out, harness.CORPUS, spec=spec, inputs=inputs, seed=given.seed, started=plan.started)
     return corpora.missing_files(plan.clips)
 
@@ -296,8 +295,6 @@ def refit_best(
     outcome: trainer.Outcome,
     evaluation: evaluator.Evaluation,
     out: Path,
-    *,
-    notes: Sequence[str],
 ) -> None:
     """``OUT/model``: the best combination refitted on all clips, unless it is there already; of several seeds one."""
     named = evaluation.best._asdict()
@@ -315,7 +312,7 @@ def refit_best(
         deviation=float(first["std"]) if len(accuracies) > 1 else None,
         n_seeds=int(first["seeds"]),
         store=plan.store,
-        notes=notes,
+        notes=plan.corpus.notes,
         caveats=evaluation.notes,
     )
 

@@ -15,6 +15,7 @@ from corpora.scanning import summary
 from corpora.sounds import digest_clips, fingerprints
 from harness import tables
 from harness.cli import count
+from harness.decoding import QUIET_MPG123
 from harness.duplicates import in_two_folds, write_duplicates
 from harness.remote import as_path, opened
 from harness.store import Store
@@ -125,7 +126,7 @@ def missing_before(path: str | Path) -> int:
 
 def _channels(path: str) -> int | str:
     try:
-        with opened(url) if (url := url_of(path)) else nullcontext(path) as file:
+        with opened(url) if (url := url_of(path)) else nullcontext(path) as file, QUIET_MPG123:
             return int(soundfile.info(file).channels)
     except (soundfile.LibsndfileError, RuntimeError):  # what only FFmpeg reads
         return ""

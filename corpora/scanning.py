@@ -101,7 +101,6 @@ def scan_to_table(
         "identical_sounds": identical_sounds,
     }
     loaded = load_corpus(corpus, root, **settings)
-    notes = [*loaded.notes, *loaded.copies]
     table = loaded.clips
     failures = missing_files(table)
     if strict and len(failures):
@@ -118,10 +117,12 @@ def scan_to_table(
         "root": str(root),
         **settings,
         **loaded.shared.to_json(),
-        "notes": notes,
+        "notes": loaded.notes,
     }
     record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, as_path(root)), seed=seed, started=started)
-    return ScanResult(clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), notes)
+    return ScanResult(
+        clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), [*loaded.notes, *loaded.copies]
+    )
 
 
 def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:

@@ -17,13 +17,14 @@ from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, pairs_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.metrics import metrics_table
-from evaluator.notes import all_notes, find_copies, find_warnings, notes_of, spec_of
+from evaluator.notes import all_notes, find_warnings, notes_of, spec_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
 from evaluator.report import ReportData, render
 from evaluator.results import Evaluation, write_confusion, write_heat_map, write_tables
 from evaluator.statistics import bootstrap
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
+from harness.duplicates import copy_notes
 from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
@@ -93,7 +94,7 @@ def evaluate(
                 single=spec_of(steps, "train").get("single_split"),
             )
         ),
-        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *find_copies(predictions, steps), *found_odd])),
+        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])),
         notes=(*all_notes(predictions, groups, steps), *unknown_groups(samples)),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],

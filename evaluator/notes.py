@@ -13,7 +13,7 @@ from evaluator.predictions import read_groups, read_predictions
 from harness.duplicates import copy_notes
 from harness.record import read_steps
 
-__all__ = ["all_notes", "find_copies", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
+__all__ = ["all_notes", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
 
 
 def notes_of(steps: Mapping[str, Any]) -> list[str]:
@@ -42,23 +42,8 @@ def notes_of_run(run_folder: str | Path) -> list[str]:
 def all_notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mapping[str, Any]) -> list[str]:
     """The notes of the steps before; where the training noted nothing of shared groups, those that there are."""
     noted = "shared_groups" in spec_of(steps, "train")
-    found = [*notes_of(steps), *([] if noted else find_leaks(predictions, groups)), *find_copies(predictions, steps)]
+    found = [*notes_of(steps), *([] if noted else find_leaks(predictions, groups)), *copy_notes(predictions)]
     return list(dict.fromkeys(found))
-
-
-def find_copies(predictions: pd.DataFrame, steps: Mapping[str, Any]) -> list[str]:
-    """Name the clips whose sound another fold has too, in at most one sentence; where a note of the steps does, none.
-
-    Parameters
-    ----------
-    predictions : DataFrame
-    steps : mapping
-        As `harness.record.read_steps` gives them.
-    """
-    copies = predictions[predictions["copy_of"] != ""]
-    pairs = list(zip(copies["clip_id"].tolist(), copies["copy_of"].tolist(), strict=True))
-    noted = any(repr(clip) in note and repr(other) in note for note in notes_of(steps) for clip, other in pairs)
-    return [] if noted else copy_notes(predictions)
 
 
 def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 from evaluator.combinations import COLUMNS
 from harness.errors import TableError
 from harness.files import natural_key
+from harness.shared_groups import IDENTICAL
 from harness.split_parts import part_of
 from harness.tables import (
     CLIPS,
@@ -59,6 +60,8 @@ def read_optional(run_folder: str | Path, schema: Schema) -> pd.DataFrame:
 def read_groups(run_folder: str | Path, predictions: pd.DataFrame) -> dict[str, str]:
     """The group of each clip, by the predictions themselves, and by ``clips.csv`` where they do not say.
 
+    Clips without a group that hold the same sound are one, by column ``copy_of``.
+
     Parameters
     ----------
     run_folder : path
@@ -75,6 +78,10 @@ def read_groups(run_folder: str | Path, predictions: pd.DataFrame) -> dict[str, 
     groups = dict.fromkeys(predictions["clip_id"].unique().tolist(), "")
     for table in (clips, named.drop_duplicates("clip_id")):
         groups |= dict(zip(table["clip_id"].tolist(), table["group"].tolist(), strict=True))
+    copies = predictions.loc[predictions["copy_of"] != "", ["clip_id", "copy_of"]].drop_duplicates()
+    for clip, other in sorted(copies.itertuples(index=False, name=None)):
+        if other in groups and not groups[clip]:
+            groups[clip] = groups[other] = groups[other] or f"{IDENTICAL}{other}"
     return groups
 
 

@@ -27,7 +27,7 @@ import soundfile
 from harness.errors import AudioError
 from harness.native_stderr import LineFilter
 
-__all__ = ["SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
+__all__ = ["QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
 
 _MISSING_S = {False: 0.01, True: 0.1}  # what may be missing, in seconds: of PCM, of lossy formats
 _MISSING_SHARE = 0.01  # of what a lossy file promises
@@ -37,8 +37,12 @@ _WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "W64", "RF64"})
 _WITH_DURATION = re.compile(r"mov|mp4|matroska|asf|flac")  # containers of FFmpeg whose header has the duration
 _FRAME_HEAD = 256  # bytes in which an MP3's Info tag begins
 _OGG_TAIL = 1 << 16  # bytes; a page has fewer
+_MISLEADING = (
+    "File does not exist or is not a regular file",
+    "Unspecified internal error",
+)  # libsndfile on damaged MP3s
 _ADVICE = "fetch it again, or write what is there to a new file"
-_MPG123 = LineFilter(rb"\s*$|Note: |Warning: |\[[^]]*libmpg123")
+QUIET_MPG123 = LineFilter(rb"\s*$|Note: |Warning: |warning: Cannot read next header|\[[^]]*libmpg123")
 
 
 @dataclass(frozen=True)
@@ -197,7 +201,8 @@ def header_duration(path: SoundSource) -> float:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).rstrip(".").split(": ")[-1]
+    reason = str(error).rstrip(".").split(": ")[-1]
+    return "damaged" if reason.startswith(_MISLEADING) else reason
 
 
 def _head(path: SoundSource) -> bytes:
@@ -219,7 +224,7 @@ def _is_mp3(path: SoundSource, head: bytes) -> bool:
 
 def _quiet(path: SoundSource, head: bytes) -> Any:
     """Hold back what libmpg123 prints about an MP3."""
-    return _MPG123 if _is_mp3(path, head) else nullcontext()
+    return QUIET_MPG123 if _is_mp3(path, head) else nullcontext()
 
 
 def _refuse_malformed(path: SoundSource, head: bytes, reason: str) -> None:

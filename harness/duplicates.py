@@ -99,8 +99,8 @@ def copy_notes(predictions: pd.DataFrame) -> list[str]:
     def named(clip: str) -> str:
         return f"{clip!r} (fold {folds[clip]})" if clip in folds else repr(clip)
 
-    pairs = dict.fromkeys(tuple(sorted(pair)) for pair in zip(copies["clip_id"], copies["copy_of"], strict=True))
-    listed = "; ".join(" and ".join(map(named, pair)) for pair in list(pairs)[:_NAMED])
+    pairs = sorted({tuple(sorted(pair)) for pair in zip(copies["clip_id"], copies["copy_of"], strict=True)})
+    listed = "; ".join(" and ".join(map(named, pair)) for pair in pairs[:_NAMED])
     clips = "1 clip has its sound" if len(copies) == 1 else f"{len(copies)} clips have their sound"
     more = f"; and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
     return [

@@ -7,6 +7,7 @@
 - `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
   inverse Hessian, about
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on
+- `grid_ends`: heads whose regularisation is at an end of the grid
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
 - `head_tasks`: the heads of one combination, here or on a cluster

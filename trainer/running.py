@@ -37,6 +37,7 @@ from harness.store import Store
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
+from trainer.grid_ends import grid_end_notes
 from trainer.head import save_heads
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
@@ -213,7 +214,9 @@ def train_images(
     if clips is not None and not step_of(source, CORPUS):
         source = Path(clips).parent
     shared = read_shared_groups(source, shared_groups)
-    copies = copies_across_folds(source, pd.concat(tables.values()).drop_duplicates("clip_id"), shared)
+    used = pd.concat(tables.values()).drop_duplicates("clip_id")
+    folders = [source] if clips is None else [source, Path(clips).parent]
+    copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
     outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies)
     copy_corpus_record(source, out)
     update_failures(out, outcome.failures, step=STEP)
@@ -267,7 +270,9 @@ def train_all(
     outcome.predictions = pd.concat(parts, ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
-    outcome.notes = (*protocol["notes"], *copy_notes(outcome.predictions))
+    strengths = {f"{c.encoding} on {c.module.handle}, seed {c.seed}": own.chosen for c, own in outcome.trained.items()}
+    protocol["notes"] += [*copy_notes(outcome.predictions), *grid_end_notes(strengths, settings.strengths)]
+    outcome.notes = tuple(protocol["notes"])
     record_training(
         out,
         settings,
