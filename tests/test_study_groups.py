@@ -55,7 +55,7 @@ def test_a_study_may_take_copies_as_clips_of_their_own_and_names_them(
     said = command(study.app, copies, "--out", tmp_path / "run", "--jobs", 1, "--set", setting, capsys=capsys)
     assert said.code == 0
     verdict = (tmp_path / "run" / "verdict.txt").read_text()
-    assert "by bootstrap over 60 clips" in verdict
+    assert "by bootstrap over 20 distinct sounds" in verdict
     assert "hold the same sound" in verdict
     said = command(study.app, copies, "--out", tmp_path / "run", "--set", "corpus.identical_sounds=one", capsys=capsys)
     assert said.code == 1

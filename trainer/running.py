@@ -271,8 +271,9 @@ def train_all(
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
     strengths = {f"{c.encoding} on {c.module.handle}, seed {c.seed}": own.chosen for c, own in outcome.trained.items()}
-    protocol["notes"] += [*copy_notes(outcome.predictions), *grid_end_notes(strengths, settings.strengths)]
+    protocol["notes"] += copy_notes(outcome.predictions)
     outcome.notes = tuple(protocol["notes"])
+    protocol["notes"] += grid_end_notes(strengths, settings.strengths)
     record_training(
         out,
         settings,
