@@ -56,7 +56,7 @@ def test_a_study_may_take_copies_as_clips_of_their_own_and_names_them(
     assert said.code == 0
     verdict = (tmp_path / "run" / "verdict.txt").read_text()
     assert "by bootstrap over 20 distinct sounds" in verdict
-    assert "hold the same sound" in verdict
+    assert "60 clips have their sound in another fold too" in verdict
     said = command(study.app, copies, "--out", tmp_path / "run", "--set", "corpus.identical_sounds=one", capsys=capsys)
     assert said.code == 1
     assert "--set corpus.identical_sounds='one'" in said.err
