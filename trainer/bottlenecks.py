@@ -20,10 +20,11 @@ import numpy as np
 from harness import audio, image
 from harness.digests import FileDigests
 from harness.errors import AudioError, ImageError
+from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import FLOAT32, HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
-from harness.hub.preprocess import preprocessing, read_image, read_waveform
+from harness.hub.preprocess import image_input, preprocessing, read_image, read_waveform
 from harness.memory_images import MemoryImage
 from harness.progress import track
 from harness.store import Store, key_of
@@ -34,6 +35,7 @@ __all__ = [
     "CALLS",
     "Features",
     "SoundPart",
+    "array_features",
     "drawn_features",
     "image_features",
     "image_key",
@@ -106,6 +108,27 @@ def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
     key = {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
     precision = kinds.precision(spec, info)
     return key if precision == FLOAT32 else {**key, "precision": precision}
+
+
+def array_features(
+    images: Sequence[np.ndarray],
+    spec: ModuleSpec,
+    *,
+    store: Store,
+    load: Callable[[], HubModule] | None = None,
+    what: str = "features",
+) -> Features:
+    """Feature vectors of images in memory, uint8 (H, W, 3); other parameters as :func:`image_features`."""
+    info = kinds.describe(spec, store=store)
+    module = module_key(spec, info)
+
+    def key(pixels: np.ndarray) -> str:
+        return key_of(pixels=digest_bytes(np.ascontiguousarray(pixels).data), shape=list(pixels.shape), **module)
+
+    source = _Source(key, lambda _: False, lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
+    return _collect(
+        images, source, load or partial(kinds.load, spec, store=store), info.features, store=store, what=what
+    )
 
 
 def image_features(

@@ -132,11 +132,8 @@ class HubModule:
                 f"module {self.info.handle!r} gave {out.shape} for {len(batch)} items; expected {expected}"
             )
         if not np.isfinite(out).all():
-            hint = (
-                ""
-                if self.precision == FLOAT32
-                else " Where float16 is too small for it, set SOUNDFOLD_MIXED_PRECISION=off."
-            )
+            mixed = self.precision == MIXED_FLOAT16
+            hint = " Where float16 is too small for it, set SOUNDFOLD_MIXED_PRECISION=off." if mixed else ""
             raise ModuleError(
                 f"module {self.info.handle!r} gave values that are not finite; is value_range right?{hint}"
             )
