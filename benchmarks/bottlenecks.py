@@ -68,11 +68,11 @@ def draw(folder: Path, scratch: Path, count: int) -> dict[str, list[Path]]:
     encodings = encodings_from_study({"encodings": ["logmel", "gray"]})
     clips = tables.frame(rows, tables.CLIPS)
     drawn = convert_clips(clips, encodings, scratch / "images", store=Store(scratch / "drawn"), jobs=2).images
-    names = {"colour": "logmel", "gray": "gray"}
-    return {
-        form: [scratch / "images" / path for path in drawn["path"][drawn["encoding"] == name]]
-        for form, name in names.items()
-    }
+
+    def files(encoding: str) -> list[Path]:
+        return [scratch / "images" / path for path in drawn["path"][drawn["encoding"] == encoding]]
+
+    return {"colour": files("logmel"), "gray": files("gray")}
 
 
 def measure(
@@ -81,25 +81,22 @@ def measure(
     """One table."""
     arrays = np.stack([image.read(file) for file in files])
     stores = iter([_with_description(scratch, k) for k in range(2 * (times + 1))])
-    given = {"load": lambda: module}
     some, write = files[:usual], one_by_one(module, scratch / "texts")
 
     def alone() -> None:
         for start in range(0, len(arrays), LARGE):
             module(arrays[start : start + LARGE])
 
+    def from_arrays() -> None:
+        array_features(arrays, spec, store=next(stores), load=lambda: module)
+
+    def from_files() -> None:
+        image_features(files, spec, store=next(stores), load=lambda: module)
+
     works: list[tuple[str, int, Callable[[], object]]] = [
         (f"the module alone, batches of {LARGE}", len(files), alone),
-        (
-            "ours, from arrays",
-            len(files),
-            lambda: array_features(arrays, spec, store=next(stores), **given),
-        ),
-        (
-            "ours, from PNG files",
-            len(files),
-            lambda: image_features(files, spec, store=next(stores), **given),
-        ),
+        ("ours, from arrays", len(files), from_arrays),
+        ("ours, from PNG files", len(files), from_files),
         ("usual way, one image at a time", len(some), lambda: [write(file) for file in some]),
     ]
     seconds = medians([work for _, _, work in works], times=times)

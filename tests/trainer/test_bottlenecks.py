@@ -19,8 +19,9 @@ from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.hub.tensorflow import import_tensorflow
+from harness.image import read as read_image_file
 from harness.store import Store
-from trainer.bottlenecks import Features, SoundPart, image_features, sound_features
+from trainer.bottlenecks import Features, SoundPart, array_features, image_features, sound_features
 
 SR = 16000
 
@@ -164,6 +165,19 @@ def test_an_image_that_is_there_twice_is_computed_once(
     assert found.values[1].any()
     assert reported == sorted(reported)
     assert reported[-1] == len(files)
+
+
+def test_images_in_memory_have_the_vectors_of_their_files(images: list[Path], tiny_module: str, store: Store) -> None:
+    arrays, spec = [read_image_file(file) for file in images[:5]], parse(tiny_module)
+    found = array_features([*arrays, arrays[0]], spec, store=store)
+    files = image_features([*images[:5], images[0]], spec, store=store)
+    assert (found.computed, files.computed) == (5, 5)
+    np.testing.assert_array_equal(found.values, files.values)
+    again = array_features(arrays, spec, store=store, load=refuse)
+    np.testing.assert_array_equal(again.values, found.values[:5])
+    other = array_features([arrays[0][::-1]], spec, store=store)
+    assert other.computed == 1
+    assert not np.array_equal(other.values[0], found.values[0])
 
 
 @pytest.mark.parametrize("handle", ["tiny", "builtin:scattering"])
