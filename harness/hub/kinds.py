@@ -29,6 +29,8 @@ KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harne
 _WITHOUT_SCHEME = "folder"
 _FETCHED = "and handles fetched before (TFHUB_CACHE_DIR, ~/.cache/kagglehub, ~/.keras)"
 _NOTES: set[str] = set()  # that were printed
+_DESCRIBED: dict[ModuleSpec, HubModule] = {}  # that were loaded to be described: who loads them next need not wait
+_MOST_DESCRIBED = 2
 R = TypeVar("R")
 
 
@@ -77,7 +79,12 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     store, kind = store or Store(), kind_of(spec)
     digest = _call(kind.digest, spec) if kind.digest else ""
     known = store.get_json("modules", _key(spec, digest)) if digest else None
-    return load(spec, store=store).info if known is None else _said(ModuleInfo.from_json(known))
+    if known is not None:
+        return _said(ModuleInfo.from_json(known))
+    module = load(spec, store=store)
+    if digest == module.info.digest and len(_DESCRIBED) < _MOST_DESCRIBED:
+        _DESCRIBED[spec] = module
+    return module.info
 
 
 def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
@@ -89,7 +96,7 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
         It is not available, or takes neither images nor a waveform.
     """
     import_tensorflow()
-    module = _call(kind_of(spec).load, spec)
+    module = _described(spec) or _call(kind_of(spec).load, spec)
     _check_loaded(module, spec)
     module.precision = precision(spec, module.info)
     store, key = store or Store(), _key(spec, module.info.digest)
@@ -110,6 +117,12 @@ def feature_code(spec: ModuleSpec) -> str:
     code = code_version(kind, "harness.hub.base", "harness.hub.preprocess")
     # of another's kind we cannot know that its digests differ wherever its modules do
     return code if kind.startswith("harness.hub.") else digest_json([code, spec.handle])
+
+
+def _described(spec: ModuleSpec) -> HubModule | None:
+    """A module that was loaded to be described, where its content has not changed since; it is given once."""
+    module, kind = _DESCRIBED.pop(spec, None), kind_of(spec)
+    return module if module and kind.digest and _call(kind.digest, spec) == module.info.digest else None
 
 
 def _said(info: ModuleInfo) -> ModuleInfo:

@@ -11,7 +11,9 @@ import pytest
 
 from harness.code_version import code_version
 from harness.errors import ModuleError, SettingsError
-from harness.hub.base import ModuleInfo, ModuleKind
+from harness.hub import kinds
+from harness.hub.base import HubModule, ModuleInfo, ModuleKind
+from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import KINDS, describe, feature_code, kind_of, load, parse
 from harness.hub.preprocess import image_input, preprocessing
 from harness.registry import load_plugin
@@ -80,6 +82,30 @@ def test_a_kind_from_outside_is_one_file(plugin: Path, tmp_path: Path) -> None:
         load(parse("corners:2000"), store=store)
     with pytest.raises(ModuleError, match=r"no such folder; without a network there are .*corners:8"):
         describe(parse("no/such/folder"), store=store)
+
+
+def test_a_module_loaded_to_be_described_is_not_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    digests = ["a" * 64]
+
+    def counted(spec: ModuleSpec) -> HubModule:
+        loaded.append(digests[-1])
+        info = ModuleInfo(spec.handle, digests[-1], "image", 8, 8, (0.0, 1.0), 0, features=3)
+        return HubModule(info, lambda images: images[:, 0, 0])
+
+    kind = ModuleKind(name="counted", title="counted", load=counted, digest=lambda spec: digests[-1])
+    monkeypatch.setattr(kinds, "kind_of", lambda spec: kind)
+    store, spec = Store(tmp_path / "store"), ModuleSpec(handle="counted")
+    info = describe(spec, store=store)
+    first, second = load(spec, store=store), load(spec, store=store)
+    assert first.info == second.info == info
+    assert first is not second
+    assert len(loaded) == 2
+    digests.append("b" * 64)
+    assert describe(spec, store=store).digest == digests[-1]
+    digests.append("c" * 64)  # its content changes before it is loaded
+    assert load(spec, store=store).info.digest == digests[-1]
+    assert loaded[2:] == digests[1:]
 
 
 def test_without_the_file_there_is_no_such_kind() -> None:
