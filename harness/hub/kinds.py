@@ -82,8 +82,10 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     if known is not None:
         return _said(ModuleInfo.from_json(known))
     module = load(spec, store=store)
-    if digest == module.info.digest and len(_DESCRIBED) < _MOST_DESCRIBED:
+    if digest == module.info.digest:
         _DESCRIBED[spec] = module
+        for oldest in list(_DESCRIBED)[:-_MOST_DESCRIBED]:
+            _DESCRIBED.pop(oldest, None)
     return module.info
 
 
