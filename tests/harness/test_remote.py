@@ -10,6 +10,7 @@ from typing import Any
 import fsspec
 import numpy as np
 import pytest
+from s3_server import s3_server
 from small_study import PATTERN, write_corpus
 
 import corpora
@@ -28,21 +29,8 @@ BUCKET = "s3://sounds"
 @pytest.fixture(scope="module")
 def s3() -> Iterator[Any]:
     """A local S3 server with one bucket; its file system."""
-    moto = pytest.importorskip("moto.server")
-    pytest.importorskip("s3fs")
-    server = moto.ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        system = fsspec.filesystem("s3", use_listings_cache=False)
-        system.mkdir("sounds")
+    with s3_server("sounds") as system:
         yield system
-    remote._system.cache_clear()
-    server.stop()
 
 
 @pytest.fixture(scope="module")
