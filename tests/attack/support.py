@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +42,14 @@ class Running:
     pid: int
     log: Path
     server: StudyServer
-    core_seconds: float = 0.0  # that it had used when the signal was sent
+
+    def seconds_to_end(self) -> tuple[float, float]:
+        """How long it still runs, and the seconds of a core that it uses for that; other work slows the former."""
+        process, began = psutil.Process(self.pid), time.monotonic()
+        before = sum(process.cpu_times()[:2])
+        while process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        return round(time.monotonic() - began, 2), round(sum(process.cpu_times()[:2]) - before, 2)
 
     def wait(self) -> int:
         """Exit code; negative where a signal ended it."""
@@ -79,7 +87,6 @@ class StudyServer:
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._count = 0
-        self.core_seconds = 0.0  # that the process used which was waited for last
         command = [sys.executable, str(Path(__file__).with_name("fork_server.py"))]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
         pipe = subprocess.PIPE
@@ -93,8 +100,7 @@ class StudyServer:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
-        answer, self.core_seconds = json.loads(self._process.stdout.readline())
-        return int(answer)
+        return int(self._process.stdout.readline())
 
     def start(self, *arguments: object, **limits: Any) -> Running:
         """Begin ``study.py`` with these arguments."""
