@@ -128,7 +128,7 @@ def train_folds(commands: dict[str, list[str]]) -> Table:
         took.append(seconds)
         rows.append([f"fold {fold}", found[1], seconds])
     rows.append(["mean", f"{np.mean(accuracies):.1f}", float(np.mean(took))])
-    note = "The old script took 184 to 339 s for a fold here, and died on the second."
+    note = "The old script, measured once on such a machine and not in this run: 184 to 339 s, and it died on fold 2."
     return Table("retrain.py, each fold in a process of its own", ["", "test accuracy, %", "s in all"], rows, [note])
 
 
