@@ -39,6 +39,7 @@ __all__ = [
 ]
 
 BINS = 15
+_TOGETHER = 2_000_000  # scores that are ranked at once
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,19 @@ def average_precision_and_auroc(label: np.ndarray, scores: np.ndarray) -> tuple[
     ap, auroc : ndarray of float64, shape (classes,)
         NaN where a class does not occur; `auroc` also where nothing else does.
     """
+    width = max(1, _TOGETHER // len(scores))  # ten arrays of the scores' shape would be the evaluation's memory
+    parts = [slice(k, k + width) for k in range(0, scores.shape[1], width)]
+    found = [_ap_and_auroc(label, scores[:, part], np.arange(scores.shape[1])[part]) for part in parts]
+    ap, auroc = (np.concatenate(each) for each in zip(*found, strict=True))
+    return ap, auroc
+
+
+def _ap_and_auroc(label: np.ndarray, scores: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of some classes, whose columns `scores` has."""
     n, n_classes = scores.shape
     order = np.argsort(-scores, axis=0, kind="stable")
     ranked = np.take_along_axis(scores, order, axis=0)
-    positive = label[order] == np.arange(n_classes)
+    positive = label[order] == classes
     hits = np.cumsum(positive, axis=0)
     row = np.arange(n)[:, None]
     last = np.ones((n, n_classes), dtype=bool)  # the last row of a run of equal scores

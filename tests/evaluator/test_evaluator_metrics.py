@@ -130,6 +130,16 @@ def test_average_precision_and_auroc_agree_with_scikit_learn_on_ties() -> None:
         assert auroc[c] == pytest.approx(reference.roc_auc_score(label == c, scores[:, c]), abs=1e-12)
 
 
+def test_classes_ranked_in_parts_have_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    label, scores = rng.integers(5, size=40), rng.random((40, 5)).round(1)
+    whole = average_precision_and_auroc(label, scores)
+    for together in (1, 80, 150):
+        monkeypatch.setattr("evaluator.metrics._TOGETHER", together)
+        for a, b in zip(whole, average_precision_and_auroc(label, scores), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
 def test_row_order_changes_nothing(table: pd.DataFrame) -> None:
     shuffled = table.sample(frac=1, random_state=1)
     pd.testing.assert_frame_equal(prepare(shuffled), table, check_exact=True)

@@ -115,6 +115,26 @@ def test_clips_of_one_group_move_together() -> None:
     assert width[1] / width[0] == pytest.approx(np.sqrt(2), rel=0.1)
 
 
+def test_the_bootstrap_is_what_its_definition_gives() -> None:
+    """Groups that span folds, a combination that lacks clips, a group that no drawn sample may have in a fold."""
+    rng = np.random.default_rng(5)
+    n, folds = 24, [str(i % 3) for i in range(24)]
+    table = outcomes({"gray": list(rng.integers(0, 2, n)), "logmel": list(rng.integers(0, 2, n))}, folds)
+    table = table[(table["encoding"] == "gray") | (table["clip_id"] > "004.wav")].reset_index(drop=True)
+    of_clip = {f"{i:03d}.wav": f"g{i // 4}" for i in range(n)}
+    found = bootstrap(table, of_clip, n_samples=50, seed=7)
+    names = sorted(set(of_clip.values()))
+    right = (table["label"] == table["predicted"]).astype(float)
+    draws = np.random.default_rng(7).integers(len(names), size=(50, len(names)))
+    for combination in (A, B):
+        own = table["encoding"] == combination.encoding
+        for k, drawn in enumerate(draws):
+            times = table["clip_id"].map(of_clip).map(lambda g, d=drawn: float((d == names.index(g)).sum()))
+            cells = [own & (table["fold"] == fold) for fold in ("0", "1", "2")]
+            shares = [(right * times)[cell].sum() / times[cell].sum() for cell in cells if times[cell].sum()]
+            assert found.samples[combination][k] == pytest.approx(np.mean(shares))
+
+
 def test_differences_are_bootstrapped_in_pairs() -> None:
     rng = np.random.default_rng(0)
     gray = rng.integers(0, 2, 200)

@@ -40,6 +40,25 @@ def test_text_stays_text(tmp_path: Path, text: str) -> None:
     assert got[["label", "fold", "group"]].iloc[0].tolist() == [text] * 3
 
 
+def test_numbers_are_read_to_the_last_bit(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = [
+        0.1,
+        1 / 3,
+        6.66666667e-13,
+        5e-324,
+        1.7976931348623157e308,
+        *(rng.random(50) * 10.0 ** rng.integers(-30, 1, 50)),
+    ]
+    rows = [prediction(f"{i}.wav", **{"p:a": value}) for i, value in enumerate(values)]
+    tables.write(
+        tables.frame([*rows, prediction("none.wav", **{"p:a": ""})], PREDICTIONS), tmp_path / "p.csv", PREDICTIONS
+    )
+    got = tables.read(tmp_path / "p.csv", PREDICTIONS)["p:a"]
+    assert got[:-1].tolist() == values
+    assert math.isnan(got.iloc[-1])
+
+
 def test_types_in_a_file_by_hand(tmp_path: Path) -> None:
     got = tables.read(clips_file(tmp_path, "a.wav,a.wav,007,03,NA,1.5,\nb.wav,b.wav,,10,,,\n"), CLIPS)
     assert got["label"].tolist() == ["007", ""]
