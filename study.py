@@ -151,7 +151,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
     given, modules = harness.read_study(path, overrides)
     head = head_settings(given, harness.name_in("train", path, overrides))
     name_of = harness.name_in("convert", path, overrides)
-    encodings = converter.encodings_from_study(given.convert, name_of=name_of, other_keys=[harness.KEEP_IMAGES])
+    encodings = converter.encodings_from_study(given.convert, name_of=name_of, other_keys=["keep_images"])
     merges = merger.methods_from_study(given.merge, encodings)
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
@@ -192,8 +192,9 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
         note(f"          {line}")
     for line in copies:
         warn(line)
-    drawn = (draw if plan.study.keep_images else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
-    note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}")
+    drawn = (draw if plan.study.image_files else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
+    where = "" if plan.study.image_files else ", in memory"
+    note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}{where}")
     outcome = train(plan, drawn, out)
     failures = harness.join_failures([missing, drawn.failures, outcome.failures])
     harness.write_failures(out, failures)
@@ -370,7 +371,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         *(f"        {line}" for line in [*plan.corpus.notes, *plan.corpus.copies]),
     ]
     features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
-    if plan.study.keep_images:
+    if plan.study.image_files:
         drawn = converter.count_cached(plan.clips, plan.encodings, store=plan.store)
         lines += [f"draw    {name}: {found} of {n_clips} images cached" for name, found in drawn.items()]
     else:

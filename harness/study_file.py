@@ -22,7 +22,6 @@ from harness.shared_groups import Policy
 from harness.toml import apply_settings, read_toml
 
 __all__ = [
-    "KEEP_IMAGES",
     "CorpusSection",
     "EvaluateSection",
     "PluginsSection",
@@ -32,8 +31,7 @@ __all__ = [
     "read_study",
 ]
 
-KEEP_IMAGES = "keep_images"
-"""The key of ``[convert]`` that is not the converter's."""
+_IMAGE_FILES = "keep_images"  # the key of [convert] that is not the converter's
 
 
 class CorpusSection(Settings):
@@ -94,7 +92,7 @@ class Study(Settings):
     corpus, train, evaluate, plugins : sections
     convert, merge : dict
         As the file has them, ``keep_images`` left out.
-    keep_images : bool
+    image_files : bool
         ``[convert] keep_images``: whether images become files, in the run's folder and in the store.
     """
 
@@ -104,10 +102,10 @@ class Study(Settings):
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     plugins: PluginsSection = PluginsSection()
-    keep_images: bool = True
+    image_files: bool = True
 
 
-_SECTIONS = {name: field for name, field in Study.model_fields.items() if name != KEEP_IMAGES}
+_SECTIONS = {name: field for name, field in Study.model_fields.items() if name != "image_files"}
 
 
 def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, list[ModuleSpec]]:
@@ -198,8 +196,8 @@ def _checked(table: Mapping[str, Any], path: Path, settings: Sequence[str]) -> S
             raise SettingsError(f"{where}{name}={value!r}: must be a table, [{name}]")
         read: Callable[..., Any] | None = getattr(field.annotation, "read", None)
         sections[name] = read(value, name_of=name_in(name, path, settings)) if read else dict(value)
-    keep_images = sections.get("convert", {}).pop(KEEP_IMAGES, True)
-    if not isinstance(keep_images, bool):
-        where = name_in("convert", path, settings)(KEEP_IMAGES)
-        raise SettingsError(f"{where}={keep_images!r}: must be true or false")
-    return Study(**sections, keep_images=keep_images)
+    image_files = sections.get("convert", {}).pop(_IMAGE_FILES, True)
+    if not isinstance(image_files, bool):
+        where = name_in("convert", path, settings)(_IMAGE_FILES)
+        raise SettingsError(f"{where}={image_files!r}: must be true or false")
+    return Study(**sections, image_files=image_files)
