@@ -25,6 +25,7 @@ from harness.parallel import check_jobs
 from harness.recipes import CONVERT, Recipes
 from harness.store import Store
 from harness.tables import CLIPS
+from harness.urls import absolute
 
 __all__ = ["DrawingPlan", "plan_drawing"]
 
@@ -116,8 +117,7 @@ def plan_drawing(
     planned = []
     for clip in good:
         task = image_task(clip, encodings, versions, Path(out).absolute(), store)
-        draw = partial(
-            draw_pixels, Path(clip.path).absolute(), start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest
-        )
+        path = absolute(clip.path)
+        draw = partial(draw_pixels, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
         planned.append(MemoryClip(clip.clip_id, clip.path, task.images, draw, store))
     return DrawingPlan(tuple(planned), dict(encodings), tuple(sounds), started)
