@@ -31,6 +31,7 @@ from harness.parallel import check_jobs
 from harness.recipes import CONVERT, Recipes, read_recipes
 from harness.run_lock import locks_folder
 from harness.store import Store
+from harness.store_care.runs import record_use
 from harness.tables import CLIPS
 
 __all__ = [
@@ -111,6 +112,7 @@ def convert_clips(
             if strict:
                 raise AudioError(reason)
             reasons[task.clip_id] = reason
+    record_use(store, out, CONVERT, [planned.key for task in tasks for planned in task.images])
     drawn = finish(
         out,
         CONVERT,

@@ -18,6 +18,7 @@ import json
 import multiprocessing
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -34,6 +35,7 @@ from harness.urls import local_path, url_of
 
 __all__ = ["Store", "default_root", "key_of"]
 
+_DAY_S = 86400.0
 _CHECK = 16  # bytes of blake2b behind the data
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
@@ -97,8 +99,10 @@ class Store:
             found = entries_at(self.url).read(_place(kind, key, suffix))
             return None if found is None else _whole(memoryview(found), f"{kind}/{key}{suffix}")
         try:
-            with open(f"{self._text}/{kind}/{key[:2]}/{key}{suffix}", "rb", buffering=0) as file:
+            path = f"{self._text}/{kind}/{key[:2]}/{key}{suffix}"
+            with open(path, "rb", buffering=0) as file:
                 data = memoryview(file.readall())
+                _mark_used(path, file.fileno())
         except OSError:  # not there, not readable, damaged: as good as none
             return None
         return _whole(data, f"{kind}/{key}{suffix}")
@@ -202,6 +206,13 @@ def _array(data: memoryview) -> np.ndarray:
     if dtype.hasobject:
         raise ValueError("Object arrays cannot be loaded when allow_pickle=False")
     return np.frombuffer(data[start:], dtype).reshape(shape, order="F" if fortran_order else "C").copy("K")
+
+
+def _mark_used(path: str, file: int) -> None:
+    """Set the time of an entry to now, once a day at most: by it `soundfold store prune` goes."""
+    if time.time() - os.fstat(file).st_mtime > _DAY_S:
+        with suppress(OSError):  # a store that may only be read
+            os.utime(path)
 
 
 @lru_cache(maxsize=256)

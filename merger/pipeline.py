@@ -23,6 +23,7 @@ from harness.images import ImageRun, begin, check_files, check_paths, failed_tas
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
 from harness.run_lock import locks_folder
 from harness.store import Store, key_of
+from harness.store_care.runs import record_use
 from harness.tables import IMAGES
 from merger.merging import merge_pngs
 from merger.registry import method_code
@@ -102,6 +103,7 @@ def merge_images(
             path, reason = str(out / str(row["path"])), f"{row['encoding']}: {reason}"
             failures.append({"clip_id": task.clip_id, "path": path, "reason": reason})
             _stop_at_first(failures, strict)
+    record_use(store, out, MERGE, [planned.key for task in tasks for planned in task.images])
     done = [task for task in tasks if task.images[0].row["path"] not in failed]
     if failures and not done:
         first = f"{failures[0]['clip_id']}: {failures[0]['reason']}"

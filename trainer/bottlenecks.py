@@ -73,11 +73,14 @@ class Features:
         Number of the row to the reason.
     computed : int
         How many were not in the store.
+    keys : list of str
+        Under which the store has them, each once.
     """
 
     values: np.ndarray
     failures: dict[int, str] = field(default_factory=dict)
     computed: int = 0
+    keys: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -314,6 +317,7 @@ def _take_from_store(
         else:
             rows_of.setdefault(own, []).append(row)
     missing, wanted = dict(rows_of), list(rows_of)
+    features.keys = wanted
     first = np.array([rows[0] for rows in rows_of.values()], int)
     for positions, values in vectors.take(wanted, features.values.shape[1]):
         features.values[first[positions]] = values

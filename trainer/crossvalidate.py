@@ -63,6 +63,7 @@ def cross_validate(
     trained = fitting.fit_folds(features, list(table["label"]), splits, settings=settings, seed=seed)
     store.put(_KIND, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
     store.put_json(_KIND, key, {"chosen": trained.chosen})
+    trained.key = key
     return trained
 
 
@@ -160,4 +161,4 @@ def _get(store: Store, key: str) -> Trained | None:
     if data is None or record is None:
         return None
     heads, classes = heads_from_bytes(data)
-    return Trained(heads, classes, record["chosen"])
+    return Trained(heads, classes, record["chosen"], key)

@@ -75,11 +75,14 @@ class Trained:
         In the order of the scores.
     chosen : dict of str to float
         Regularisation strength by fold; empty for ``sgd``.
+    key : str
+        Where the store has them.
     """
 
     heads: dict[str, Head]
     classes: list[str]
     chosen: dict[str, float] = field(default_factory=dict)
+    key: str = ""
 
 
 def fit_folds(

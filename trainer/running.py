@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from harness import cluster
@@ -34,6 +35,7 @@ from harness.record import CORPUS, read_shared_groups, step_of
 from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
+from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
@@ -87,6 +89,8 @@ class Outcome:
         Feature vectors that the store did not have.
     notes : tuple of str
         What a reader of the figures must know of the folds, a sentence each.
+    used : list of ndarray of uint64
+        What was used of the store, as :func:`harness.store_care.runs.key_numbers`.
     """
 
     predictions: pd.DataFrame
@@ -94,6 +98,7 @@ class Outcome:
     trained: dict[Combination, Trained] = field(default_factory=dict)
     computed: int = 0
     notes: tuple[str, ...] = ()
+    used: list[np.ndarray] = field(default_factory=list)
 
     def accuracy(self, combination: Combination) -> float:
         """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
@@ -266,7 +271,9 @@ def train_all(
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts.append(rows)
         outcome.trained[c] = trained
+        outcome.used.append(key_numbers([trained.key]))
         sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=settings, seed=c.seed, shared=shared)})
+    record_use(store, out, STEP, np.concatenate(outcome.used))
     outcome.predictions = pd.concat(parts, ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
@@ -320,6 +327,7 @@ def _fitted(
         table = training_order(tables[encoding])
         features = features_of(table, module, store=like.store, load=loaders[module], what=what)
         outcome.computed += features.computed
+        outcome.used.append(key_numbers(features.keys))
         failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
         values, table = readable_rows(features, table)
         for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from small_study import write_corpus, write_study
 
 import soundfold
 from harness import vectors
@@ -369,6 +370,33 @@ def test_what_a_step_used_earlier_is_still_its_own(store: Store, tmp_path: Path)
     prune(store, plan_prune(store, runs=[tmp_path / "run"]))
     assert [path.exists() for path in paths] == [False, False]
     assert recorded_runs(store) == []
+
+
+@pytest.mark.long
+def test_a_study_records_what_it_used(tmp_path: Path, tiny_module: str) -> None:
+    write_corpus(tmp_path / "sounds")
+    for name, encodings in {"one": '["gray"]', "two": '["gray", "waveform"]'}.items():
+        study = write_study(tmp_path / f"{name}.toml", tmp_path / "sounds", [tiny_module], encodings=encodings)
+        soundfold.study(study, out=tmp_path / name, store=tmp_path / "store")
+    store = Store(tmp_path / "store")
+    before = summarise(store).kinds
+    prune(store, plan_prune(store, runs=[tmp_path / "one"], force=True))
+    after = summarise(store).kinds
+    assert [after[kind].entries for kind in ("images", "heads")] == [54, 2]
+    assert after["vectors"].vectors == before["vectors"].vectors == 54
+    prune(store, plan_prune(store, runs=[tmp_path / "two"], force=True))
+    assert not {"images", "vectors", "heads", "runs"} & set(summarise(store).kinds)
+
+
+def test_an_entry_that_is_read_is_marked_as_used_once_a_day(store: Store) -> None:
+    path = put_image(store, "a", days=9)
+    verify(store)
+    assert len(plan_prune(store, older_than_s=DAY).files) == 1
+    store.get("images", key("a"), ".png")
+    assert not plan_prune(store, older_than_s=DAY)
+    marked = age(path, 0.5).stat().st_mtime_ns
+    store.get("images", key("a"), ".png")
+    assert path.stat().st_mtime_ns == marked
 
 
 def test_runs_whose_folders_are_gone(store: Store, tmp_path: Path) -> None:
