@@ -1,4 +1,4 @@
-"""Paths that may be URLs: ``s3://bucket/corpus`` next to ``/data/corpus``, told apart without reading anything.
+"""Paths that may be URLs: ``s3://bucket/corpus`` next to ``/data/corpus``, known apart without reading anything.
 
 A URL has a scheme of two letters and more, so that ``C:\\sounds`` is none; ``file:///data`` is a local path. A URL that
 went through :class:`pathlib.Path`, as options of a command line do, has lost a slash (``s3:/bucket``) and is known all
