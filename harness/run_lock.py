@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from harness.errors import FolderInUseError, TableError
+from harness.errors import FolderInUseError, SoundfoldError, TableError
 from harness.files import is_temporary
 
 if sys.platform != "win32":
@@ -52,6 +52,7 @@ def run_lock(folder: str | Path) -> Iterator[None]:
         Another command writes there.
     """
     path = Path(folder).absolute() / LOCK
+    made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, interrupted = _acquire(path)
     try:
@@ -59,7 +60,14 @@ def run_lock(folder: str | Path) -> Iterator[None]:
         if interrupted:
             _remove_temporary(path.parent)
         yield
-        path.unlink(missing_ok=True)  # not after an error: the folder may hold parts of two runs
+        path.unlink(missing_ok=True)  # not where the command was stopped: the folder may hold parts of two runs
+    except SoundfoldError:  # refused, mostly before anything was written
+        if not interrupted:
+            path.unlink(missing_ok=True)
+        if made:
+            with suppress(OSError):  # something was written
+                path.parent.rmdir()
+        raise
     finally:
         _HELD.discard(str(path))
         os.close(descriptor)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import FolderInUseError, TableError
+from harness.errors import FolderInUseError, SoundfoldError, TableError
 from harness.run_lock import LOCK, check_complete, locks_folder, run_lock
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
@@ -76,6 +76,17 @@ def test_a_folder_of_a_failed_command_is_not_taken_for_whole(tmp_path: Path) -> 
         check_complete(tmp_path)
     (tmp_path / LOCK).unlink()
     check_complete(tmp_path)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_refused_command_leaves_the_folder_as_it_was(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "run"
+    if there:
+        folder.mkdir()
+    with pytest.raises(SoundfoldError, match="no such name"), run_lock(folder):
+        raise SoundfoldError("no such name")
+    assert list(tmp_path.rglob("*")) == [folder] * there
+    check_complete(folder)
 
 
 def test_a_function_has_the_lock_of_the_folder_that_it_is_given(tmp_path: Path) -> None:
