@@ -27,7 +27,7 @@ from uuid import uuid4
 from joblib import cpu_count
 
 from harness.cluster_worker import Needs, run_calls, versions
-from harness.errors import ClusterError, SettingsError, SoundfoldError
+from harness.errors import ClusterError, SettingsError, SoundfoldError, WorkerError
 from harness.registry import loaded_plugins
 
 __all__ = ["Cluster", "connected", "current", "require"]
@@ -139,7 +139,8 @@ def _quiet() -> Iterator[None]:
 @contextmanager
 def _local(distributed: Any, n: int) -> Iterator[Any]:
     """A client of worker processes of our own, which are gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="soundfold-", ignore_cleanup_errors=True) as scratch:
+    unwatched = distributed.dask.config.set({"distributed.worker.profile.enabled": False})  # it slows imports down
+    with unwatched, tempfile.TemporaryDirectory(prefix="soundfold-", ignore_cleanup_errors=True) as scratch:
         cluster = distributed.LocalCluster(
             n_workers=n,
             threads_per_worker=1,
@@ -250,17 +251,19 @@ class Cluster:
         Raises
         ------
         ClusterError
-            A worker may not do this work, the scheduler is gone, or one task has ended several workers.
+            A worker may not do this work, or the scheduler is gone.
+        WorkerError
+            One task has ended several workers.
         """
         needs = pickle.dumps(replace(self._needs, plugins=loaded_plugins()))
-        size = batch or max(1, min(_MOST, ceil(len(items) / (4 * self._threads()))))
+        size = batch or max(1, min(_MOST, ceil(len(items) / (4 * self.threads()))))
         starts = range(0, len(items), size)
         under_way: dict[Any, int] = {}
         done: dict[int, list[Result]] = {}
         begun = given = 0
         try:
             while given < len(starts):
-                most = max(_AHEAD * self._threads(), 2)
+                most = max(_AHEAD * self.threads(), 2)
                 while begun < len(starts) and len(under_way) < most and begun - given < 2 * most:
                     part = items[starts[begun] : starts[begun] + size]
                     under_way[self._submit(needs, function, part)] = begun
@@ -282,7 +285,7 @@ class Cluster:
         except Exception as error:
             raise self._lost(error) from error
 
-    def _threads(self) -> int:
+    def threads(self) -> int:
         """Threads of all workers, as of some seconds ago."""
         if time.monotonic() - self._looked > _LOOK_S:
             with suppress(Exception):
@@ -319,7 +322,7 @@ class Cluster:
                 ) from error
             raise
         except self._distributed.KilledWorker as error:
-            raise ClusterError(
+            raise WorkerError(
                 f"{self._address}: one task has ended several workers, which may have had too little memory; {_AGAIN}"
             ) from error
         except (self._distributed.CancelledError, TimeoutError) as error:

@@ -150,7 +150,7 @@ def test_a_new_folder_is_filled_from_the_store(
         logistic.Regression, "path", lambda self, train, *a: (problems.append(len(train)), path(self, train, *a))[1]
     )
     monkeypatch.setattr(images, "make_images", lambda *a, **k: 1 / 0)
-    monkeypatch.setattr(bottlenecks, "_batches", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(bottlenecks, "batches_of", lambda *a, **k: 1 / 0)
     words = [studied / "small.toml", "--store", studied / "store", "--out", tmp_path / "new", "--jobs", 1]
     said = run(*words, capsys=capsys)
     assert said.code == 0, said.err

@@ -1,7 +1,7 @@
 """Images -> model.
 
 - `inputs`: the tables that a training starts from, their order, classes and splits
-- `bottlenecks`: feature vectors through the store
+- `bottlenecks`: feature vectors through the store; `sources`: their keys and batches
 - `drawn_features`: those of images that are drawn for them and never become files
 - `head`: the linear layer on top; `logistic` and `sgd` train it
 - `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
@@ -10,6 +10,7 @@
 - `grid_ends`: heads whose regularisation is at an end of the grid
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
+- `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `running`: every combination of encoding, module and seed, written to a folder
 - `planning`: what of a training the store has

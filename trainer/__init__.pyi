@@ -1,7 +1,6 @@
 from .absent import AbsentClass as AbsentClass
 from .absent import absent_classes as absent_classes
 from .absent import absent_notes as absent_notes
-from .bottlenecks import SoundPart as SoundPart
 from .bottlenecks import image_features as image_features
 from .bottlenecks import sound_features as sound_features
 from .commands import as_shell as as_shell
@@ -35,3 +34,4 @@ from .running import combinations as combinations
 from .running import train_all as train_all
 from .running import train_images as train_images
 from .sgd import SgdSettings as SgdSettings
+from .sources import SoundPart as SoundPart

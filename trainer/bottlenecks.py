@@ -1,64 +1,44 @@
-"""Bottlenecks: the feature vectors of images and sounds, each computed once.
+"""Bottlenecks: the feature vectors of images and sounds, each computed once, from the store or in batches.
 
-A vector's key in the store is made of the digest of the image file's bytes (or of the sound's), the module's content
-digest, the preprocessing between them and the version of the code that does both. Renaming or moving an image changes
-nothing, and changing anything else is a miss. Where every vector is in the store, TensorFlow is not imported.
+Where every vector is in the store, TensorFlow is not imported.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from harness import audio, image
 from harness.digests import FileDigests
-from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
 from harness.hub import kinds
-from harness.hub.base import FLOAT32, HubModule, ModuleInfo
+from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.hub.preprocess import image_input, preprocessing, read_image, read_waveform
+from harness.hub.preprocess import image_input
 from harness.memory_images import MemoryImage
 from harness.progress import track
 from harness.store import Store, key_of
 from harness.vectors import Vectors
+from trainer.sources import (
+    BATCH,
+    CALLS,
+    SoundPart,
+    Source,
+    ahead,
+    batches_of,
+    image_key,
+    image_source,
+    module_key,
+    rows_by_key,
+    sound_source,
+)
 
-__all__ = [
-    "BATCH",
-    "CALLS",
-    "Features",
-    "SoundPart",
-    "array_features",
-    "drawn_features",
-    "image_features",
-    "image_key",
-    "module_key",
-    "sound_features",
-    "sound_key",
-]
-
-T = TypeVar("T")
-R = TypeVar("R")
-BATCH = 32
-_BATCH_SECONDS = 160  # of sound
-_READERS = 2
-CALLS = 2  # of a module at a time
-
-
-@dataclass(frozen=True)
-class SoundPart:
-    """A sound, or a part of one: path, and start and end in seconds (NaN: the file's own)."""
-
-    path: Path
-    start_s: float = float("nan")
-    end_s: float = float("nan")
+__all__ = ["Features", "array_features", "drawn_features", "image_features", "sound_features"]
 
 
 @dataclass
@@ -83,36 +63,6 @@ class Features:
     keys: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class _Source:
-    """How items of one kind, image files or parts of sounds, become keys and a module's input."""
-
-    key: Callable[[Any], str]
-    known: Callable[[Any], bool]  # whether the key is had without reading
-    read: Callable[[Any], np.ndarray]
-    batch_size: Callable[[np.ndarray], int]
-
-
-def image_key(digest: str, module: Mapping[str, Any]) -> str:
-    """Key of an image's feature vector, from the sha256 of its file's bytes and from :func:`module_key`."""
-    return key_of(image=digest, **module)
-
-
-def sound_key(digest: str, module: Mapping[str, Any]) -> str:
-    """Key of a sound's feature vector, from :func:`harness.audio.digest` and from :func:`module_key`."""
-    return key_of(sound=digest, **module)
-
-
-def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
-    """What a module contributes to the keys of its feature vectors.
-
-    Those in float32, the usual ones, say nothing of it.
-    """
-    key = {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
-    precision = kinds.precision(spec, info)
-    return key if precision == FLOAT32 else {**key, "precision": precision}
-
-
 def array_features(
     images: Sequence[np.ndarray],
     spec: ModuleSpec,
@@ -128,7 +78,7 @@ def array_features(
     def key(pixels: np.ndarray) -> str:
         return key_of(pixels=digest_bytes(np.ascontiguousarray(pixels).data), shape=list(pixels.shape), **module)
 
-    source = _Source(key, lambda _: False, lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
+    source = Source(key, lambda _: False, lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
     return _collect(
         images, source, load or partial(kinds.load, spec, store=store), info.features, store=store, what=what
     )
@@ -172,19 +122,9 @@ def image_features(
         The module is not available.
     """
     info = kinds.describe(spec, store=store)
-    module = module_key(spec, info)
-    found: dict[Path, str] = {}
-
-    def key(file: Path) -> str:
-        found[file] = image.digest_of(file, digests)
-        return image_key(found[file], module)
-
-    def read(file: Path) -> np.ndarray:
-        return read_image(file, info, digest=found[file])
-
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
-        source = _Source(key, digests.knows, read, batch_size=lambda _: batch_size)
+        source = image_source(spec, info, digests, batch_size=batch_size)
         return _collect(files, source, load, info.features, store=store, what=what, report=report)
 
 
@@ -203,7 +143,7 @@ def drawn_features(
     """
     info = kinds.describe(spec, store=store)
     module = module_key(spec, info)
-    source = _Source(
+    source = Source(
         lambda drawn: image_key(drawn.digest, module), lambda _: True, lambda drawn: drawn.input(info), lambda _: BATCH
     )
     load = load or partial(kinds.load, spec, store=store)
@@ -223,33 +163,15 @@ def sound_features(
     Sounds of one length go through the module together.
     """
     info = kinds.describe(spec, store=store)
-    module = module_key(spec, info)
-
-    found: dict[SoundPart, str] = {}
-
-    def key(part: SoundPart) -> str:
-        found[part] = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
-        return sound_key(found[part], module)
-
-    def read(part: SoundPart) -> np.ndarray:
-        y = read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
-        audio.check_unchanged(part.path, found[part], start_s=part.start_s, end_s=part.end_s, digests=digests)
-        return y
-
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
-        source = _Source(
-            key,
-            lambda part: digests.knows(part.path),
-            read,
-            batch_size=lambda y: max(1, int(_BATCH_SECONDS * info.sample_rate / len(y))),
-        )
+        source = sound_source(spec, info, digests)
         return _collect(parts, source, load, info.features, store=store, what=what)
 
 
 def _collect(
     items: Sequence[Any],
-    source: _Source,
+    source: Source,
     load: Callable[[], HubModule],
     n_features: int,
     *,
@@ -275,11 +197,11 @@ def _collect(
         rows, values = batch
         return rows, module(values)
 
-    batches = _batches(items, list(key_of_row), source, features.failures)
+    batches = batches_of(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
     with vectors, ThreadPoolExecutor(CALLS) as callers, ThreadPoolExecutor(1) as writer:
         written: Future[None] = writer.submit(put, [], np.zeros((0, n_features)))
-        computed = _ahead(callers, run, batches, most=CALLS + 1)
+        computed = ahead(callers, run, batches, most=CALLS + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()
             written = writer.submit(put, rows, values)
@@ -295,27 +217,10 @@ def _collect(
 
 
 def _take_from_store(
-    features: Features, items: Sequence[Any], source: _Source, vectors: Vectors
+    features: Features, items: Sequence[Any], source: Source, vectors: Vectors
 ) -> dict[str, list[int]]:
     """Fill the rows that the store has; give the rows of every key that it lacks."""
-
-    def key(row: int) -> str | Exception:
-        """Of a row its key, or why it has none."""
-        try:
-            return source.key(items[row])
-        except (ImageError, AudioError) as error:
-            return error
-
-    to_read = [row for row, item in enumerate(items) if not source.known(item)]
-    with ThreadPoolExecutor(_READERS) as pool:  # the others are had sooner without threads
-        found = dict(zip(to_read, pool.map(key, to_read), strict=True))
-    rows_of: dict[str, list[int]] = {}
-    for row in range(len(items)):
-        own = found[row] if row in found else key(row)
-        if isinstance(own, Exception):
-            features.failures[row] = str(own)
-        else:
-            rows_of.setdefault(own, []).append(row)
+    rows_of = rows_by_key(items, source, features.failures)
     missing, wanted = dict(rows_of), list(rows_of)
     features.keys = wanted
     first = np.array([rows[0] for rows in rows_of.values()], int)
@@ -325,41 +230,3 @@ def _take_from_store(
             for row in missing.pop(wanted[position])[1:]:
                 features.values[row] = features.values[first[position]]
     return missing
-
-
-def _batches(
-    items: Sequence[Any], rows: list[int], source: _Source, failures: dict[int, str]
-) -> Iterator[tuple[list[int], np.ndarray]]:
-    """Read ahead in threads; give batches of one shape, a full one as soon as it is there."""
-
-    def read(row: int) -> np.ndarray | Exception:
-        try:
-            return source.read(items[row])
-        except (ImageError, AudioError) as error:
-            return error
-
-    waiting: dict[tuple[int, ...], tuple[list[int], list[np.ndarray]]] = {}
-    with ThreadPoolExecutor(_READERS) as pool:
-        for row, ready in zip(rows, _ahead(pool, read, rows, most=4 * BATCH), strict=True):
-            if isinstance(ready, Exception):
-                failures[row] = str(ready)
-                continue
-            of_shape, arrays = waiting.setdefault(ready.shape, ([], []))
-            of_shape.append(row)
-            arrays.append(ready)
-            if len(arrays) >= source.batch_size(ready):
-                del waiting[ready.shape]
-                yield of_shape, np.stack(arrays)
-    for of_shape, arrays in waiting.values():
-        yield of_shape, np.stack(arrays)
-
-
-def _ahead(pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], *, most: int) -> Iterator[R]:
-    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for."""
-    begun: deque[Future[R]] = deque()
-    for item in items:
-        begun.append(pool.submit(call, item))
-        if len(begun) >= most:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()

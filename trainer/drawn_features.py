@@ -27,7 +27,7 @@ from harness.memory_images import Drawn, DrawTask, MemoryClip, MemoryImage, draw
 from harness.parallel import in_parallel
 from harness.store import Store
 from harness.vectors import Vectors
-from trainer.bottlenecks import BATCH, CALLS, image_key, module_key
+from trainer.sources import BATCH, CALLS, image_key, module_key
 
 __all__ = ["DrawnFeatures", "count_drawn", "draw_features"]
 

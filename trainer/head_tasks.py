@@ -16,9 +16,10 @@ from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.shared_groups import SharedGroups
 from harness.store import Store
-from trainer.bottlenecks import Features, SoundPart, drawn_features, image_features, sound_features
+from trainer.bottlenecks import Features, drawn_features, image_features, sound_features
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained
+from trainer.sources import SoundPart
 
 __all__ = ["HeadTask", "blas_threads", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
 

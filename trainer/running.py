@@ -44,6 +44,7 @@ from trainer.head import save_heads
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.run_record import STEP, record_training
+from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
     "SOUND",
@@ -325,6 +326,7 @@ def _fitted(
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
         what = f"{encoding} through {module.handle}"
         table = training_order(tables[encoding])
+        outcome.computed += compute_on_cluster(table, module, store=like.store, what=what)
         features = features_of(table, module, store=like.store, load=loaders[module], what=what)
         outcome.computed += features.computed
         outcome.used.append(key_numbers(features.keys))

@@ -18,7 +18,7 @@ import merger
 import trainer
 from harness import cluster as clusters
 from harness.cluster import Cluster, connected, current
-from harness.errors import ClusterError, SettingsError
+from harness.errors import ClusterError, SettingsError, WorkerError
 from harness.parallel import in_parallel
 from harness.registry import load_plugin
 from harness.store import Store
@@ -139,7 +139,7 @@ def test_a_killed_worker_s_tasks_are_done_by_another(cluster: Cluster) -> None:
 
 
 def test_a_task_that_ends_its_worker_is_given_up(cluster: Cluster) -> None:
-    with pytest.raises(ClusterError, match="one task has ended several workers"):
+    with pytest.raises(WorkerError, match="one task has ended several workers"):
         list(cluster.map(os._exit, [7]))
 
 

@@ -21,7 +21,8 @@ from harness.hub.kinds import parse
 from harness.hub.tensorflow import import_tensorflow
 from harness.image import read as read_image_file
 from harness.store import Store
-from trainer.bottlenecks import Features, SoundPart, array_features, image_features, sound_features
+from trainer.bottlenecks import Features, array_features, image_features, sound_features
+from trainer.sources import SoundPart
 
 SR = 16000
 

@@ -15,9 +15,9 @@ from harness.hub import base, devices, kinds
 from harness.hub.base import FLOAT32, MIXED_FLOAT16, HubModule, ModuleInfo
 from harness.hub.tensorflow import import_tensorflow, is_allowed, prepare_gpus
 from harness.store import Store
-from trainer.bottlenecks import module_key
 from trainer.fitting import HeadSettings
 from trainer.run_record import read_module, record_training
+from trainer.sources import module_key
 
 IMAGES = ModuleInfo("folder", "d" * 64, "image", 8, 8, (0.0, 1.0), 0, 4)
 WAVES = ModuleInfo("folder", "d" * 64, "waveform", 0, 0, (-1.0, 1.0), 16000, 4)

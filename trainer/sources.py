@@ -1,0 +1,205 @@
+"""How images and sounds become the keys of feature vectors, and batches for a module.
+
+A vector's key in the store is made of the digest of the image file's bytes (or of the sound's), the module's content
+digest, the preprocessing between them and the version of the code that does both. Renaming or moving an image changes
+nothing, and changing anything else is a miss.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from harness import audio, image
+from harness.digests import FileDigests
+from harness.errors import AudioError, ImageError
+from harness.hub import kinds
+from harness.hub.base import FLOAT32, ModuleInfo
+from harness.hub.handles import ModuleSpec
+from harness.hub.preprocess import preprocessing, read_image, read_waveform
+from harness.store import key_of
+
+__all__ = [
+    "BATCH",
+    "CALLS",
+    "SoundPart",
+    "Source",
+    "ahead",
+    "batches_of",
+    "image_key",
+    "image_source",
+    "module_key",
+    "rows_by_key",
+    "sound_key",
+    "sound_source",
+]
+
+T = TypeVar("T")
+R = TypeVar("R")
+BATCH = 32
+_BATCH_SECONDS = 160  # of sound
+_CHUNK = 256  # sounds that batches are formed of: those of a cluster are the same
+_READERS = 2
+CALLS = 2  # of a module at a time
+
+
+@dataclass(frozen=True)
+class SoundPart:
+    """A sound, or a part of one: path, and start and end in seconds (NaN: the file's own)."""
+
+    path: Path
+    start_s: float = float("nan")
+    end_s: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Source:
+    """How items of one kind, image files or parts of sounds, become keys and a module's input.
+
+    Parameters
+    ----------
+    key : callable
+        Of an item the key of its vector.
+    known : callable
+        Whether the key is had without reading.
+    read : callable
+        Of an item whose digest is in `found` the module's input.
+    batch_size : callable
+        Of an input how many of its shape go through the module together.
+    found : dict
+        Digests of items.
+    chunk : int
+        A batch has items of one such part of the missing ones only, so that batches do not depend on what could not
+        be read in other parts, or on which machine has which part.
+    """
+
+    key: Callable[[Any], str]
+    known: Callable[[Any], bool]
+    read: Callable[[Any], np.ndarray]
+    batch_size: Callable[[np.ndarray], int]
+    found: dict[Any, str] = field(default_factory=dict)
+    chunk: int = BATCH
+
+
+def image_key(digest: str, module: Mapping[str, Any]) -> str:
+    """Key of an image's feature vector, from the sha256 of its file's bytes and from :func:`module_key`."""
+    return key_of(image=digest, **module)
+
+
+def sound_key(digest: str, module: Mapping[str, Any]) -> str:
+    """Key of a sound's feature vector, from :func:`harness.audio.digest` and from :func:`module_key`."""
+    return key_of(sound=digest, **module)
+
+
+def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
+    """What a module contributes to the keys of its feature vectors.
+
+    Those in float32, the usual ones, say nothing of it.
+    """
+    key = {"module": info.digest, "preprocessing": preprocessing(info), "code": kinds.feature_code(spec)}
+    precision = kinds.precision(spec, info)
+    return key if precision == FLOAT32 else {**key, "precision": precision}
+
+
+def image_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests, *, batch_size: int = BATCH) -> Source:
+    """Image files for a module."""
+    found: dict[Path, str] = {}
+    module = module_key(spec, info)
+
+    def key(file: Path) -> str:
+        found[file] = image.digest_of(file, digests)
+        return image_key(found[file], module)
+
+    def read(file: Path) -> np.ndarray:
+        return read_image(file, info, digest=found[file])
+
+    return Source(key, digests.knows, read, lambda _: batch_size, found, batch_size)
+
+
+def sound_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests) -> Source:
+    """Sounds for a waveform module."""
+    found: dict[SoundPart, str] = {}
+    module = module_key(spec, info)
+
+    def key(part: SoundPart) -> str:
+        found[part] = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
+        return sound_key(found[part], module)
+
+    def read(part: SoundPart) -> np.ndarray:
+        y = read_waveform(part.path, info, start_s=part.start_s, end_s=part.end_s)
+        audio.check_unchanged(part.path, found[part], start_s=part.start_s, end_s=part.end_s, digests=digests)
+        return y
+
+    def batch_size(y: np.ndarray) -> int:
+        return max(1, int(_BATCH_SECONDS * info.sample_rate / len(y)))
+
+    return Source(key, lambda part: digests.knows(part.path), read, batch_size, found, _CHUNK)
+
+
+def rows_by_key(items: Sequence[Any], source: Source, failures: dict[int, str]) -> dict[str, list[int]]:
+    """The rows of every key, in the order of the items; those that have none are put into `failures`, with why."""
+
+    def key(row: int) -> str | Exception:
+        """Of a row its key, or why it has none."""
+        try:
+            return source.key(items[row])
+        except (ImageError, AudioError) as error:
+            return error
+
+    to_read = [row for row, item in enumerate(items) if not source.known(item)]
+    with ThreadPoolExecutor(_READERS) as pool:  # the others are had sooner without threads
+        found = dict(zip(to_read, pool.map(key, to_read), strict=True))
+    rows_of: dict[str, list[int]] = {}
+    for row in range(len(items)):
+        own = found[row] if row in found else key(row)
+        if isinstance(own, Exception):
+            failures[row] = str(own)
+        else:
+            rows_of.setdefault(own, []).append(row)
+    return rows_of
+
+
+def batches_of(
+    items: Sequence[Any], rows: Sequence[int], source: Source, failures: dict[int, str]
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Read ahead in threads; give batches of one shape, a full one as soon as it is there, all at a chunk's end."""
+
+    def read(row: int) -> np.ndarray | Exception:
+        try:
+            return source.read(items[row])
+        except (ImageError, AudioError) as error:
+            return error
+
+    waiting: dict[tuple[int, ...], tuple[list[int], list[np.ndarray]]] = {}
+    with ThreadPoolExecutor(_READERS) as pool:
+        for n, (row, ready) in enumerate(zip(rows, ahead(pool, read, rows, most=4 * BATCH), strict=True), start=1):
+            if isinstance(ready, Exception):
+                failures[row] = str(ready)
+            else:
+                of_shape, arrays = waiting.setdefault(ready.shape, ([], []))
+                of_shape.append(row)
+                arrays.append(ready)
+                if len(arrays) >= source.batch_size(ready):
+                    del waiting[ready.shape]
+                    yield of_shape, np.stack(arrays)
+            if n % source.chunk == 0 or n == len(rows):
+                for of_shape, arrays in waiting.values():
+                    yield of_shape, np.stack(arrays)
+                waiting.clear()
+
+
+def ahead(pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], *, most: int) -> Iterator[R]:
+    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for."""
+    begun: deque[Future[R]] = deque()
+    for item in items:
+        begun.append(pool.submit(call, item))
+        if len(begun) >= most:
+            yield begun.popleft().result()
+    while begun:
+        yield begun.popleft().result()
