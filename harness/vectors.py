@@ -11,7 +11,7 @@ import io
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -140,7 +140,13 @@ class Vectors(AbstractContextManager["Vectors"]):
             return positions[same], shard["vectors"][at[same]]
 
         with ThreadPoolExecutor(_READERS) as pool:
-            yield from pool.map(read, parts)
+            waiting: deque[Future[tuple[np.ndarray, np.ndarray]]] = deque()
+            for part in parts:  # few at a time: a slow taker would have all of them in memory twice
+                waiting.append(pool.submit(read, part))
+                if len(waiting) > _READERS:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def put(self, keys: Sequence[str], vectors: np.ndarray) -> None:
         """Take vectors, float32 (n, width), to be written soon; all of one width."""

@@ -97,7 +97,7 @@ def test_a_second_run_draws_nothing(
 ) -> None:
     out = Path(str(words[6]))
     before = snapshot(out)
-    monkeypatch.setattr(bottlenecks, "_batches", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr(bottlenecks, "batches_of", lambda *a, **k: 1 / 0)
     said = run(*words, capsys=capsys)
     assert (said.code, said.warnings, drawn) == (0, [], [])
     assert "0 new feature vectors" in said.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def read_sounds(clips: str | Path | None) -> pd.DataFrame:
 
 def training_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows by class, then by the file name of their image: the order in which every head sees them."""
-    keyed = table.assign(_name=[Path(p).name for p in table["path"]])
+    keyed = table.assign(_name=[os.path.basename(p) for p in table["path"]])
     return keyed.sort_values(["label", "_name", "clip_id"], kind="stable").drop(columns="_name").reset_index(drop=True)
 
 
@@ -115,7 +116,7 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
     SplitError
         Fewer than two folds, a clip without a fold, or a group in both the training and the test rows of a split.
     """
-    columns = (list(table[name]) for name in ("fold", "group", "label"))
+    columns = (table[name].tolist() for name in ("fold", "group", "label"))
     return list(splits(*columns, seed=seed, shared=shared))
 
 
