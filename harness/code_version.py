@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -43,7 +43,8 @@ def code_version(*modules: str) -> str:
         64 hex digits; the same whatever the order of `modules`, and wherever a plugin file lies.
     """
     closure = import_closure(*modules)
-    return digest_json(sorted([_label(name, path), syntax_digest(read_source(path))] for name, path in closure.items()))
+    parts = ((name, path, _summary(read_source(path), _package(name, path)).digest) for name, path in closure.items())
+    return digest_json(sorted([_label(name, path), digest] for name, path, digest in parts))
 
 
 def import_closure(*modules: str) -> dict[str, Path]:
@@ -141,9 +142,10 @@ class _Summary:
 @lru_cache(maxsize=1024)
 def _summary(source: str, package: str) -> _Summary:
     tree = ast.parse(source)
-    imports = tuple(dict.fromkeys(_imports(tree, package)))
-    bound = frozenset(_bound(tree))
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))  # once: an ablation asks for the versions of a hundred modules
+    imports = tuple(dict.fromkeys(_imports(nodes, package)))
+    bound = frozenset(_bound(nodes))
+    for node in nodes:
         for block in _BLOCKS:
             statements = getattr(node, block, None)
             if isinstance(statements, list):
@@ -161,11 +163,11 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
+def _imports(nodes: Sequence[ast.AST], package: str) -> Iterator[tuple[str, str]]:
     """(module, name) of every import that runs; `name` is empty where the module itself is imported."""
     modules: dict[str, set[str]] = {}  # what a name may stand for that is a module
-    unused = {each for node in ast.walk(tree) if _is_for_type_checkers(node) for each in ast.walk(node)}
-    for node in ast.walk(tree):
+    unused = {each for node in nodes if _is_for_type_checkers(node) for each in ast.walk(node)}
+    for node in nodes:
         if node in unused:
             continue
         if isinstance(node, ast.Import):
@@ -178,7 +180,7 @@ def _imports(tree: ast.Module, package: str) -> Iterator[tuple[str, str]]:
             for alias in node.names:
                 modules.setdefault(alias.asname or alias.name, set()).add(f"{module}.{alias.name}")
                 yield module, alias.name
-    for node in ast.walk(tree):  # names that a lazy package gives as attributes: `import converter; converter.draw`
+    for node in nodes:  # names that a lazy package gives as attributes: `import converter; converter.draw`
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             for module in modules.get(node.value.id, ()):
                 yield module, node.attr
@@ -192,9 +194,9 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
     return ".".join([*base, *([node.module] if node.module else [])])
 
 
-def _bound(tree: ast.Module) -> Iterator[str]:
+def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
     """Names that a module gives a value to."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             yield node.id
         elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -219,15 +221,29 @@ def _resolved(module: str, name: str) -> Iterator[str]:
 
 def _lazy_names(path: Path, module: str, name: str) -> Iterator[tuple[str, str]]:
     """(module, name) that a lazy package says that a name, or ``*``, is: in its stub, or for type checkers."""
-    package = module if path.stem == "__init__" else module.rpartition(".")[0]
     stub = path.with_suffix(".pyi")
-    tree = ast.parse(read_source(stub if stub.is_file() else path))
-    blocks: list[ast.AST] = [tree] if stub.is_file() else [each for each in tree.body if _is_for_type_checkers(each)]
-    for node in (each for block in blocks for each in ast.walk(block)):
-        if isinstance(node, ast.ImportFrom) and (target := _absolute(node, package)) != module:
-            for alias in node.names:
-                if name in ("*", alias.asname or alias.name):
-                    yield target, alias.name
+    is_stub = stub.is_file()
+    for given, target, original in _type_imports(
+        read_source(stub if is_stub else path), is_stub, _package(module, path)
+    ):
+        if name in ("*", given) and target != module:
+            yield target, original
+
+
+@lru_cache(maxsize=1024)
+def _type_imports(source: str, is_stub: bool, package: str) -> tuple[tuple[str, str, str], ...]:
+    """(name, module, name in it) of what a stub imports, or a module for type checkers alone."""
+    if not is_stub and "TYPE_CHECKING" not in source:
+        return ()
+    tree = ast.parse(source)
+    blocks: list[ast.AST] = [tree] if is_stub else [each for each in tree.body if _is_for_type_checkers(each)]
+    return tuple(
+        (alias.asname or alias.name, _absolute(node, package), alias.name)
+        for block in blocks
+        for node in ast.walk(block)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
 
 
 def _submodules(package: str, path: Path, name: str) -> Iterator[str]:
