@@ -24,7 +24,7 @@ import harness
 import labeler
 import merger
 import trainer
-from harness.cli import SchedulerOption, command_app, count, main, note, say, warn
+from harness.cli import NoGpu, NoMixedPrecision, SchedulerOption, command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
 from harness.run_lock import locks_folder, run_lock
 from harness.settings import Namer
@@ -337,6 +337,8 @@ def command(
     scheduler: SchedulerOption = "",
     store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
     strict: Annotated[bool, typer.Option("--strict", help="Stop at the first clip that cannot be read.")] = False,
+    no_gpu: NoGpu = False,
+    no_mixed_precision: NoMixedPrecision = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and what is cached; do nothing.")] = False,
 ) -> None:
     """Run a whole ablation: which encoding, which module, how well, is it real?"""

@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -21,6 +22,8 @@ from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
 
 __all__ = [
+    "NoGpu",
+    "NoMixedPrecision",
     "OneLineParser",
     "PluginFiles",
     "RenamedSharedGroups",
@@ -91,6 +94,32 @@ SchedulerOption = Annotated[
     ),
 ]
 """The option of every command that can send its work to a cluster."""
+
+
+def _off(variable: str) -> Callable[[bool], bool]:
+    """A callback that turns something off for this process and those that it starts."""
+
+    def switch(given: bool) -> bool:
+        if given:
+            os.environ[variable] = "off"
+        return given
+
+    return switch
+
+
+NoGpu = Annotated[
+    bool, typer.Option("--no-gpu", callback=_off("SOUNDFOLD_GPU"), is_eager=True, help="Run modules on the processor.")
+]
+NoMixedPrecision = Annotated[
+    bool,
+    typer.Option(
+        "--no-mixed-precision",
+        callback=_off("SOUNDFOLD_MIXED_PRECISION"),
+        is_eager=True,
+        help="On a GPU, too, compute feature vectors in single precision.",
+    ),
+]
+"""Options of commands that run modules; the variables in the environment do the same for all commands."""
 
 
 def option_words(name: str, value: str | int) -> str:

@@ -9,7 +9,18 @@ import typer
 
 import harness
 import trainer
-from harness.cli import PluginFiles, RenamedSharedGroups, SchedulerOption, command_app, main, option_words, say, warn
+from harness.cli import (
+    NoGpu,
+    NoMixedPrecision,
+    PluginFiles,
+    RenamedSharedGroups,
+    SchedulerOption,
+    command_app,
+    main,
+    option_words,
+    say,
+    warn,
+)
 
 if TYPE_CHECKING:  # it imports pandas
     from harness.shared_groups import Policy
@@ -114,6 +125,8 @@ def run(
     steps: Steps = 4000,
     balance: Annotated[str, typer.Option(help="Classes in training sets: none, down or up.")] = "none",
     scheduler: SchedulerOption = "",
+    no_gpu: NoGpu = False,
+    no_mixed_precision: NoMixedPrecision = False,
     store: StoreDir = "",
     shared_groups: Shared = "",
     allow_shared_groups: RenamedSharedGroups = False,

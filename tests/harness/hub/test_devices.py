@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_study import command
 
+import study
 from harness.errors import SettingsError
 from harness.hub import base, devices, kinds
 from harness.hub.base import FLOAT32, MIXED_FLOAT16, HubModule, ModuleInfo
@@ -55,6 +58,16 @@ def test_it_can_be_turned_off(variable: str, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv(variable, "never")
     with pytest.raises(SettingsError, match=f"{variable}='never': expected auto or off"):
         precision("a_folder", IMAGES)
+
+
+@pytest.mark.usefixtures("gpu")
+@pytest.mark.parametrize("option", ["--no-gpu", "--no-mixed-precision"])
+def test_commands_have_options_for_it(
+    option: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert command(study.app, option, tmp_path / "none.toml", capsys=capsys).code == 1
+    assert precision("a_folder", IMAGES) == FLOAT32
 
 
 def test_without_a_device_tensorflow_is_not_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
