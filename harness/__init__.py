@@ -23,7 +23,7 @@
 - `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
-- `cluster`: work sent to a Dask scheduler; `cluster_worker`: what runs in its workers
+- `cluster`: work sent to a Dask scheduler; `cluster_connection`: the way to it; `cluster_worker`: what its workers run
 - `installation`: whether a foreign package is in the way
 """
 

@@ -1,5 +1,5 @@
 from . import tables as tables
-from .cluster import connected as connected
+from .cluster_connection import connected as connected
 from .duplicates import copies_across_folds as copies_across_folds
 from .duplicates import copy_corpus_record as copy_corpus_record
 from .duplicates import write_duplicates as write_duplicates

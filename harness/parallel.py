@@ -37,7 +37,7 @@ def in_parallel(
         Each can be pickled where `jobs` is not 1.
     jobs : int
         Processes: 1 stays in this one; -1 takes as many as there are cores. They are started afresh (loky), never
-        forked. Inside :func:`harness.cluster.connected` the cluster's workers are used instead.
+        forked. Inside :func:`harness.cluster_connection.connected` the cluster's workers are used instead.
     what : str
         A few words shown before the bar.
     ahead : int

@@ -28,6 +28,7 @@ from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.progress import track
 from harness.store import Store
+from harness.urls import absolute
 from harness.vectors import Vectors
 from trainer.sources import SoundPart, ahead, batches_of, image_source, module_key, rows_by_key, sound_source
 
@@ -73,8 +74,8 @@ class Computed:
 def items_of(table: pd.DataFrame) -> list[Any]:
     """What goes into a module: image files, or the sounds where the rows are those of ``clips.csv``."""
     if "start_s" in table:
-        return [SoundPart(Path(r.path).absolute(), r.start_s, r.end_s) for r in table.itertuples()]
-    return [Path(path).absolute() for path in table["path"]]
+        return [SoundPart(Path(absolute(r.path)), r.start_s, r.end_s) for r in table.itertuples()]
+    return [Path(absolute(path)) for path in table["path"]]
 
 
 def compute_on_cluster(table: pd.DataFrame, spec: ModuleSpec, *, store: Store, what: str) -> int:
@@ -100,7 +101,7 @@ def compute_on_cluster(table: pd.DataFrame, spec: ModuleSpec, *, store: Store, w
         Workers may not do this, or the store here has not what they have written.
     """
     workers = cluster.current()
-    if workers is None:
+    if workers is None or "image" in table:  # images in memory have their vectors already
         return 0
     tasks = _missing(items_of(table), spec, store, workers.threads())
     if not tasks:

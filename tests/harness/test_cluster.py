@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
-from small_study import PATTERN, write_corpus
+from small_study import PATTERN, write_corpus, write_study
 
 import converter
 import corpora
 import merger
 import trainer
 from harness import cluster as clusters
-from harness.cluster import Cluster, connected, current
+from harness import cluster_connection
+from harness.cluster import Cluster, current
+from harness.cluster_connection import connected
 from harness.errors import ClusterError, SettingsError, WorkerError
 from harness.parallel import in_parallel
 from harness.registry import load_plugin
@@ -25,6 +29,8 @@ from harness.store import Store
 from harness.tables import CLIPS, write
 
 distributed = pytest.importorskip("distributed")
+psutil = pytest.importorskip("psutil")  # Dask needs it
+ROOT = Path(__file__).parents[2]
 NO_PAGE = {"dashboard_address": None, "scheduler_kwargs": {"dashboard_address": ":0"}}
 PID = "__import__('os').getpid()"  # workers do not have the functions of tests
 PLUGIN = """
@@ -57,9 +63,11 @@ def cluster(address: str) -> Iterator[Cluster]:
 # ---- the same results
 
 
+@pytest.mark.parametrize("computes", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_the_same_tables_and_heads_as_on_one_machine(
-    tmp_path: Path, address: str, tiny_module: str, tiny_yamnet: str
+    computes: bool, tmp_path: Path, address: str, tiny_module: str, tiny_yamnet: str
 ) -> None:
+    """The short form has the vectors in the store, so that the workers need not import TensorFlow."""
     sounds = write_corpus(tmp_path / "sounds")
     (sounds / "hum" / "1-999-9.wav").write_bytes(b"RIFF, and nothing else")
     corpora.scan_to_table("folders", str(sounds), out=tmp_path / "clips.csv", pattern=PATTERN)
@@ -81,7 +89,7 @@ def test_the_same_tables_and_heads_as_on_one_machine(
             seeds=[0, 1],
             store=store,
         )
-        assert outcome.computed > 0
+        assert (outcome.computed > 0) == (computes or store.root.name == "alone_store")
         return {
             path.relative_to(out).as_posix(): path.read_bytes()
             for path in sorted(out.rglob("*"))
@@ -89,6 +97,8 @@ def test_the_same_tables_and_heads_as_on_one_machine(
         }
 
     alone = run(tmp_path / "alone", Store(tmp_path / "alone_store"))
+    if not computes:
+        shutil.copytree(tmp_path / "alone_store" / "vectors", tmp_path / "there_store" / "vectors")
     with connected(address):
         there = run(tmp_path / "there", Store(tmp_path / "there_store"))
     assert [name for name in alone if alone[name] != there.get(name)] == []
@@ -162,7 +172,7 @@ def test_what_a_function_raises_comes_out_as_itself(cluster: Cluster) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         list(cluster.map(os.stat, ["nowhere"]))
     with pytest.raises(SettingsError, match="expected the address"):
-        list(cluster.map(partial(clusters._parse, name="x"), ["y"]))
+        list(cluster.map(partial(cluster_connection._parse, name="x"), ["y"]))
 
 
 # ---- workers that may not do the work
@@ -199,7 +209,7 @@ def test_a_scheduler_that_is_none(scheduler: str, says: str) -> None:
 
 
 def test_nothing_answers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clusters, "_ANSWER_S", 0.2)
+    monkeypatch.setattr(cluster_connection, "_ANSWER_S", 0.2)
     with (
         pytest.raises(ClusterError, match=r"no scheduler answers there .* dask scheduler$"),
         connected("tcp://127.0.0.1:9"),
@@ -211,3 +221,28 @@ def test_dask_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ClusterError, match=r"pip install 'soundfold\[cluster\]'"), connected("local:2"):
         pass
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="a process group is needed")
+def test_ctrl_c_leaves_no_process(tmp_path: Path) -> None:
+    file = write_study(
+        tmp_path / "small.toml", write_corpus(tmp_path / "sounds"), ["builtin:scattering"], encodings='["gray"]'
+    )
+    words = [sys.executable, "study.py", file, "--out", tmp_path / "run", "--store", tmp_path / "store"]
+    with subprocess.Popen(
+        [*map(str, words), "--scheduler", "local:2"],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as running:
+        assert running.stderr is not None
+        assert any(line.startswith("images") for line in running.stderr)  # features and heads come next
+        children = psutil.Process(running.pid).children(recursive=True)
+        assert len(children) >= 2
+        os.killpg(running.pid, signal.SIGINT)
+        said = running.stderr.read()
+        assert running.wait(timeout=60) == 130
+    assert said == "interrupted: run the same command again to go on where it stopped\n"
+    assert psutil.wait_procs(children, timeout=60)[1] == []
