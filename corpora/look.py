@@ -17,7 +17,7 @@ from harness import tables
 from harness.cli import count
 from harness.decoding import QUIET_MPG123
 from harness.duplicates import in_two_folds, write_duplicates
-from harness.remote import as_path, opened
+from harness.remote import as_path, in_threads, opened
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, Schema
 from harness.urls import url_of
@@ -78,7 +78,9 @@ def look_at(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> Look:
     """
     tasks = digest_clips(tables.check(clips, CLIPS), store=store, jobs=jobs)
     prints = fingerprints(tasks, jobs=jobs)
-    channels = {path: _channels(path) for path in dict.fromkeys(task.path for task in tasks)}
+    paths = list(dict.fromkeys(task.path for task in tasks))
+    each = in_threads(_channels, paths) if any(map(url_of, paths)) else map(_channels, paths)
+    channels = dict(zip(paths, each, strict=True))
     rows: list[dict[str, object]] = []
     for clip_id, task in zip(clips["clip_id"], tasks, strict=True):
         row: dict[str, object] = {"clip_id": clip_id}
