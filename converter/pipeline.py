@@ -6,7 +6,6 @@ the store has is not drawn again. Each clip is read once, and its spectra are sh
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +32,7 @@ from harness.run_lock import locks_folder
 from harness.store import Store
 from harness.store_care.runs import record_use
 from harness.tables import CLIPS
+from harness.urls import absolute, located
 
 __all__ = [
     "check_names",
@@ -49,7 +49,7 @@ def read_clips(path: str | Path) -> pd.DataFrame:
     """Read a clips table; paths relative to its folder become paths that can be opened."""
     path = Path(path)
     clips = tables.read(path, CLIPS)
-    return clips.assign(path=[str(path.parent / each) for each in clips["path"]])
+    return clips.assign(path=[located(each, path.parent) for each in clips["path"]])
 
 
 @locks_folder("out")
@@ -195,7 +195,7 @@ def image_task(
             "spec": versions[name][1],
         }
         images.append(PlannedImage(row, image_key(clip.digest, versions[name][0]), out / path, encoding))
-    path = os.path.abspath(clip.path)
+    path = absolute(clip.path)
     make = partial(draw_pngs, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
     return ImageTask(clip.clip_id, tuple(images), make, store)
 

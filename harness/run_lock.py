@@ -22,6 +22,7 @@ from typing import ParamSpec, TypeVar
 
 from harness.errors import FolderInUseError, SoundfoldError, TableError
 from harness.files import is_temporary
+from harness.urls import need_local
 
 if sys.platform != "win32":
     import fcntl
@@ -51,7 +52,7 @@ def run_lock(folder: str | Path) -> Iterator[None]:
     FolderInUseError
         Another command writes there.
     """
-    path = Path(folder).absolute() / LOCK
+    path = need_local(folder, what="results").absolute() / LOCK
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, interrupted = _acquire(path)

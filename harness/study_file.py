@@ -17,9 +17,11 @@ from harness.errors import SettingsError, did_you_mean
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.registry import load_plugins
+from harness.remote import as_path
 from harness.settings import Namer, Settings, field_error
 from harness.shared_groups import Policy
 from harness.toml import apply_settings, read_toml
+from harness.urls import absolute, expanded, located
 
 __all__ = [
     "CorpusSection",
@@ -143,7 +145,7 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
 
     files = [os.path.abspath(base("plugins.files") / Path(file).expanduser()) for file in study.plugins.files]
     load_plugins(files)
-    root = study.corpus.root and os.path.abspath(base("corpus.root") / Path(study.corpus.root).expanduser())
+    root = study.corpus.root and absolute(located(expanded(study.corpus.root), base("corpus.root")))
     lists = {fold: _list_path(file, base(f"corpus.lists.{fold}"), root) for fold, file in study.corpus.lists.items()}
     study = study.replace(corpus=study.corpus.replace(root=root, lists=lists), plugins=PluginsSection(files=files))
     name_of = name_in("train", path, settings)
@@ -155,9 +157,11 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
 
 
 def _list_path(file: str, base: Path, root: str) -> str:
-    path = Path(os.path.abspath(base / Path(file).expanduser()))
-    in_root = Path(os.path.dirname(root) if os.path.isfile(root) else root) / file
-    return str(in_root if root and not path.is_file() and in_root.is_file() else path)
+    path = absolute(located(expanded(file), base))
+    if not root or as_path(path).is_file():
+        return path
+    in_root = located(file, os.path.dirname(root) if as_path(root).is_file() else root)
+    return in_root if as_path(in_root).is_file() else path
 
 
 def name_in(section: str, path: str | Path, settings: Sequence[str] = ()) -> Namer:
