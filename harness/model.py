@@ -123,11 +123,11 @@ def check_files(folder: str | Path, card: ModelCard) -> None:
     ModuleError
         One is damaged or missing.
     """
-    found = _digests(folder) if card.files else {}
     for name, digest in card.files.items():
-        if found.get(name) != digest:
-            what = "has changed" if name in found else "is missing"
-            raise ModuleError(f"{Path(folder) / name}: {what} since the model was written; train or export it again")
+        path = Path(folder) / name
+        if not path.is_file() or digest_file(path) != digest:
+            what = "has changed" if path.is_file() else "is missing"
+            raise ModuleError(f"{path}: {what} since the model was written; train or export it again")
 
 
 def is_whole(folder: str | Path) -> bool:

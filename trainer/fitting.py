@@ -110,7 +110,8 @@ def fit_folds(
         }
         return Trained(heads, classes)
     judges = [_judges(split, splits, targets) for split in splits]
-    heads, chosen = _choose_and_refit(features, targets, len(classes), fitted, judges, settings.strengths)
+    with logistic.threads_for(features.size):  # the last digits depend on their number
+        heads, chosen = _choose_and_refit(features, targets, len(classes), fitted, judges, settings.strengths)
     return Trained(heads, classes, chosen)
 
 
@@ -132,7 +133,8 @@ def fit_final(
         return sgd.fit(features, targets, len(trained.classes), settings=settings.sgd, seed=seed)
     votes = sorted(trained.chosen.values())
     strength = max(votes, key=lambda c: (votes.count(c), -c))
-    return logistic.fit(features, targets, len(trained.classes), strength=strength)
+    with logistic.threads_for(features.size):
+        return logistic.fit(features, targets, len(trained.classes), strength=strength)
 
 
 def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -23,7 +23,7 @@ from trainer.history import HISTORY
 from trainer.lbfgs import Problems, minimise
 from trainer.preconditioning import Spectrum
 
-__all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many"]
+__all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many", "threads_for"]
 
 STRENGTHS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0, 30.0, 100.0)
 _ROTATED_UP_TO = 1200  # training rows up to which each training set is rotated into the span of its own
@@ -123,7 +123,7 @@ class Regression:
     ) -> Rotated | Shared:
         longest = max(len(rows) for rows in train)
         if longest < features.values.shape[1] and longest <= _ROTATED_UP_TO:
-            with _threads_for(len(train) * len(features.values) * longest):
+            with threads_for(len(train) * len(features.values) * longest):
                 return Rotated.of(features.values, train, mean, scale)
         dtype = features.values.dtype
         return Shared(features.values, mean.astype(dtype), scale.astype(dtype), self.spectrum)
@@ -170,7 +170,7 @@ class StrengthPath:
         if self._shrink is not None:
             problems.history.penalties_changed(shrink - self._shrink)
         self._shrink = shrink
-        with _threads_for(problems.weight.size * problems.x.shape[2]):
+        with threads_for(problems.weight.size * problems.x.shape[2]):
             minimise(problems, shrink, tolerance=settings.tolerance, max_iter=settings.max_iter)
 
     def probabilities(self, f: int, rows: np.ndarray) -> np.ndarray:
@@ -257,7 +257,7 @@ def fit_many(
     return [[found[j] for j in range(c.shape[1])] for found in heads]
 
 
-def _threads_for(size: int) -> threadpool_limits:
+def threads_for(size: int) -> threadpool_limits:
     """A context in which matrix products take as many threads as designs of so many elements are worth."""
     return threadpool_limits(1 if size <= _ONE_THREAD_UP_TO else None, user_api="blas")
 

@@ -222,10 +222,10 @@ def test_a_model_that_is_none(
     for name, says in (
         ("missing", "not a model folder"),
         ("empty", "not a model folder"),
-        ("broken", "the model cannot be loaded"),
-        ("half", "the model cannot be loaded"),
+        ("broken/saved_model.pb", "has changed since the model was written"),
+        ("half/variables/variables.data-00000-of-00001", "is missing since the model was written"),
     ):
-        said = label(wavs[0], "--model", tmp_path / name, capsys=capsys)
+        said = label(wavs[0], "--model", tmp_path / name.partition("/")[0], capsys=capsys)
         assert (said.code, said.out) == (1, "")
         assert len(said.err.splitlines()) == 1, said.err
         assert said.err.startswith(f"error: {tmp_path / name}: {says}")
