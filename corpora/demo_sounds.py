@@ -12,7 +12,6 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.random import Generator
-from scipy.signal import lfilter
 
 __all__ = ["RATE", "SOUNDS", "Sound"]
 
@@ -121,7 +120,7 @@ def rain(source: Generator, take: Generator, n: int) -> np.ndarray:
     tilt, density = source.uniform(0.2, 0.75), _log_uniform(source, 20, 120)
     splash = _log_uniform(source, 1500, 5000)
     white = take.standard_normal(n)
-    hiss = lfilter([1.0], [1.0, -tilt], white) - 0.5 * lfilter([0.1], [1.0, -0.9], white)
+    hiss = _filtered([1.0], [1.0, -tilt], white) - 0.5 * _filtered([0.1], [1.0, -0.9], white)
     drops = np.where(take.random(n) < density / RATE, take.exponential(1.0, n), 0.0)
     near = _resonated(drops * take.choice((-1.0, 1.0), n), splash, 0.5 * splash)
     return hiss / hiss.std() + source.uniform(0.2, 0.5) * near / max(np.abs(near).max(), 1e-9) * 8
@@ -192,7 +191,7 @@ def _resonated(x: np.ndarray, centre: float, width: float) -> np.ndarray:
     radius = np.exp(-np.pi * width / RATE)
     angle = 2 * np.pi * min(centre, _TOP) / RATE
     gain = (1 - radius) * np.sqrt(1 - 2 * radius * np.cos(2 * angle) + radius**2)
-    filtered: np.ndarray = lfilter([gain], [1.0, -2 * radius * np.cos(angle), radius**2], x)
+    filtered: np.ndarray = _filtered([gain], [1.0, -2 * radius * np.cos(angle), radius**2], x)
     return filtered
 
 
@@ -207,3 +206,11 @@ SOUNDS: dict[str, Sound] = {
     for sound in (bell, bird_whistle, clock_tick, crickets, dog_bark, engine, rain, siren, telephone, water_drops)
 }
 """Every kind of sound by its label, sorted."""
+
+
+def _filtered(b: list[float], a: list[float], x: np.ndarray) -> np.ndarray:
+    """A linear filter's output, as scipy.signal.lfilter gives it."""
+    from scipy.signal import lfilter  # a second, which every command that knows the corpora would wait
+
+    y: np.ndarray = lfilter(b, a, x)
+    return y

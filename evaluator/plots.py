@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from evaluator.combinations import short_modules
 from evaluator.confusion import Confusion
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure  # only where a plot is drawn
 
-__all__ = ["draw_confusion", "draw_heat_map", "draw_recall", "write_png"]
+__all__ = ["draw_confusion", "draw_heat_map", "draw_recall", "is_drawn", "write_png"]
 
 _INK, _FAINT = "#1c2733", "#8a94a0"
 _BLUES = ["#f7f9fb", "#d5e3f0", "#9dc0de", "#5592c4", "#22649e", "#0b3a66"]
 _BAR = "#2f77b4"
+_KEY = "soundfold"
 
 
 def draw_confusion(confusion: Confusion, *, title: str) -> Figure:
@@ -113,10 +115,20 @@ def draw_heat_map(ranked: pd.DataFrame, *, title: str) -> Figure:
     return _finish(figure, axes, title)
 
 
-def write_png(figure: Figure, path: str | Path) -> None:
-    """Write a figure as PNG, atomically; the same figure gives the same bytes."""
+def write_png(figure: Figure, path: str | Path, *, key: str = "") -> None:
+    """Write a figure as PNG, atomically; the same figure gives the same bytes. `key` is for :func:`is_drawn`."""
     with atomic_path(path) as part:
-        figure.savefig(part, format="png")
+        figure.savefig(part, format="png", metadata={_KEY: key} if key else None)
+
+
+def is_drawn(path: str | Path, key: str) -> bool:
+    """Whether a PNG is there, whole, that was written with this key."""
+    try:
+        with Image.open(path) as found:
+            found.load()
+            return found.info.get(_KEY) == key
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def _canvas(width: float, height: float) -> tuple[Figure, Axes]:

@@ -10,12 +10,17 @@ import pandas as pd
 
 from evaluator.combinations import Combination, short_modules, titles
 from evaluator.confusion import Confusion, over_seeds, report_text
-from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, write_png
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, is_drawn, write_png
 from evaluator.tables import as_latex, as_markdown, ranking_text, readable, write_csv
-from harness.files import atomic_folder, safe_name, write_text
+from harness.code_version import code_version
+from harness.files import atomic_folder, digest_file, read_json, safe_name, write_json, write_text
+from harness.record import versions
+from harness.store import key_of
 from harness.tables import METRICS, write
 
 __all__ = ["Evaluation", "write_confusion", "write_heat_map", "write_tables"]
+
+_MADE = ".made.json"  # what the folder was made of
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +100,10 @@ def write_confusion(
     """
     names = titles(dict.fromkeys(c for c, _ in matrices))
     stems = _stems(names)
+    shown = [[list(c), seed, list(m.classes), m.counts.tolist()] for (c, seed), m in matrices.items()]
+    key = key_of(matrices=shown, drawn=[stems[c] for c in drawn], code=code_version(__name__), versions=versions())
+    if _is_made(folder, key):
+        return folder / f"{stems[drawn[0]]}.png"
     several = len({seed for _, seed in matrices}) > 1
     with atomic_folder(folder) as part:
         for (combination, seed), matrix in matrices.items():
@@ -108,7 +117,20 @@ def write_confusion(
             support = matrix.counts.sum(axis=1) > 0
             recall = {c: float(matrix.shares[i, i]) for i, c in enumerate(matrix.classes) if support[i]}
             write_png(draw_recall(recall, title=f"Recall, {name}"), part / f"{stems[combination]}.recall.png")
+        files = {path.name: digest_file(path) for path in sorted(part.iterdir())}
+        write_json(part / _MADE, {"key": key, "files": files})
     return folder / f"{stems[drawn[0]]}.png"
+
+
+def _is_made(folder: Path, key: str) -> bool:
+    """Whether a folder has what was made under this key, and has it whole: plots and reports take seconds."""
+    try:
+        made = read_json(folder / _MADE)
+        return bool(
+            made["key"] == key and all(digest_file(folder / name) == digest for name, digest in made["files"].items())
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
 
 
 def _stems(names: Mapping[Combination, str]) -> dict[Combination, str]:
@@ -129,5 +151,8 @@ def write_heat_map(ranked: pd.DataFrame, path: Path) -> Path | None:
         path.unlink(missing_ok=True)
         return None
     title = "Mean accuracy over folds, in %" if (ranked["folds"] > 1).any() else "Accuracy, in %"
-    write_png(draw_heat_map(ranked, title=title), path)
+    shown = ranked[["encoding", "module", "accuracy"]].to_numpy().tolist()
+    key = key_of(shown=shown, title=title, code=code_version(__name__), versions=versions())
+    if not is_drawn(path, key):
+        write_png(draw_heat_map(ranked, title=title), path, key=key)
     return path

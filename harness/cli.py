@@ -97,7 +97,7 @@ SchedulerOption = Annotated[
 
 
 def _off(variable: str) -> Callable[[bool], bool]:
-    """A callback that turns something off for this process and those that it starts."""
+    """A callback that switches something off for this process and those that it starts."""
 
     def switch(given: bool) -> bool:
         if given:

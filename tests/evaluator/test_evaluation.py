@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from base64 import b64decode
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 import evaluator
-from evaluator import Combination, Evaluation, compare_runs, evaluate
+from evaluator import Combination, Evaluation, compare_runs, evaluate, results
 from evaluator.__main__ import app
 from evaluator.notes import find_warnings
 from evaluator.verdict import NO_GROUPS
@@ -98,7 +99,7 @@ def test_old_files_go(small_run: Path) -> None:
     for name in ("heatmap.png", "confusion/waveform-builtin_scattering-lbfgs.csv"):
         (small_run / name).write_text("of an earlier evaluation")
     evaluate(small_run, all_plots=True)
-    assert {p.name.split("-")[0] for p in (small_run / "confusion").iterdir()} == {"gray", "logmel"}
+    assert {p.name.split("-")[0] for p in (small_run / "confusion").glob("[!.]*")} == {"gray", "logmel"}
     assert len(list((small_run / "confusion").glob("*.png"))) == 4
     assert not (small_run / "heatmap.png").exists()
 
@@ -232,3 +233,29 @@ def test_command_line_errors_are_one_line(
     monkeypatch.setattr(sys, "argv", ["evaluator", "compare", str(run_folder)])
     assert guard(app) == 1
     assert "expected two or more" in capsys.readouterr().err
+
+
+def test_plots_are_drawn_again_where_something_changed(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+    def files() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in [*run.glob("confusion/*"), *run.glob("*.png")]}
+
+    drawn: list[str] = []
+    for name in ("draw_confusion", "draw_heat_map"):
+        draw = getattr(results, name)
+        monkeypatch.setattr(results, name, lambda *a, _n=name, _d=draw, **k: (drawn.append(_n), _d(*a, **k))[1])
+    evaluate(run)
+    assert set(drawn) == {"draw_confusion", "draw_heat_map"}
+    before = files()
+    drawn.clear()
+    evaluate(run)
+    assert drawn == []
+    for name in ("heatmap.png", "confusion/" + next(name for name in before if name.endswith(".txt"))):
+        damaged = run / name
+        damaged.write_bytes(damaged.read_bytes()[:-100])
+    evaluate(run)
+    assert set(drawn) == {"draw_confusion", "draw_heat_map"}
+    assert files() == before
