@@ -12,6 +12,7 @@ from evaluator.combinations import COLUMNS, combinations_of, titles
 from evaluator.predictions import read_groups, read_predictions
 from harness.duplicates import copy_notes
 from harness.record import read_steps
+from harness.shared_groups import IDENTICAL
 
 __all__ = ["all_notes", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
 
@@ -49,13 +50,16 @@ def all_notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mappi
 def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
     """Name the groups that were tested in several folds, in at most one sentence.
 
+    Copies of a sound that are a group for that alone are left to :func:`harness.duplicates.copy_notes`.
+
     Parameters
     ----------
     predictions : DataFrame
     groups : mapping of str to str
         From clip_id to group, which may be empty.
     """
-    named = {clip: group for clip, group in groups.items() if group}
+    copies = set(predictions.loc[predictions["copy_of"] != "", "clip_id"])
+    named = {clip: own for clip, own in groups.items() if own and not (clip in copies and own.startswith(IDENTICAL))}
     spans = predictions.groupby(predictions["clip_id"].map(named))["fold"].nunique()
     shared = sorted(spans[spans > 1].index)
     if not shared:

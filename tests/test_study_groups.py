@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +57,13 @@ def test_a_study_may_take_copies_as_clips_of_their_own_and_names_them(
     assert said.code == 0
     verdict = (tmp_path / "run" / "verdict.txt").read_text()
     assert "by bootstrap over 20 distinct sounds" in verdict
-    assert "60 clips have their sound in another fold too" in verdict
+    assert verdict.count("60 clips have their sound in another fold too") == 1
+    (tmp_path / "alone").mkdir()
+    shutil.copy(tmp_path / "run" / "predictions.csv", tmp_path / "alone")
+    assert command(evaluator_app, "report", tmp_path / "alone", capsys=capsys).code == 0
+    alone = (tmp_path / "alone" / "verdict.txt").read_text()
+    assert alone.count("60 clips have their sound in another fold too") == 1
+    assert "Groups are shared" not in alone
     said = command(study.app, copies, "--out", tmp_path / "run", "--set", "corpus.identical_sounds=one", capsys=capsys)
     assert said.code == 1
     assert "--set corpus.identical_sounds='one'" in said.err
