@@ -11,10 +11,9 @@ from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE, Bootstrap
 from harness.figures import percent, spread
+from harness.shared_groups import NO_GROUPS
 
-__all__ = ["NO_GROUPS", "p_text", "signed", "unknown_groups", "verdict_sentences"]
-
-NO_GROUPS = "The clips have no groups: if several come from one recording or one speaker, the figures are too high."
+__all__ = ["p_text", "signed", "unknown_groups", "verdict_sentences"]
 
 
 def verdict_sentences(

@@ -16,6 +16,7 @@ from harness.tables import fold_order
 
 __all__ = [
     "IDENTICAL",
+    "NO_GROUPS",
     "OFFICIAL",
     "Policy",
     "SharedGroups",
@@ -34,6 +35,9 @@ Words = Callable[[str, str | int], str]
 
 IDENTICAL = "same sound as "
 """How the name of a group begins that is known to be copies of one sound, and of which nothing else is known."""
+
+NO_GROUPS = "The clips have no groups: if several come from one recording or one speaker, the figures are too high."
+"""What must be said wherever a figure of such clips is quoted."""
 
 _SHOWN = 3
 

@@ -12,10 +12,10 @@ from small_study import PATTERN, RATE, command, write_corpus, write_study
 
 import study
 from evaluator.__main__ import app as evaluator_app
-from evaluator.verdict import NO_GROUPS
 from harness.audio import write_wav
 from harness.model import read_card
 from harness.record import read_steps
+from harness.shared_groups import NO_GROUPS
 from harness.tables import CLIPS, read
 from trainer.__main__ import app as trainer_app
 
@@ -61,6 +61,18 @@ def test_a_study_may_take_copies_as_clips_of_their_own_and_names_them(
     (tmp_path / "alone").mkdir()
     shutil.copy(tmp_path / "run" / "predictions.csv", tmp_path / "alone")
     assert command(evaluator_app, "report", tmp_path / "alone", capsys=capsys).code == 0
+    words = [
+        "--encoding",
+        "gray",
+        "--module",
+        next(iter(read_steps(tmp_path / "run")["train"]["spec"]["modules"])),
+        "--fold",
+        "1",
+    ]
+    assert command(trainer_app, "export", tmp_path / "run", *words, "--out", tmp_path / "m", capsys=capsys).code == 0
+    card = read_card(tmp_path / "m").note
+    assert "60 clips have their sound in another fold too" in card
+    assert NO_GROUPS in card
     alone = (tmp_path / "alone" / "verdict.txt").read_text()
     assert alone.count("60 clips have their sound in another fold too") == 1
     assert "Groups are shared" not in alone

@@ -16,9 +16,10 @@ from harness.hub.tensorflow import import_tensorflow
 from harness.model import CARD, ModelCard, module_to_json, write_card
 from harness.recipes import longest_sound, read_recipes
 from harness.run_lock import check_complete
+from harness.shared_groups import NO_GROUPS, groups_known
 from harness.split_parts import part_of
 from harness.store import Store
-from harness.tables import CLIPS, IMAGES, read, read_located
+from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
 from trainer.head import Head, load_heads
 from trainer.run_record import read_caveats, read_image_specs, read_module
 from trainer.running import heads_file
@@ -146,9 +147,16 @@ def export_fold(
         classes=classes,
         recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
-        note=" ".join([tested, *read_caveats(run)]),
+        note=" ".join([tested, *read_caveats(run), *_no_groups(run)]),
         longest_s=0.0 if takes_images else _longest_sound(run, images_folder),
     )
+
+
+def _no_groups(run: str | Path) -> list[str]:
+    """What the model's card must say where the clips of a run have no groups, in at most one sentence."""
+    path = Path(run) / PREDICTIONS.name
+    known = not path.is_file() or groups_known(read(path, PREDICTIONS)["group"])
+    return [] if known else [NO_GROUPS]
 
 
 def _longest_sound(run: str | Path, images_folder: str | Path) -> float:

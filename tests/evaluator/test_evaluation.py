@@ -17,10 +17,10 @@ import evaluator
 from evaluator import Combination, Evaluation, compare_runs, evaluate, results
 from evaluator.__main__ import app
 from evaluator.notes import find_warnings
-from evaluator.verdict import NO_GROUPS
 from harness.cli import guard
 from harness.errors import SettingsError, TableError
 from harness.record import read_steps, record_step
+from harness.shared_groups import NO_GROUPS
 from harness.tables import FAILURES, METRICS, PREDICTIONS, frame, read, write
 
 
