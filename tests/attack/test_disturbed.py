@@ -50,7 +50,8 @@ def interrupt(base: Base, tmp_path: Path, number: signal.Signals, *, times: int,
         running, alive = disturb(base, out, store, number, rng)
         waits.append(running.seconds_to_end())
         given = running.wait()
-        assert given == code or not alive, (given, running.stderr)
+        done = given == -number and "\nmodel " in running.log.read_text()  # Python itself was leaving
+        assert given == code or done or not alive, (given, running.stderr)
         if given == code:
             assert [e.split(":")[0] for e in running.errors()] == ["interrupted"], running.stderr
         assert running.processes() == []
