@@ -382,8 +382,12 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         features |= {place: (found, n_clips) for place, found in computed.items()}
     for name, method in plan.merges.items():
         lines.append(f"merge   {name}: {method.name} of {', '.join(method.partners)}")
+    images_known = not plan.study.image_files or (out / "images" / "images.csv").is_file()
     for (encoding, module), (found, known) in features.items():
-        lines.append(f"train   {encoding} through {module}: {found} of {known} feature vectors cached")
+        cached = f"{found} of {known} feature vectors cached"
+        if not images_known and encoding != trainer.SOUND:
+            cached = "which feature vectors are cached is known when its images are there"
+        lines.append(f"train   {encoding} through {module}: {cached}")
     n_combinations = count(len(plan.combinations), "combination")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")
     return lines

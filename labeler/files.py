@@ -10,6 +10,7 @@ from pathlib import Path
 from harness import audio, image
 from harness.errors import SettingsError
 from harness.files import natural_key
+from harness.urls import url_of
 
 __all__ = ["clip_names", "find_files"]
 
@@ -24,6 +25,8 @@ def find_files(given: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in given:
+        if url_of(name):
+            raise SettingsError(f"{name}: sounds to label are read from local files only; fetch them first")
         path = Path(name).expanduser()
         if path.is_dir():
             below = [p for p in path.rglob("*") if p.is_file() and _known(p)]

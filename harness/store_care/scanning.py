@@ -19,6 +19,7 @@ from harness.errors import SettingsError
 from harness.files import is_temporary
 from harness.progress import track
 from harness.store import Store, default_root
+from harness.urls import url_of
 
 __all__ = ["KINDS", "OUTDATED", "KindOf", "State", "StoreFile", "foreign_names", "open_store", "scan"]
 
@@ -120,8 +121,9 @@ def open_store(given: str | Path | None = None) -> Store:
         It is a URL, a file, or a folder that has something in it and nothing of a store.
     """
     text = str(given or os.environ.get("SOUNDFOLD_STORE") or default_root())
-    said = f"--store {str(given)!r}" if given else f"the store {text!r}"
-    if "://" in text:
+    url = url_of(text)  # which a path has with a slash too few
+    said = f"--store {url or str(given)!r}" if given else f"the store {text!r}"
+    if url:
         raise SettingsError(f"{said}: only a store in a folder can be looked after, not one at a URL")
     store = Store(text)
     if not store.root.exists():

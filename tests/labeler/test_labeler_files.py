@@ -60,3 +60,8 @@ def test_many_files_take_no_longer_each(tmp_path: Path) -> None:
     files = [tmp_path / str(k % 7) / f"{k // 2}.wav" for k in range(40_000)]
     names_of = clip_names(files)  # 1.6 thousand million comparisons, if each name were counted anew
     assert len(set(names_of)) == len(files)
+
+
+def test_a_url_is_refused_in_its_own_words() -> None:
+    with pytest.raises(SettingsError, match=r"s3://bucket/a\.wav: sounds to label are read from local files only"):
+        find_files(["s3://bucket/a.wav"])
