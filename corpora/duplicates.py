@@ -7,7 +7,7 @@ same samples in another file. Near ones are found in sounds of 0.2 s and more; s
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations, islice, product
 from typing import Any
@@ -21,7 +21,7 @@ from corpora.sounds import SoundTask, digest_clips, fingerprints, read_low
 from harness import tables
 from harness.cli import count
 from harness.code_version import code_version
-from harness.duplicates import in_two_folds
+from harness.duplicates import duplicates_table, in_two_folds
 from harness.errors import AudioError
 from harness.parallel import in_parallel
 from harness.store import Store, key_of
@@ -87,7 +87,7 @@ def duplicates_of(
     if pairs is None:
         pairs = _pairs(tasks, folds, near=near, across_folds=across_folds, jobs=jobs)
         store.put_json(_KIND, key, pairs)
-    return _table(clips, pairs)
+    return duplicates_table(clips, pairs)
 
 
 def duplicate_notes(duplicates: pd.DataFrame, *, groups_dropped: bool = False) -> list[str]:
@@ -133,17 +133,6 @@ def _named(row: Mapping[Any, Any]) -> str:
         return f"{row[f'clip_{letter}']!r}{fold}"
 
     return f"{clip('a')} and {clip('b')}"
-
-
-def _table(clips: pd.DataFrame, pairs: Iterable[Sequence[Any]]) -> pd.DataFrame:
-    rows: list[dict[str, object]] = []
-    for a, b, kind, similarity, offset_s in pairs:
-        row: dict[str, object] = {"kind": kind, "similarity": similarity, "offset_s": offset_s}
-        for letter, number in (("a", a), ("b", b)):
-            clip = clips.iloc[number]
-            row |= {f"clip_{letter}": clip["clip_id"], f"fold_{letter}": clip["fold"], f"group_{letter}": clip["group"]}
-        rows.append(row)
-    return tables.frame(rows, DUPLICATES)
 
 
 def _pairs(

@@ -16,11 +16,12 @@ from typing import Literal, TypeVar, get_args
 import pandas as pd
 
 from harness.cli import count
+from harness.duplicates import duplicates_table
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_file
 from harness.remote import fetch_part, in_threads, sizes_of
 from harness.shared_groups import IDENTICAL
-from harness.tables import DUPLICATES, fold_order, frame
+from harness.tables import fold_order
 from harness.urls import url_of
 
 __all__ = [
@@ -169,14 +170,7 @@ def torn_pairs(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> pd.DataFra
         for one in in_folds:
             other = next(each for each in in_folds if folds[each] != folds[one])
             pairs.add((min(one, other), max(one, other)))
-    found = []
-    for pair in sorted(pairs):
-        row: dict[str, object] = {"kind": "exact", "similarity": 1.0, "offset_s": 0.0}
-        for letter, number in zip("ab", pair, strict=True):
-            clip = table.iloc[number]
-            row |= {f"clip_{letter}": clip["clip_id"], f"fold_{letter}": clip["fold"], f"group_{letter}": clip["group"]}
-        found.append(row)
-    return frame(found, DUPLICATES)
+    return duplicates_table(table, ((a, b, "exact", 1.0, 0.0) for a, b in sorted(pairs)))
 
 
 def torn_notes(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> list[str]:

@@ -6,17 +6,46 @@ the predictions names, for each clip, another with its sound that is in another 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from harness.record import CORPUS, copy_step
 from harness.shared_groups import SharedGroups
-from harness.tables import DUPLICATES, read, write
+from harness.tables import DUPLICATES, frame, read, write
 
-__all__ = ["copies_across_folds", "copy_corpus_record", "copy_notes", "in_two_folds", "write_duplicates"]
+__all__ = [
+    "copies_across_folds",
+    "copy_corpus_record",
+    "copy_notes",
+    "duplicates_table",
+    "in_two_folds",
+    "write_duplicates",
+]
 
 _NAMED = 3
+
+
+def duplicates_table(clips: pd.DataFrame, pairs: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Pairs of clips as ``duplicates.csv`` has them.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        The clips table.
+    pairs : iterable of (int, int, str, float, float)
+        Rows of the two clips, kind, similarity, offset in seconds.
+    """
+    rows: list[dict[str, object]] = []
+    for a, b, kind, similarity, offset_s in pairs:
+        row: dict[str, object] = {"kind": kind, "similarity": similarity, "offset_s": offset_s}
+        for letter, number in (("a", a), ("b", b)):
+            clip = clips.iloc[number]
+            row |= {f"clip_{letter}": clip["clip_id"], f"fold_{letter}": clip["fold"], f"group_{letter}": clip["group"]}
+        rows.append(row)
+    return frame(rows, DUPLICATES)
 
 
 def write_duplicates(duplicates: pd.DataFrame, folder: str | Path) -> None:
