@@ -15,9 +15,11 @@ import numpy as np
 if TYPE_CHECKING:  # tensorflow is imported when a module is built
     import tensorflow as tf  # five seconds
 
-__all__ = ["as_maps", "band_weights", "halved", "mirrored", "modulus", "pool", "power"]
+__all__ = ["as_maps", "band_weights", "halved", "mirrored", "modulus", "next_octave", "pool", "power"]
 
-_DEPTH = 4  # columns that a convolution takes for channels
+_DEPTH = 2  # columns that a convolution takes for channels, and of which mirrored maps have a multiple
+
+_SMALL = 128  # pixels: up to here dense matrices are faster than convolutions
 
 
 def band_weights(rows: int, bands: int) -> np.ndarray:
@@ -49,8 +51,9 @@ def modulus(tf: Any, mirrored: tf.Tensor, bank: np.ndarray, step: int, shape: Se
         `group` neighbours in time follow each other.
     """
     kernels = np.concatenate([bank.real, bank.imag], axis=-1)
-    real, imaginary = tf.split(_filtered(tf, mirrored, kernels, step, shape, most=2), 2, axis=3)
-    return tf.sqrt(tf.square(real) + tf.square(imaginary))
+    z = _filtered(tf, mirrored, kernels, step, shape, most=2)
+    half = z.shape[3] // 2
+    return tf.sqrt(tf.square(z[..., :half]) + tf.square(z[..., half:]))
 
 
 def halved(tf: Any, mirrored: tf.Tensor, margin: int, shape: Sequence[int]) -> tf.Tensor:
@@ -58,15 +61,39 @@ def halved(tf: Any, mirrored: tf.Tensor, margin: int, shape: Sequence[int]) -> t
 
     `shape` is (h, w) of the maps (M, h, w), which are given mirrored by `margin`.
     """
-    binomial = np.pad(np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16, (margin - 2, 0))
-    smooth = _filtered(tf, mirrored, np.outer(binomial, binomial)[..., None], 2, shape, most=8)
-    return tf.reshape(smooth, (-1, smooth.shape[1], -(-shape[1] // 2)))
+    binomial = np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+    skipped, odd = divmod(margin - 2, 2)  # rows of the result, and one of the kernel, above the image
+    kernel = np.outer(np.pad(binomial, (odd, 0)), np.pad(binomial, (margin - 2, 0)))
+    smooth = _filtered(tf, mirrored, kernel[..., None], 2, (shape[0] + 2 * skipped, shape[1]), most=8)
+    return tf.reshape(smooth[:, skipped:], (-1, -(-shape[0] // 2), -(-shape[1] // 2)))
+
+
+def next_octave(tf: Any, wide: tf.Tensor, margin: int, shape: Sequence[int]) -> tf.Tensor:
+    """Halvings of maps of which `shape` is (h, w); they are given mirrored by `margin`, and so is what is returned.
+
+    Of small maps by two products with matrices, in a third of the time of a convolution.
+    """
+    if max(shape) > _SMALL:
+        return mirrored(tf, halved(tf, wide, margin, shape), margin)
+    rows, columns = (_halving(length, margin) for length in shape)
+    columns = np.pad(columns, ((0, -len(columns) % _DEPTH), (0, wide.shape[2] - columns.shape[1])))
+    shrunk = tf.matmul(tf.reshape(wide, (-1, wide.shape[2])), tf.constant(columns.T, tf.float32))
+    return tf.matmul(tf.constant(rows, tf.float32), tf.reshape(shrunk, (-1, wide.shape[1], len(columns))))
+
+
+def _halving(length: int, margin: int) -> np.ndarray:
+    """Matrix that takes a mirrored line of `length` pixels to its binomial halving, mirrored in turn."""
+    half = -(-length // 2)
+    matrix = np.zeros((half, length + 2 * margin))
+    for i in range(half):
+        matrix[i, margin + 2 * i - 2 : margin + 2 * i + 3] = np.array([1, 4, 6, 4, 1]) / 16
+    return np.pad(matrix, ((margin, margin), (0, 0)), mode="reflect")
 
 
 def _filtered(
     tf: Any, mirrored: tf.Tensor, kernels: np.ndarray, step: int, shape: Sequence[int], *, most: int
 ) -> tf.Tensor:
-    """Correlate maps, of which `shape` is (h, w), with kernels (k, k, n), at every `step`-th row and column.
+    """Correlate maps, of which `shape` is (h, w), with kernels (k, l, n), at every `step`-th row and column.
 
     A convolution of a single channel leaves most of a processor's arithmetic unused. So neighbouring columns of a map
     are taken for `_DEPTH` channels, which moves nothing in memory, and up to `most` neighbouring columns of the result
@@ -77,15 +104,15 @@ def _filtered(
     tf.Tensor, shape (M, h', w' / group, n * group)
         Of each kernel `group` neighbours in time follow each other.
     """
-    size, n = kernels.shape[1:]
+    height, size, n = kernels.shape
     rows, columns = (-(-length // step) for length in shape)
     group = max(g for g in range(1, most + 1) if columns % g == 0)
     depth = math.gcd(_DEPTH, group * step)
     reach = -(-(size + step * (group - 1)) // depth)
-    shifted = np.zeros((size, reach * depth, n, group))
+    shifted = np.zeros((height, reach * depth, n, group))
     for g in range(group):
         shifted[:, g * step : g * step + size, :, g] = kernels
-    kernel = tf.constant(shifted.reshape(size, reach, depth, n * group), tf.float32)
+    kernel = tf.constant(shifted.reshape(height, reach, depth, n * group), tf.float32)
     channels = tf.reshape(mirrored, (-1, mirrored.shape[1], mirrored.shape[2] // depth, depth))
     found = tf.nn.conv2d(channels, kernel, (1, step, group * step // depth, 1), "VALID")
     blocks = columns // group

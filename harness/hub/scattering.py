@@ -31,12 +31,13 @@ P. Burt, E. Adelson: The Laplacian pyramid as a compact image code. IEEE T-COM 3
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
 
-from harness.hub.maps import as_maps, halved, mirrored, modulus, pool, power
+from harness.hub.maps import as_maps, halved, mirrored, modulus, next_octave, pool, power
 from harness.hub.tensorflow import import_tensorflow
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_error, is_number
 
@@ -226,16 +227,14 @@ def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     bank = wavelets(spec)
     x = power(tf, tf.nn.relu(x), spec.contrast)
     zero, parts = pool(tf, x[:, :, None], spec.bands, x.shape[2]), []
-    for j in range(spec.octaves):
-        step, wide = _step(x.shape[1], spec.first_bands), mirrored(tf, x, spec.kernel // 2)
-        u = modulus(tf, wide, bank, step, x.shape[1:])
+    for j, (wide, shape) in enumerate(_octaves(tf, x, spec, spec.octaves)):
+        step = _step(shape[0], spec.first_bands)
+        u = modulus(tf, wide, bank, step, shape)
         parts += pool(tf, u, spec.first_bands, u.shape[3] // spec.orientations)
-        if j + 1 < spec.octaves:
-            x = halved(tf, wide, spec.kernel // 2, x.shape[1:])
-            if spec.second_bands:
-                maps = as_maps(tf, u, spec.orientations)
-                v = maps if step == 2 else halved(tf, mirrored(tf, maps, 2), 2, maps.shape[1:])
-                parts += _second_order(tf, v, bank, spec, octaves=spec.octaves - j - 1)
+        if j + 1 < spec.octaves and spec.second_bands:
+            maps = as_maps(tf, u, spec.orientations)
+            v = maps if step == 2 else halved(tf, mirrored(tf, maps, 2), 2, maps.shape[1:])
+            parts += _second_order(tf, v, bank, spec, octaves=spec.octaves - j - 1)
     return tf.concat([*zero, spec.gain * tf.math.log1p(tf.concat(parts, axis=1) / spec.offset)], axis=1)
 
 
@@ -245,14 +244,22 @@ def _second_order(tf: Any, v: tf.Tensor, bank: np.ndarray, spec: ScatteringSpec,
     Two tensors (M, features) for each octave.
     """
     parts = []
-    for k in range(octaves):
-        wide = mirrored(tf, v, spec.kernel // 2)
-        w = modulus(tf, wide, bank, _step(v.shape[1], spec.second_bands, most=4), v.shape[1:])
+    for wide, shape in _octaves(tf, v, spec, octaves):
+        w = modulus(tf, wide, bank, _step(shape[0], spec.second_bands, most=4), shape)
         pooled = pool(tf, w, spec.second_bands, w.shape[3] // spec.orientations)
         parts += [tf.reshape(p, (-1, spec.orientations * p.shape[1])) for p in pooled]
-        if k + 1 < octaves:
-            v = halved(tf, wide, spec.kernel // 2, v.shape[1:])
     return parts
+
+
+def _octaves(tf: Any, x: tf.Tensor, spec: ScatteringSpec, count: int) -> Iterator[tuple[tf.Tensor, list[int]]]:
+    """Maps (M, h, w), mirrored for the wavelets, with their (h, w), and `count - 1` halvings of them."""
+    margin, shape = spec.kernel // 2, list(x.shape[1:])
+    wide = mirrored(tf, x, margin)
+    yield wide, shape
+    for _ in range(count - 1):
+        wide = next_octave(tf, wide, margin, shape)
+        shape = [-(-length // 2) for length in shape]
+        yield wide, shape
 
 
 def _step(rows: int, bands: int, *, most: int = 2) -> int:
