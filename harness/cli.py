@@ -7,6 +7,7 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import signal
 import sys
@@ -172,6 +173,7 @@ def main(app: Callable[[], Any]) -> NoReturn:
 
     signal.signal(signal.SIGTERM, end)
     code = guard(checked)
+    gc.freeze()  # or Python looks for garbage in all of TensorFlow's objects, up to two seconds, before it leaves
     sys.exit(_ENDED if ended else code)
 
 
