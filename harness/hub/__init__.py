@@ -4,7 +4,8 @@
 - `base`: a loaded module, what is known of it, and what a kind of modules must be able to do
 - `kinds`: read a handle, describe its module, load it
 - `preprocess`: what happens to an image or a sound before a module sees it
-- `builtin`: the kind ``builtin:``; `scattering` is its one module, made of operations in `maps`
+- `builtin`: the kind ``builtin:``; `scattering` is its one module: for TensorFlow, made of
+  operations in `maps`, and as compiled loops, in `scattering_loops`
 - `keras`: the kind ``keras:``
 - `saved_model`: SavedModels: folders, https://tfhub.dev and other addresses, and the kind ``kaggle:``; `fetching`
   finds their folders and knows their publishers

@@ -122,10 +122,7 @@ class HubModule:
         ModuleError
             A value is not finite.
         """
-        with self._compiling:  # several threads may call
-            if self._compiled is None:
-                self._compiled = self._compile()
-        out = run_batch(self._compiled, batch)
+        out = self.run(batch)
         if out.shape != (len(batch), self.info.features):
             expected = (len(batch), self.info.features)
             raise ModuleError(
@@ -138,6 +135,13 @@ class HubModule:
                 f"module {self.info.handle!r} gave values that are not finite; is value_range right?{hint}"
             )
         return out
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        """As a call, unchecked: what a module of another kind than TensorFlow's replaces."""
+        with self._compiling:  # several threads may call
+            if self._compiled is None:
+                self._compiled = self._compile()
+        return run_batch(self._compiled, batch)
 
     def _compile(self) -> Callable[[Any], Any]:
         tf = import_tensorflow()
@@ -169,6 +173,8 @@ class ModuleKind(Extension):
         numbers do not bear it.
     offline : str
         What of this kind is available without a network, for messages: ``a local SavedModel folder``.
+    tensorflow : bool
+        Whether its modules need TensorFlow to be loaded.
     """
 
     name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
@@ -178,6 +184,7 @@ class ModuleKind(Extension):
     check: Callable[[ModuleSpec], None] | None = None
     mixed_precision: bool = False
     offline: str = ""
+    tensorflow: bool = True
 
     @property
     def source(self) -> Callable[[ModuleSpec], HubModule]:

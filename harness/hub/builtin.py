@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
 from harness.code_version import code_version
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind
+from harness.hub.devices import gpu_found
 from harness.hub.handles import ModuleSpec
 from harness.hub.scattering import DEFAULT, ScatteringSpec, build, feature_count
 
@@ -23,12 +29,32 @@ def scattering_digest(settings: ScatteringSpec = DEFAULT) -> str:
     >>> scattering_digest() == same != scattering_digest(ScatteringSpec(offset=1e-2))
     True
     """
-    code = code_version("harness.hub.scattering")
+    code = code_version("harness.hub.scattering", "harness.hub.scattering_loops")
     return digest_json({"module": "builtin:scattering", "code": code, "spec": settings.to_json()})
 
 
+class _Scattering(HubModule):
+    """Calls go to compiled loops, and on a GPU to TensorFlow, which is built where it is called for or exported."""
+
+    def __init__(self, info: ModuleInfo) -> None:
+        super().__init__(info, self._traced)
+
+    @cached_property
+    def _built(self) -> Any:
+        return build(DEFAULT)
+
+    def _traced(self, images: Any) -> Any:
+        return self._built(images)
+
+    def run(self, batch: np.ndarray) -> np.ndarray:
+        if gpu_found():
+            return super().run(batch)
+        from harness.hub.scattering_loops import scatter  # numba: half a second
+
+        return scatter(batch)
+
+
 def _load(spec: ModuleSpec) -> HubModule:
-    module = build(DEFAULT)
     info = ModuleInfo(
         handle=spec.handle,
         digest=scattering_digest(DEFAULT),
@@ -39,7 +65,7 @@ def _load(spec: ModuleSpec) -> HubModule:
         sample_rate=0,
         features=feature_count(DEFAULT),
     )
-    return HubModule(info, module, module)
+    return _Scattering(info)
 
 
 def _check(spec: ModuleSpec) -> None:
@@ -56,4 +82,5 @@ BUILTIN = ModuleKind(
     digest=lambda spec: scattering_digest(),
     check=_check,
     offline="builtin:scattering",
+    tensorflow=False,
 )

@@ -97,7 +97,8 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     ModuleError
         It is not available, or takes neither images nor a waveform.
     """
-    import_tensorflow()
+    if kind_of(spec).tensorflow:
+        import_tensorflow()
     module = _described(spec) or _call(kind_of(spec).load, spec)
     _check_loaded(module, spec)
     module.precision = precision(spec, module.info)

@@ -44,7 +44,7 @@ from harness.settings import Count, PositiveFloat, PositiveInt, Settings, field_
 if TYPE_CHECKING:  # tensorflow is imported when a module is built
     import tensorflow as tf  # five seconds
 
-__all__ = ["DEFAULT", "ScatteringSpec", "build", "feature_count", "wavelets"]
+__all__ = ["DEFAULT", "ScatteringSpec", "build", "feature_count", "step_of", "wavelets"]
 
 
 def _frequency(value: Any) -> float:
@@ -228,7 +228,7 @@ def _analyse(tf: Any, x: tf.Tensor, spec: ScatteringSpec) -> tf.Tensor:
     x = power(tf, tf.nn.relu(x), spec.contrast)
     zero, parts = pool(tf, x[:, :, None], spec.bands, x.shape[2]), []
     for j, (wide, shape) in enumerate(_octaves(tf, x, spec, spec.octaves)):
-        step = _step(shape[0], spec.first_bands)
+        step = step_of(shape[0], spec.first_bands)
         u = modulus(tf, wide, bank, step, shape)
         parts += pool(tf, u, spec.first_bands, u.shape[3] // spec.orientations)
         if j + 1 < spec.octaves and spec.second_bands:
@@ -245,7 +245,7 @@ def _second_order(tf: Any, v: tf.Tensor, bank: np.ndarray, spec: ScatteringSpec,
     """
     parts = []
     for wide, shape in _octaves(tf, v, spec, octaves):
-        w = modulus(tf, wide, bank, _step(shape[0], spec.second_bands, most=4), shape)
+        w = modulus(tf, wide, bank, step_of(shape[0], spec.second_bands, most=4), shape)
         pooled = pool(tf, w, spec.second_bands, w.shape[3] // spec.orientations)
         parts += [tf.reshape(p, (-1, spec.orientations * p.shape[1])) for p in pooled]
     return parts
@@ -262,7 +262,7 @@ def _octaves(tf: Any, x: tf.Tensor, spec: ScatteringSpec, count: int) -> Iterato
         yield wide, shape
 
 
-def _step(rows: int, bands: int, *, most: int = 2) -> int:
+def step_of(rows: int, bands: int, *, most: int = 2) -> int:
     """Of how many rows one is enough: the modulus is smoother than the wave, and is averaged over bands and time.
 
     Every band has two rows left; with steps of 4, which only order 2 takes, seven. On ESC-10's validation folds

@@ -13,6 +13,7 @@ from scipy.signal import correlate2d
 
 from harness.errors import SettingsError
 from harness.hub.builtin import scattering_digest as digest
+from harness.hub.kinds import load, parse
 from harness.hub.maps import band_weights
 from harness.hub.scattering import (
     DEFAULT,
@@ -21,6 +22,8 @@ from harness.hub.scattering import (
     feature_count,
     wavelets,
 )
+from harness.hub.scattering_loops import scatter
+from harness.store import Store
 
 SMALL = ScatteringSpec(height=48, width=40, octaves=3, orientations=3, kernel=7, bands=4, first_bands=5, second_bands=2)
 
@@ -248,3 +251,37 @@ def test_identity_needs_no_tensorflow() -> None:
 def test_wrong_settings_are_named(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         DEFAULT.replace(**wrong)
+
+
+# ---- the compiled loops
+
+
+def test_loops_and_tensorflow_agree(rng: np.random.Generator) -> None:
+    noise = rng.random((224, 224))
+    steady = np.repeat(rng.random((224, 1)), 224, axis=1)
+    images = np.stack([colour(noise, steady, noise), colour(steady**2, steady * 0, steady * 0 + 0.5)]).astype(
+        np.float32
+    )
+    np.testing.assert_allclose(scatter(images), features(build(), images), atol=5e-5)
+    levels = np.round(images * 255).astype(np.uint8)
+    np.testing.assert_array_equal(scatter(levels), scatter(np.divide(levels, np.float32(255), dtype=np.float32)))
+
+
+def test_loops_agree_with_a_direct_computation(rng: np.random.Generator) -> None:
+    spec = ScatteringSpec(height=90, width=61, octaves=3, orientations=5, bands=4, first_bands=5, second_bands=2)
+    image = rng.random((spec.height, spec.width, 3)).astype(np.float32)
+    expected = np.stack([reference(image[..., c].astype(float), spec) for c in range(3)])
+    np.testing.assert_allclose(scatter(image[None], spec).reshape(3, -1), expected, atol=2e-4)
+
+
+def test_the_module_takes_the_loops_and_exports_tensorflow(rng: np.random.Generator, tmp_path: Path) -> None:
+    module = load(parse("builtin:scattering"), store=Store(tmp_path))
+    images = rng.integers(0, 256, (3, 224, 224, 3), np.uint8)
+    np.testing.assert_array_equal(module(images), scatter(images))
+    traced = module.function(images.astype(np.float32) / np.float32(255)).numpy()
+    np.testing.assert_allclose(module(images), traced, atol=5e-5)
+
+
+def test_loops_are_for_one_size_of_kernels() -> None:
+    with pytest.raises(ValueError, match="kernel=7"):
+        scatter(np.zeros((1, 48, 40, 3), np.float32), SMALL)
