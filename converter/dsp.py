@@ -9,8 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import rfft
-from scipy.sparse import csr_array
+import scipy
 
 __all__ = ["AMIN", "decibels", "fft_frequencies", "mel_bands", "mel_bank", "mel_frequencies", "stft_power"]
 
@@ -43,7 +42,7 @@ def stft_power(y: np.ndarray, *, n_fft: int, hop_length: int, win_length: int) -
     window = _hann(n_fft, win_length)
     power = np.empty((1 + n_fft // 2, len(frames)), np.float32)
     for start in range(0, len(frames), _BLOCK):
-        spectrum = rfft(frames[start : start + _BLOCK] * window, axis=1)
+        spectrum = scipy.fft.rfft(frames[start : start + _BLOCK] * window, axis=1)
         block = spectrum.real * spectrum.real
         block += spectrum.imag * spectrum.imag
         power[:, start : start + _BLOCK] = block.T
@@ -150,8 +149,8 @@ def mel_bands(S: np.ndarray, *, sr: int, n_fft: int, n_mels: int, fmin: float, f
 
 
 @lru_cache(maxsize=32)
-def _sparse_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> csr_array:
-    return csr_array(mel_bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax))
+def _sparse_bank(sr: int, n_fft: int, n_mels: int, fmin: float, fmax: float) -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array(mel_bank(sr=sr, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax))
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
-from scipy.fft import irfft, next_fast_len, rfft
+import scipy
 
 from corpora.demo_sounds import RATE, SOUNDS
 
@@ -98,16 +98,16 @@ def _in_room(y: np.ndarray, place: Place) -> np.ndarray:
     echo = rng.standard_normal(len(t)) * np.exp(-t / place.room_s)
     echo *= place.room_mix / max(float(np.sqrt((echo**2).sum())), 1e-9)
     echo[0] += 1.0
-    size = next_fast_len(len(y) + len(echo), real=True)
-    spectrum = rfft(y, size) * rfft(echo, size) * _tilt(size, place.tilt_db)
-    heard: np.ndarray = irfft(spectrum, size)[: len(y)]
+    size = scipy.fft.next_fast_len(len(y) + len(echo), real=True)
+    spectrum = scipy.fft.rfft(y, size) * scipy.fft.rfft(echo, size) * _tilt(size, place.tilt_db)
+    heard: np.ndarray = scipy.fft.irfft(spectrum, size)[: len(y)]
     return heard
 
 
 def _coloured_noise(rng: Generator, n: int, slope_db: float) -> np.ndarray:
     """Noise of root mean square 1 whose spectrum falls or rises by `slope_db` per octave."""
-    size = next_fast_len(n, real=True)
-    shaped = irfft(rfft(rng.standard_normal(size)) * _tilt(size, slope_db), size)[:n]
+    size = scipy.fft.next_fast_len(n, real=True)
+    shaped = scipy.fft.irfft(scipy.fft.rfft(rng.standard_normal(size)) * _tilt(size, slope_db), size)[:n]
     return shaped / np.sqrt(np.mean(shaped**2))
 
 

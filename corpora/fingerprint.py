@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import rfft
+import scipy
 
 from harness.audio import resample
 
@@ -170,7 +170,7 @@ def _levels(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     parts = np.lib.stride_tricks.sliding_window_view(y, _WINDOW)[::HOP]
     power = np.empty((len(parts), BITS + 1), np.float32)
     for start in range(0, len(parts), 256):  # in the processor's cache
-        spectra = rfft(parts[start : start + 256] * window)[:, edges[0] : edges[-1]]
+        spectra = scipy.fft.rfft(parts[start : start + 256] * window)[:, edges[0] : edges[-1]]
         energy = spectra.real**2 + spectra.imag**2
         power[start : start + 256] = np.add.reduceat(energy, edges[:-1] - edges[0], axis=1)
     return 10 * np.log10(power + 1e-10), power.sum(axis=1)

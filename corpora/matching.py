@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import ifft, next_fast_len, rfft
+import scipy
 
 from corpora.fingerprint import BITS, HOP, RATE, Fingerprint, active_blocks
 
@@ -181,14 +181,14 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> tuple[float, int]:
 
     The correlation is that of the analytic signals: half a sample of lag, or a phase, takes little from it.
     """
-    size = next_fast_len(len(a) + _SLACK)
+    size = scipy.fft.next_fast_len(len(a) + _SLACK)
     low = round(_HUM / RATE * size)
-    spectrum_a, spectrum_b = rfft(a, size)[low : size // 2], rfft(b, size)[low : size // 2]
+    spectrum_a, spectrum_b = scipy.fft.rfft(a, size)[low : size // 2], scipy.fft.rfft(b, size)[low : size // 2]
     power_a, power_b = np.abs(spectrum_a), np.abs(spectrum_b)
     cross = np.zeros(size, spectrum_a.dtype)
     cross[low : size // 2] = spectrum_a.conj() * spectrum_b / np.sqrt(np.maximum(power_a * power_b, 1e-20))
     lags = np.arange(-_SLACK, _SLACK + 1)
-    correlation = np.abs(ifft(cross)[lags]) * size
+    correlation = np.abs(scipy.fft.ifft(cross)[lags]) * size
     best = int(correlation.argmax())
     whole = float(np.sqrt(power_a.sum(dtype=float) * power_b.sum(dtype=float)))
     return min(float(correlation[best]) / max(whole, 1e-12), 1.0), int(lags[best])

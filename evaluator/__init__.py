@@ -7,6 +7,7 @@
 - `metrics`: figures per fold, mean and deviation over folds, pooled
 - `confusion`: confusion matrices, most confused pairs, classification report
 - `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups
+- `student`: Student's t distribution
 - `comparisons`: all of these for every pair of combinations, or against a baseline
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
 - `verdict`: the outcome in words; `notes`: leaks and what else a reader must know

@@ -16,10 +16,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from baycomp.single import CorrelatedTTest, Posterior
-from scipy.special import stdtr
 
 from evaluator.combinations import COLUMNS, Combination, combinations_of
+from evaluator.student import upper_tail
 from harness.errors import SettingsError
 from harness.shared_groups import groups_known
 from harness.tables import fold_order
@@ -161,7 +160,9 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def practical_equivalence(
     a: Sequence[float], b: Sequence[float], *, rope: float = ROPE, test_to_train: float | None = None
 ) -> tuple[float, float, float]:
-    """Probabilities that `a` is better, practically the same, worse (baycomp's correlated Bayesian t-test).
+    """Probabilities that `a` is better, practically the same, worse: the correlated Bayesian t-test, as baycomp has it.
+
+    Of Corani and Benavoli (2015, "A Bayesian approach for comparing cross-validated algorithms", Machine Learning 100).
 
     Parameters
     ----------
@@ -184,10 +185,9 @@ def practical_equivalence(
         better, worse = float(mean > rope + _FLAT), float(mean < -rope - _FLAT)
         return better, 1 - better - worse, worse
     ratio = 1 / (k - 1) if test_to_train is None else test_to_train
-    folds = 1 + 1 / ratio  # of the cross-validation that has this ratio; baycomp takes k divided by its runs for it
-    mean, variance, df = CorrelatedTTest.compute_statistics(np.zeros(k), difference, runs=k / folds)
-    worse, same, better = Posterior(mean, variance, df, rope).probs()
-    return float(better), float(same), float(worse)
+    mean, scale = float(difference.mean()), float(difference.std(ddof=1)) * math.sqrt(1 / k + ratio)
+    better, worse = (upper_tail((rope - sign * mean) / scale, k - 1) for sign in (1, -1))
+    return better, max(0.0, 1 - better - worse), worse
 
 
 def bootstrap(
@@ -240,7 +240,7 @@ def _ttest(a: Sequence[float], b: Sequence[float], factor: float) -> TTest:
     if std < _FLAT:
         return TTest(mean, 0.0, 1.0, df) if abs(mean) < _FLAT else TTest(mean, None, None, df)
     t = mean / (std * math.sqrt(factor))
-    return TTest(mean, t, float(2 * stdtr(df, -abs(t))), df)
+    return TTest(mean, t, 2 * upper_tail(abs(t), df), df)
 
 
 def _tally(group: np.ndarray, combination: np.ndarray, right: np.ndarray, *, width: int) -> _Tally:

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ CORPUS = "corpus"
 
 _MATTER = (
     "soundfold", "numpy", "scipy", "soundfile", "soxr", "av", "pillow", "matplotlib", "pandas",
-    "scikit-learn", "baycomp", "tensorflow", "keras", "tensorflow-hub", "kagglehub",
+    "scikit-learn", "tensorflow", "keras", "tensorflow-hub", "kagglehub",
 )  # fmt: skip
 
 
@@ -162,6 +163,11 @@ def command_line(argv: Iterable[str] | None = None) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of Python and of every package that can change a figure."""
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _MATTER:
         try:

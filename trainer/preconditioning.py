@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh
+import scipy
 
 __all__ = ["Preconditioner", "Spectrum", "SubspaceNewton", "mean_curvature"]
 
@@ -194,7 +194,7 @@ def _inverse_hessian(
 def _largest(symmetric: np.ndarray, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest eigenvalues and their vectors."""
     size = len(symmetric)
-    found: tuple[np.ndarray, np.ndarray] = eigh(
+    found: tuple[np.ndarray, np.ndarray] = scipy.linalg.eigh(
         symmetric, overwrite_a=True, check_finite=False, subset_by_index=(size - rank, size - 1), driver="evr"
     )
     return found

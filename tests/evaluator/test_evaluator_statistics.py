@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from baycomp.single import CorrelatedTTest, Posterior
 from scipy import stats
 
 from evaluator.combinations import Combination
@@ -14,6 +15,7 @@ from evaluator.comparisons import compare, differences_table, pairs_of, size_rat
 from evaluator.metrics import metrics_table
 from evaluator.predictions import prepare
 from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
+from evaluator.student import upper_tail
 from harness.errors import SettingsError
 from harness.tables import PREDICTIONS, frame
 
@@ -76,6 +78,24 @@ def test_practical_equivalence() -> None:
     assert better == pytest.approx(stats.t.sf(0.01, 9, (a - b).mean(), spread))
     assert practical_equivalence([0.8, 0.7], [0.795, 0.695]) == (0.0, 1.0, 0.0)
     assert practical_equivalence([0.8, 0.7], [0.7, 0.6]) == (1.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("ratio", [None, 1 / 4, 0.125])
+def test_practical_equivalence_is_baycomps(ratio: float | None) -> None:
+    a, b = np.array(LONG) / 100, np.array(SHORT) / 100
+    folds = 1 + 1 / (ratio or 1 / 9)
+    mean, variance, df = CorrelatedTTest.compute_statistics(b, a, runs=len(a) / folds)
+    worse, same, better = Posterior(mean, variance, df, 0.01).probs()
+    assert practical_equivalence(a, b, test_to_train=ratio) == pytest.approx((better, same, worse), rel=1e-12)
+
+
+@pytest.mark.parametrize("df", [1, 2, 4, 9, 30, 999])
+def test_students_tail_is_scipys(df: int) -> None:
+    t = np.array([0, 1e-3, 0.3, 0.999, 1, 1.7, 2.9, 5, 12, 40, 1e3, 1e9])
+    for values in (t, -t):
+        assert [upper_tail(value, df) for value in values] == pytest.approx(stats.t.sf(values, df), rel=1e-11)
+    assert (upper_tail(np.inf, df), upper_tail(-np.inf, df)) == (0, 1)
+    assert np.isnan(upper_tail(np.nan, df))
 
 
 def outcomes(right: dict[str, list[int]], folds: list[str]) -> pd.DataFrame:
