@@ -76,9 +76,11 @@ def study(
     """
     path = Path(file)
     settings = [settings] if isinstance(settings, str) else settings
-    plan = make_plan(path, settings, harness.Store(store))
-    with harness.connected(scheduler):
-        return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
+    own = harness.Store(store)
+    with harness.remembered_code(own):
+        plan = make_plan(path, settings, own)
+        with harness.connected(scheduler):
+            return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
 
 
 @dataclass(frozen=True)
@@ -344,13 +346,15 @@ def command(
     """Run a whole ablation: which encoding, which module, how well, is it real?"""
     path = file or Path(str(files("studies") / "demo.toml"))  # travels in the wheel
     folder = out or Path("runs") / path.stem
-    plan = make_plan(path, settings or [], harness.Store(store or None))
-    if dry_run:
-        for line in describe_plan(plan, folder):
-            say(line)
-        return
-    with harness.connected(scheduler, name="--scheduler"):
-        run = run_study(plan, folder, jobs=jobs, strict=strict)
+    own = harness.Store(store or None)
+    with harness.remembered_code(own, keep=not dry_run):
+        plan = make_plan(path, settings or [], own)
+        if dry_run:
+            for line in describe_plan(plan, folder):
+                say(line)
+            return
+        with harness.connected(scheduler, name="--scheduler"):
+            run = run_study(plan, folder, jobs=jobs, strict=strict)
     say(f"\n{run}")
     for warning in run.evaluation.warnings:
         say(f"Note: {warning}")

@@ -21,6 +21,7 @@ from converter.references import Clip, with_references
 from converter.registry import image_key, image_version
 from converter.spec import Encoding
 from harness import audio, cluster, tables
+from harness.code_version import code_version
 from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
@@ -29,7 +30,7 @@ from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, r
 from harness.parallel import check_jobs
 from harness.recipes import CONVERT, Recipes, read_recipes
 from harness.run_lock import locks_folder
-from harness.store import Store
+from harness.store import Store, key_of
 from harness.store_care.runs import record_use
 from harness.tables import CLIPS
 from harness.urls import absolute, located
@@ -124,7 +125,7 @@ def convert_clips(
         ),
         recipes=Recipes(
             {name: encoding.to_json() for name, encoding in encodings.items()},
-            longest_s=dict.fromkeys(encodings, audio.longest((c.path, c.start_s, c.end_s) for c in good)),
+            longest_s=dict.fromkeys(encodings, longest_clip(good, store)),
         ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
@@ -198,6 +199,16 @@ def image_task(
     path = absolute(clip.path)
     make = partial(draw_pngs, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
     return ImageTask(clip.clip_id, tuple(images), make, store)
+
+
+def longest_clip(clips: Sequence[Clip], store: Store) -> float:
+    """Length of the longest clip in seconds, which headers tell; once for the same sounds."""
+    key = key_of(sounds=[clip.digest for clip in clips], code=code_version(audio.__name__))
+    known = store.get_json("lengths", key)
+    if known is None:
+        known = audio.longest((clip.path, clip.start_s, clip.end_s) for clip in clips)
+        store.put_json("lengths", key, known)
+    return float(known)
 
 
 def identical_copies(clips: Sequence[Clip]) -> tuple[str, ...]:

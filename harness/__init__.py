@@ -3,7 +3,7 @@
 - `errors`: the exception tree, did-you-mean
 - `settings`: the base of everything that a person sets, its checks and messages
 - `registry`, `extension`: encodings, corpora, merge methods and module kinds by name, also from outside
-- `code_version`: versions of code for cache keys, from what it imports
+- `code_version`: versions of code for cache keys, from what it imports; `syntax`: what a module's text says
 - `files`: atomic writes, digests, links; `run_lock`: one command at a time in a folder of results
 - `urls`: paths that may be URLs; `remote`: files behind them
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``

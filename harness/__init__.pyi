@@ -23,3 +23,4 @@ from .store import Store as Store
 from .study_file import Study as Study
 from .study_file import name_in as name_in
 from .study_file import read_study as read_study
+from .syntax import remembered_code as remembered_code

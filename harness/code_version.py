@@ -9,23 +9,21 @@ the code that chooses, so its own module is given as well.
 
 from __future__ import annotations
 
-import ast
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 
-from harness.files import digest_bytes, digest_json
+from harness.files import digest_json
 from harness.registry import check_unchanged
+from harness.syntax import summary, type_imports
 
 __all__ = ["code_version", "import_closure", "syntax_digest"]
 
 PROJECT = frozenset({"converter", "corpora", "evaluator", "harness", "labeler", "merger", "soundfold", "trainer"})
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-_BLOCKS = ("body", "orelse", "finalbody")
 
 
 @lru_cache(maxsize=256)
@@ -43,7 +41,7 @@ def code_version(*modules: str) -> str:
         64 hex digits; the same whatever the order of `modules`, and wherever a plugin file lies.
     """
     closure = import_closure(*modules)
-    parts = ((name, path, _summary(read_source(path), _package(name, path)).digest) for name, path in closure.items())
+    parts = ((name, path, summary(read_source(path), _package(name, path)).digest) for name, path in closure.items())
     return digest_json(sorted([_label(name, path), digest] for name, path, digest in parts))
 
 
@@ -71,7 +69,7 @@ def import_closure(*modules: str) -> dict[str, Path]:
         found[name] = path
         if name in sys.modules:
             check_unchanged(sys.modules[name])
-        for module, imported in _summary(read_source(path), _package(name, path)).imports:
+        for module, imported in summary(read_source(path), _package(name, path)).imports:
             top = module.partition(".")[0]
             if top in ours or (folders and _folder_of(top) in folders):
                 todo += _resolved(module, imported)
@@ -86,7 +84,7 @@ def syntax_digest(source: str) -> str:
     >>> syntax_digest("x = 1  # one") == syntax_digest("'''Doc.'''\\nx=(1)") != syntax_digest("x = 2")
     True
     """
-    return _summary(source, "").digest
+    return summary(source, "").digest
 
 
 def read_source(path: Path) -> str:
@@ -130,81 +128,6 @@ def _folder_of(top: str) -> Path | None:
     return Path(places[0]).parent if places else None
 
 
-@dataclass(frozen=True)
-class _Summary:
-    """What is known of a module's text: its digest, (module, name) of its imports, the names that it binds."""
-
-    digest: str
-    imports: tuple[tuple[str, str], ...]
-    bound: frozenset[str]
-
-
-@lru_cache(maxsize=1024)
-def _summary(source: str, package: str) -> _Summary:
-    tree = ast.parse(source)
-    nodes = list(ast.walk(tree))  # once: an ablation asks for the versions of a hundred modules
-    imports = tuple(dict.fromkeys(_imports(nodes, package)))
-    bound = frozenset(_bound(nodes))
-    for node in nodes:
-        for block in _BLOCKS:
-            statements = getattr(node, block, None)
-            if isinstance(statements, list):
-                setattr(node, block, [each for each in statements if not _is_text(each)])
-    return _Summary(digest_bytes(ast.dump(tree).encode()), imports, bound)
-
-
-def _is_text(statement: ast.AST) -> bool:
-    """Whether a statement is a text and nothing else: a docstring, of an attribute too."""
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
-
-
-def _is_for_type_checkers(node: ast.AST) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test).rpartition(".")[2] == "TYPE_CHECKING"
-
-
-def _imports(nodes: Sequence[ast.AST], package: str) -> Iterator[tuple[str, str]]:
-    """(module, name) of every import that runs; `name` is empty where the module itself is imported."""
-    modules: dict[str, set[str]] = {}  # what a name may stand for that is a module
-    unused = {each for node in nodes if _is_for_type_checkers(node) for each in ast.walk(node)}
-    for node in nodes:
-        if node in unused:
-            continue
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                first = alias.name.partition(".")[0]
-                modules.setdefault(alias.asname or first, set()).add(alias.name if alias.asname else first)
-                yield alias.name, ""
-        elif isinstance(node, ast.ImportFrom):
-            module = _absolute(node, package)
-            for alias in node.names:
-                modules.setdefault(alias.asname or alias.name, set()).add(f"{module}.{alias.name}")
-                yield module, alias.name
-    for node in nodes:  # names that a lazy package gives as attributes: `import converter; converter.draw`
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            for module in modules.get(node.value.id, ()):
-                yield module, node.attr
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    """The module that an import takes names from."""
-    if not node.level:
-        return node.module or ""
-    base = package.split(".")[: len(package.split(".")) - node.level + 1]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def _bound(nodes: Sequence[ast.AST]) -> Iterator[str]:
-    """Names that a module gives a value to."""
-    for node in nodes:
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.alias):
-            yield node.asname or node.name.partition(".")[0]
-
-
 def _resolved(module: str, name: str) -> Iterator[str]:
     """Modules that an import runs: the module with its packages, and what the name in it stands for."""
     parts = module.split(".")
@@ -223,33 +146,17 @@ def _lazy_names(path: Path, module: str, name: str) -> Iterator[tuple[str, str]]
     """(module, name) that a lazy package says that a name, or ``*``, is: in its stub, or for type checkers."""
     stub = path.with_suffix(".pyi")
     is_stub = stub.is_file()
-    for given, target, original in _type_imports(
+    for given, target, original in type_imports(
         read_source(stub if is_stub else path), is_stub, _package(module, path)
     ):
         if name in ("*", given) and target != module:
             yield target, original
 
 
-@lru_cache(maxsize=1024)
-def _type_imports(source: str, is_stub: bool, package: str) -> tuple[tuple[str, str, str], ...]:
-    """(name, module, name in it) of what a stub imports, or a module for type checkers alone."""
-    if not is_stub and "TYPE_CHECKING" not in source:
-        return ()
-    tree = ast.parse(source)
-    blocks: list[ast.AST] = [tree] if is_stub else [each for each in tree.body if _is_for_type_checkers(each)]
-    return tuple(
-        (alias.asname or alias.name, _absolute(node, package), alias.name)
-        for block in blocks
-        for node in ast.walk(block)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    )
-
-
 def _submodules(package: str, path: Path, name: str) -> Iterator[str]:
     """The submodule that a name of a package is; all of them where nothing says what the name is."""
     if name != "*" and _file_of(f"{package}.{name}"):
         yield f"{package}.{name}"
-    elif name == "*" or name not in _summary(read_source(path), package).bound | {"__all__", "__version__"}:
+    elif name == "*" or name not in summary(read_source(path), package).bound | {"__all__", "__version__"}:
         for found in walk_packages([str(path.parent)], f"{package}."):
             yield found.name

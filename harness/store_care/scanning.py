@@ -41,6 +41,8 @@ KINDS = {
     "duplicates": KindOf((".json",), "near copies found"),
     "peaks": KindOf((".json",), "loudest values of images"),
     "digests": KindOf((".json",), "digests of files, by folder"),
+    "code": KindOf((".json",), "what source files import"),
+    "lengths": KindOf((".json",), "lengths of sounds"),
     "runs": KindOf((".json", ".npy"), "what runs used"),
     "features": KindOf((".npy",), "of an earlier version, not read any more"),
 }
