@@ -163,7 +163,7 @@ def recall(store: Store, paths: list[Path]) -> None:
     """What a second run does first: look up every file."""
     digests = FileDigests(store)
     for path in paths:
-        digests.knows(path)
+        digests.known(path)
 
 
 def store_steps(n: int, folder: Path) -> Iterator[Step]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from evaluator.combinations import Combination
@@ -114,7 +115,8 @@ def compare(
         As for :func:`size_ratio`.
     """
     scores = fold_scores(metrics)
-    found = [_difference(a, b, scores, samples, rope, sizes) for a, b in pairs]
+    of = {Combination(*name): row for name, row in zip(scores.index, scores.to_numpy(), strict=True)}
+    found = [_difference(a, b, list(scores), of, samples, rope, sizes) for a, b in pairs]
     adjusted = holm([d.p_corrected for d in found])
     return [replace(d, p_holm=p) for d, p in zip(found, adjusted, strict=True)]
 
@@ -152,19 +154,21 @@ def differences_table(differences: Sequence[Difference]) -> pd.DataFrame:
 def _difference(
     a: Combination,
     b: Combination,
-    scores: pd.DataFrame,
+    folds: Sequence[str],
+    scores: Mapping[Combination, np.ndarray],
     samples: Bootstrap,
     rope: float,
     sizes: Sequence[Mapping[str, Any]],
 ) -> Difference:
     """What the folds say of one pair alone; of two ratios of sizes the larger, which claims less."""
     low, high = samples.interval(a, b)
-    common = scores.loc[[a, b]].dropna(axis=1)
-    x, y = common.to_numpy()
+    both = np.isfinite(scores[a]) & np.isfinite(scores[b])
+    x, y = scores[a][both], scores[b][both]
     if len(x) < 2:
-        mean = (x - y).mean() if len(x) else scores.loc[a].mean() - scores.loc[b].mean()
+        mean = (x - y).mean() if len(x) else np.nanmean(scores[a]) - np.nanmean(scores[b])
         return Difference(a, b, float(mean), low, high, len(x))
-    ratio = max(size_ratio(c, list(common), sizes) for c in (a, b))
+    common = [fold for fold, there in zip(folds, both, strict=True) if there]
+    ratio = max(size_ratio(c, common, sizes) for c in (a, b))
     corrected, naive = corrected_ttest(x, y, test_to_train=ratio), paired_ttest(x, y)
     tests = (corrected.t, corrected.p, naive.t, naive.p, None)
     chances = practical_equivalence(x, y, rope=rope, test_to_train=ratio)

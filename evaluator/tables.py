@@ -7,6 +7,7 @@ others percentages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +32,11 @@ __all__ = [
     "recall_table",
     "write_csv",
 ]
+
+_LATEX = str.maketrans(
+    {**{letter: f"\\{letter}" for letter in "&%$#_{}"}, "\\": r"\textbackslash ", "~": r"\textasciitilde "}
+    | {"^": r"\textasciicircum ", "\0": r"\space "}
+)
 
 
 def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap | None = None) -> pd.DataFrame:
@@ -143,9 +149,15 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 def as_latex(table: pd.DataFrame) -> str:
     """A table of text as a LaTeX ``tabular`` with rules of the package booktabs."""
-    style = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
     columns = "".join("r" if _is_figure(table[c]) else "l" for c in table)
-    return str(style.to_latex(hrules=True, column_format=columns)).replace("±", r"$\pm$")
+    head, *rows = (" & ".join(map(_latex, line)) + r" \\" for line in [list(table.columns), *table.to_numpy().tolist()])
+    start = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule"]
+    return "\n".join([*start, *rows, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _latex(text: object) -> str:
+    """A text as LaTeX writes it; as pandas does it, whose module for it takes longer to load than a table to write."""
+    return re.sub(r"([\\~^]) ", r"\1\0", str(text)).translate(_LATEX).replace("±", r"$\pm$")
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:

@@ -114,11 +114,12 @@ class FileDigests(AbstractContextManager["FileDigests"]):
             self._put(path, _Known(state, digest))
         return digest
 
-    def knows(self, path: str | Path) -> bool:
-        """Whether a file's digest is known, so that :meth:`of` does not read it."""
+    def known(self, path: str | Path) -> str:
+        """The digest of a file where it is had without reading the file, else nothing."""
         with suppress(OSError):
-            return self._get(path, self._state(path, url_of(path))) is not None
-        return False
+            found = self._get(path, self._state(path, url_of(path)))
+            return found.digest if found else ""
+        return ""
 
     def holds(self, path: str | Path, entry: str) -> bool:
         """Whether a file is known to hold the bytes of the store's entry of this key, and nothing else."""

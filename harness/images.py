@@ -6,6 +6,7 @@ Each has its own encodings there: ``<encoding>/<label>/<clip_id>.png``, the rows
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ class ImageRun:
     def with_absolute_paths(self, folder: str | Path) -> pd.DataFrame:
         """The rows with paths that can be opened from anywhere; they are relative to `folder`."""
         root = Path(folder).resolve()
-        return self.images.assign(path=[str(root / path) for path in self.images["path"]])
+        return self.images.assign(path=[os.path.join(root, path) for path in self.images["path"]])
 
 
 def relative_path(encoding: str, label: str, clip_id: str) -> str:

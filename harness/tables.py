@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 SCORE_PREFIX = "p:"
+_TEXT = pd.Series([], dtype=str).dtype
 
 
 @dataclass(frozen=True)
@@ -239,7 +240,7 @@ def _numbers(table: pd.DataFrame, schema: Schema) -> list[str]:
 def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     for column in schema.text:
-        if column in table:
+        if column in table and not _is_text(table[column]):
             table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
     for column in _numbers(table, schema):
         values = table[column].replace("", None) if table[column].dtype.kind not in "fi" else table[column]
@@ -249,6 +250,11 @@ def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             row = wrong.idxmax()
             raise TableError(f"column {column!r}, row {_row_number(table, row)}: {values[row]!r} is not a number")
     return table
+
+
+def _is_text(column: pd.Series) -> bool:
+    """Whether a column is of texts already, without gaps."""
+    return column.dtype == _TEXT and isinstance(_TEXT, pd.StringDtype) and not column.hasnans
 
 
 def _row_number(table: pd.DataFrame, label: object) -> int:

@@ -78,14 +78,14 @@ def array_features(
     def key(pixels: np.ndarray) -> str:
         return key_of(pixels=digest_bytes(np.ascontiguousarray(pixels).data), shape=list(pixels.shape), **module)
 
-    source = Source(key, lambda _: False, lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
+    source = Source(key, lambda _: "", lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
     return _collect(
         images, source, load or partial(kinds.load, spec, store=store), info.features, store=store, what=what
     )
 
 
 def image_features(
-    files: Sequence[Path],
+    files: Sequence[str | Path],
     spec: ModuleSpec,
     *,
     store: Store,
@@ -143,9 +143,11 @@ def drawn_features(
     """
     info = kinds.describe(spec, store=store)
     module = module_key(spec, info)
-    source = Source(
-        lambda drawn: image_key(drawn.digest, module), lambda _: True, lambda drawn: drawn.input(info), lambda _: BATCH
-    )
+
+    def key(drawn: MemoryImage) -> str:
+        return image_key(drawn.digest, module)
+
+    source = Source(key, key, lambda drawn: drawn.input(info), lambda _: BATCH)
     load = load or partial(kinds.load, spec, store=store)
     return _collect(images, source, load, info.features, store=store, what=what)
 

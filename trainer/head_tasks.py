@@ -108,7 +108,7 @@ def features_of(
         return sound_features(parts, module, store=store, load=load, what=what)
     if "image" in table:
         return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
-    return image_features([Path(p) for p in table["path"]], module, store=store, load=load, what=what)
+    return image_features(table["path"].tolist(), module, store=store, load=load, what=what)
 
 
 def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -67,7 +68,7 @@ class Source:
     key : callable
         Of an item the key of its vector.
     known : callable
-        Whether the key is had without reading.
+        The key where it is had without reading, else nothing.
     read : callable
         Of an item whose digest is in `found` the module's input.
     batch_size : callable
@@ -80,7 +81,7 @@ class Source:
     """
 
     key: Callable[[Any], str]
-    known: Callable[[Any], bool]
+    known: Callable[[Any], str]
     read: Callable[[Any], np.ndarray]
     batch_size: Callable[[np.ndarray], int]
     found: dict[Any, str] = field(default_factory=dict)
@@ -109,17 +110,23 @@ def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
 
 def image_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests, *, batch_size: int = BATCH) -> Source:
     """Image files for a module."""
-    found: dict[Path, str] = {}
+    found: dict[str | Path, str] = {}
     module = module_key(spec, info)
 
-    def key(file: Path) -> str:
+    def key(file: str | Path) -> str:
         found[file] = image.digest_of(file, digests)
         return image_key(found[file], module)
 
-    def read(file: Path) -> np.ndarray:
-        return read_image(file, info, digest=found[file])
+    def known(file: str | Path) -> str:
+        digest = digests.known(file)
+        if digest:
+            found[file] = digest
+        return image_key(digest, module) if digest else ""
 
-    return Source(key, digests.knows, read, lambda _: batch_size, found, batch_size)
+    def read(file: str | Path) -> np.ndarray:
+        return read_image(Path(file), info, digest=found[file])
+
+    return Source(key, known, read, lambda _: batch_size, found, batch_size)
 
 
 def sound_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests) -> Source:
@@ -139,25 +146,26 @@ def sound_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests) -> So
     def batch_size(y: np.ndarray) -> int:
         return max(1, int(_BATCH_SECONDS * info.sample_rate / len(y)))
 
-    return Source(key, lambda part: digests.knows(part.path), read, batch_size, found, _CHUNK)
+    return Source(key, lambda part: key(part) if digests.known(part.path) else "", read, batch_size, found, _CHUNK)
 
 
 def rows_by_key(items: Sequence[Any], source: Source, failures: dict[int, str]) -> dict[str, list[int]]:
     """The rows of every key, in the order of the items; those that have none are put into `failures`, with why."""
 
-    def key(row: int) -> str | Exception:
+    def tried(find: Callable[[Any], str], row: int) -> str | Exception:
         """Of a row its key, or why it has none."""
         try:
-            return source.key(items[row])
+            return find(items[row])
         except (ImageError, AudioError) as error:
             return error
 
-    to_read = [row for row, item in enumerate(items) if not source.known(item)]
-    with ThreadPoolExecutor(_READERS) as pool:  # the others are had sooner without threads
-        found = dict(zip(to_read, pool.map(key, to_read), strict=True))
+    keys = [tried(source.known, row) for row in range(len(items))]  # sooner than with threads
+    to_read = [row for row, known in enumerate(keys) if not known]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for row, own in zip(to_read, pool.map(partial(tried, source.key), to_read), strict=True):
+            keys[row] = own
     rows_of: dict[str, list[int]] = {}
-    for row in range(len(items)):
-        own = found[row] if row in found else key(row)
+    for row, own in enumerate(keys):
         if isinstance(own, Exception):
             failures[row] = str(own)
         else:

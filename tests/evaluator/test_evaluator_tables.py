@@ -62,6 +62,12 @@ def test_markdown_and_latex() -> None:
     assert r"\begin{tabular}{lr}" in as_latex(table)
 
 
+def test_latex_is_escaped_as_pandas_does_it() -> None:
+    table = pd.DataFrame([[r"a&%$#_{}~^\ b  c", "~ x", "^ y \\"]], columns=["a_b", "c", "d"])
+    style = table.style.hide(axis="index").format(escape="latex").format_index(escape="latex", axis=1)
+    assert as_latex(table) == style.to_latex(hrules=True, column_format="lll")
+
+
 def test_percent_rounds_halves_up_as_people_do() -> None:
     assert [percent(v) for v in (0.9425, 0.8825, 0.0, 1.0, 0.99949, np.nan)] == [
         "94.3", "88.3", "0.0", "100.0", "99.9", "",

@@ -154,7 +154,7 @@ def test_a_known_corpus_is_listed_and_not_fetched(on_s3: str, tmp_path: Path, fe
     remote._HELD = remote._Held()
     with FileDigests(store) as digests:
         assert [digests.of(url) for url in urls] == first
-        assert digests.knows(urls[0])
+        assert digests.known(urls[0])
     assert len(fetched) == 12, "the second time no sound is fetched"
     with s3.open(f"{on_s3}/hum/1-110-0.wav", "rb") as file:
         data = file.read()
