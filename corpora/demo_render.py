@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.random import Generator
 import scipy
+from numpy.random import Generator
 
 from corpora.demo_sounds import RATE, SOUNDS
 

@@ -23,7 +23,16 @@ from trainer.history import HISTORY
 from trainer.lbfgs import Problems, minimise
 from trainer.preconditioning import Spectrum
 
-__all__ = ["STRENGTHS", "LogisticSettings", "Regression", "StrengthPath", "fit", "fit_many", "threads_for"]
+__all__ = [
+    "STRENGTHS",
+    "LogisticSettings",
+    "Regression",
+    "StrengthPath",
+    "fit",
+    "fit_many",
+    "takes_one_thread",
+    "threads_for",
+]
 
 STRENGTHS = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0, 30.0, 100.0)
 _ROTATED_UP_TO = 1200  # training rows up to which each training set is rotated into the span of its own
@@ -259,7 +268,12 @@ def fit_many(
 
 def threads_for(size: int) -> threadpool_limits:
     """A context in which matrix products take as many threads as designs of so many elements are worth."""
-    return threadpool_limits(1 if size <= _ONE_THREAD_UP_TO else None, user_api="blas")
+    return threadpool_limits(1 if takes_one_thread(size) else None, user_api="blas")
+
+
+def takes_one_thread(size: int) -> bool:
+    """Whether heads on designs of so many elements are fitted in one thread."""
+    return size <= _ONE_THREAD_UP_TO
 
 
 def _weights(train: Sequence[np.ndarray], n: int) -> np.ndarray:

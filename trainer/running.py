@@ -13,7 +13,9 @@ from __future__ import annotations
 import re
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -37,12 +39,14 @@ from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
+from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.grid_ends import grid_end_notes
 from trainer.head import save_heads
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
+from trainer.logistic import takes_one_thread
 from trainer.run_record import STEP, record_training
 from trainer.vector_tasks import compute_on_cluster
 
@@ -306,6 +310,8 @@ def _fitted(
 ) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
     """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
+    Heads that take one core are fitted while the next features are computed, which alone do not keep two cores busy.
+
     Parameters
     ----------
     tables, todo
@@ -323,25 +329,50 @@ def _fitted(
         In the order of the pairs of encoding and module, as :func:`trainer.head_tasks.fit_heads` gives them.
     """
     waiting, failed = {}, [outcome.failures]
-    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
-        what = f"{encoding} through {module.handle}"
-        table = training_order(tables[encoding])
-        outcome.computed += compute_on_cluster(table, module, store=like.store, what=what)
-        features = features_of(table, module, store=like.store, load=loaders[module], what=what)
-        outcome.computed += features.computed
-        outcome.used.append(key_numbers(features.keys))
-        failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
-        values, table = readable_rows(features, table)
-        for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
-            task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
-            if cluster.current():
-                waiting[c] = task
-            else:
-                yield c, task, fit_heads(task, values)
+    begun: deque[tuple[Combination, HeadTask, Future[tuple[Trained, pd.DataFrame]]]] = deque()
+    with ThreadPoolExecutor(1) as fitter:
+        for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+            table, features = _features(
+                tables[encoding], encoding, module, like.store, loaders[module], outcome, failed
+            )
+            while begun:
+                c, task, fitted_before = begun.popleft()
+                yield c, task, fitted_before.result()
+            values, table = readable_rows(features, table)
+            for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
+                task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
+                if cluster.current():
+                    waiting[c] = task
+                elif takes_one_thread(values.size):
+                    begun.append((c, task, fitter.submit(fit_heads, task, values)))
+                else:
+                    yield c, task, fit_heads(task, values)
+        for c, task, fitted_before in begun:
+            yield c, task, fitted_before.result()
     fitted = in_parallel(fit_from_store, list(waiting.values()), jobs=1, what="heads", batch=1)
     for (c, task), result in zip(waiting.items(), fitted, strict=True):
         yield c, task, result
     outcome.failures = pd.concat(failed, ignore_index=True)
+
+
+def _features(
+    table: pd.DataFrame,
+    encoding: str,
+    module: ModuleSpec,
+    store: Store,
+    load: Callable[[], HubModule],
+    outcome: Outcome,
+    failed: list[pd.DataFrame],
+) -> tuple[pd.DataFrame, Features]:
+    """The rows of an encoding in training order, and their features; `outcome` and `failed` get what became of them."""
+    what = f"{encoding} through {module.handle}"
+    table = training_order(table)
+    outcome.computed += compute_on_cluster(table, module, store=store, what=what)
+    features = features_of(table, module, store=store, load=load, what=what)
+    outcome.computed += features.computed
+    outcome.used.append(key_numbers(features.keys))
+    failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
+    return table, features
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:
