@@ -26,6 +26,7 @@ __all__ = ["SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
 _MAX_COLOURS = 256
+_TRIES = 64
 
 
 def read(path: str | Path, *, digest: str = "") -> np.ndarray:
@@ -143,17 +144,46 @@ def _palette_image(pixels: np.ndarray) -> Image.Image:
         gray = Image.fromarray(np.ascontiguousarray(red))
         gray.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())  # without one, rows are filtered first
         return gray
-    packed = (red.astype(np.uint32) << 16) | (green.astype(np.uint32) << 8) | blue
+    found = _few_colours(pixels)
+    if found is None:
+        return Image.fromarray(np.ascontiguousarray(pixels))
+    colours, numbers = found
+    image = Image.fromarray(numbers)
+    image.putpalette(np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8).tobytes())
+    return image
+
+
+def _few_colours(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """The colours of an image in ascending order, as red << 16 | green << 8 | blue, and the number of each pixel's.
+
+    None where there are more than 256. Numbers are looked up by a hash under which no two of the colours meet.
+    """
+    packed = _packed(pixels)
     ordered = np.sort(packed, axis=None)  # several times faster than np.unique here
     colours = ordered[np.flatnonzero(np.diff(ordered, prepend=ordered[0] ^ np.uint32(1)))]
     if len(colours) > _MAX_COLOURS:
-        return Image.fromarray(np.ascontiguousarray(pixels))
-    place = np.zeros(1 << 24, np.uint8)  # by colour; the system gives memory only to the few pages that are used
-    place[colours] = np.arange(len(colours))
-    image = Image.fromarray(place[packed])
-    palette = np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8)
-    image.putpalette(palette.tobytes())
-    return image
+        return None
+    for factor in range(0x9E3779B1, 0x9E3779B1 + 2 * _TRIES, 2):
+        places = _hashed(colours, factor)
+        numbers = np.zeros(1 << 16, np.uint8)
+        numbers[places] = np.arange(len(colours))
+        if (numbers[places] == np.arange(len(colours))).all():
+            return colours, numbers.take(_hashed(packed, factor)).reshape(pixels.shape[:2])
+    return colours, np.searchsorted(colours, packed).astype(np.uint8).reshape(pixels.shape[:2])
+
+
+def _packed(pixels: np.ndarray) -> np.ndarray:
+    """Colours of pixels (H, W, 3) as uint32 (H * W,): four bytes from every third one, of which the last is dropped."""
+    data = np.zeros(pixels.size + 1, np.uint8)
+    data[1:] = pixels.reshape(-1)
+    count = pixels.shape[0] * pixels.shape[1]
+    found: np.ndarray = np.ndarray(count, ">u4", data, strides=(3,)).astype(np.uint32)
+    found &= np.uint32(0xFFFFFF)
+    return found
+
+
+def _hashed(colours: np.ndarray, factor: int) -> np.ndarray:
+    return ((colours * np.uint32(factor)) >> np.uint32(16)).astype(np.intp)
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
