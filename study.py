@@ -78,7 +78,7 @@ def study(
     settings = [settings] if isinstance(settings, str) else settings
     own = harness.Store(store)
     with harness.remembered_code(own):
-        plan = make_plan(path, settings, own)
+        plan = make_plan(path, settings, own, jobs=1 if scheduler else jobs)
         with harness.connected(scheduler):
             return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
 
@@ -148,8 +148,11 @@ class Plan:
         return self.corpus.clips
 
 
-def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Plan:
-    """Read a study and find out now what would otherwise fail later: modules, folds, groups, names."""
+def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, jobs: int = 1) -> Plan:
+    """Read a study and find out now what would otherwise fail later: modules, folds, groups, names.
+
+    Meanwhile `jobs` worker processes are started, where the store is empty and so they will be needed.
+    """
     given, modules = harness.read_study(path, overrides)
     head = head_settings(given, harness.name_in("train", path, overrides))
     name_of = harness.name_in("convert", path, overrides)
@@ -162,6 +165,8 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store) -> Pla
         except SettingsError as error:
             raise SettingsError(f"[corpus] {error}") from None
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
+    if not store.url and not (store.root / "images").is_dir():
+        harness.start_workers(jobs, converter.WORKERS_IMPORT)
     todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
     known = {each.encoding for each in todo}
     baseline = given.evaluate.baseline
@@ -315,6 +320,7 @@ def refit_best(
         deviation=float(first["std"]) if len(accuracies) > 1 else None,
         n_seeds=int(first["seeds"]),
         store=plan.store,
+        load=outcome.loaders.get(best.module),
         notes=plan.corpus.notes,
         caveats=evaluation.notes,
     )
@@ -348,7 +354,7 @@ def command(
     folder = out or Path("runs") / path.stem
     own = harness.Store(store or None)
     with harness.remembered_code(own, keep=not dry_run):
-        plan = make_plan(path, settings or [], own)
+        plan = make_plan(path, settings or [], own, jobs=1 if scheduler or dry_run else jobs)
         if dry_run:
             for line in describe_plan(plan, folder):
                 say(line)

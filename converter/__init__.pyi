@@ -7,6 +7,7 @@ from .encodings.waveform import Waveform as Waveform
 from .in_memory import plan_drawing as plan_drawing
 from .levels import is_silent as is_silent
 from .levels import level as level
+from .pipeline import WORKERS_IMPORT as WORKERS_IMPORT
 from .pipeline import convert_clips as convert_clips
 from .pipeline import count_cached as count_cached
 from .pipeline import read_clips as read_clips

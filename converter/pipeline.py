@@ -27,15 +27,19 @@ from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, relative_path
-from harness.parallel import check_jobs
+from harness.parallel import check_jobs, start_workers
 from harness.recipes import CONVERT, Recipes, read_recipes
 from harness.run_lock import locks_folder
 from harness.store import Store, key_of
 from harness.store_care.runs import record_use
-from harness.tables import CLIPS
+from harness.tables import CLIPS, IMAGES
 from harness.urls import absolute, located
 
+WORKERS_IMPORT = ("converter.drawing", "harness.image_tasks", "scipy.fft", "scipy.sparse")
+"""What worker processes import to draw."""
+
 __all__ = [
+    "WORKERS_IMPORT",
     "check_names",
     "convert_clips",
     "count_cached",
@@ -97,6 +101,8 @@ def convert_clips(
     """
     started, out = time.monotonic(), Path(out)
     check_names(encodings, out)
+    if not (out / IMAGES.name).is_file():
+        start_workers(min(check_jobs(jobs), len(clips)), WORKERS_IMPORT)
     with FileDigests(store) as digests:
         planned = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in planned if clip.digest]

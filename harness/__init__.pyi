@@ -9,6 +9,7 @@ from .files import digest_file as digest_file
 from .hub.handles import ModuleSpec as ModuleSpec
 from .images import ImageRun as ImageRun
 from .memory_runs import MemoryRun as MemoryRun
+from .parallel import start_workers as start_workers
 from .record import CORPUS as CORPUS
 from .record import read_shared_groups as read_shared_groups
 from .record import record_step as record_step

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from importlib import import_module
+from threading import Thread
 from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
@@ -12,10 +15,11 @@ from harness import cluster
 from harness.errors import SettingsError, WorkerError
 from harness.progress import track
 
-__all__ = ["check_jobs", "in_parallel"]
+__all__ = ["check_jobs", "in_parallel", "start_workers"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_STARTING: list[Thread] = []
 
 
 def in_parallel(
@@ -68,7 +72,35 @@ def in_parallel(
     yield from track(results, total=len(items), what=what)
 
 
+def start_workers(jobs: int, modules: Sequence[str]) -> None:
+    """Start the worker processes that will be needed in a moment: they take a second to import what they work with.
+
+    Parameters
+    ----------
+    jobs : int
+        As for :func:`in_parallel`. Where they are 1, or on a cluster, nothing is started.
+    modules : sequence of str
+        What they are to import.
+    """
+    if jobs != 1 and cluster.current() is None and not _STARTING:
+        jobs = check_jobs(jobs)
+        _STARTING.append(Thread(target=_start, args=(jobs, list(modules)), daemon=True))
+        _STARTING[0].start()
+
+
+def _start(jobs: int, modules: list[str]) -> None:
+    with suppress(Exception):  # whoever needs them will say what is the matter
+        Parallel(n_jobs=jobs, backend="loky", batch_size=1)(delayed(_import)(modules) for _ in range(jobs))
+
+
+def _import(modules: list[str]) -> None:
+    for name in modules:
+        import_module(name)
+
+
 def _part(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, what: str) -> Iterator[Result]:
+    while _STARTING:
+        _STARTING.pop().join()
     parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
     try:
         yield from parallel(delayed(work)(item) for item in items)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from harness.errors import ModuleError
 from harness.figures import percent, spread
 from harness.files import digest_bytes
 from harness.hub import kinds
+from harness.hub.base import HubModule
 from harness.model import is_whole, read_card
 from harness.store import Store, key_of
 from trainer import fitting
@@ -45,6 +46,7 @@ def write_final(
     caveats: Sequence[str] = (),
     deviation: float | None = None,
     n_seeds: int = 1,
+    load: Callable[[], HubModule] | None = None,
 ) -> bool:
     """Refit a combination on all clips and write its model folder; one that is there already stays.
 
@@ -74,13 +76,15 @@ def write_final(
         Over folds, as the ranking has it, where seeds are averaged; default: that of `figure`.
     n_seeds : int
         How many seeds `figure` is the mean of.
+    load : callable, optional
+        Gives the loaded module. Default: :func:`harness.hub.kinds.load`.
 
     Returns
     -------
     bool
         Whether it was written.
     """
-    load = partial(kinds.load, best.module, store=store)
+    load = load or partial(kinds.load, best.module, store=store)
     ordered = training_order(table)
     features = features_of(ordered, best.module, store=store, load=load, what="final model")
     values, ordered = readable_rows(features, ordered)

@@ -96,6 +96,8 @@ class Outcome:
         What a reader of the figures must know of the folds, a sentence each.
     used : list of ndarray of uint64
         What was used of the store, as :func:`harness.store_care.runs.key_numbers`.
+    loaders : dict of ModuleSpec to callable
+        Each gives its loaded module, and loads it where nothing has before.
     """
 
     predictions: pd.DataFrame
@@ -104,6 +106,7 @@ class Outcome:
     computed: int = 0
     notes: tuple[str, ...] = ()
     used: list[np.ndarray] = field(default_factory=list)
+    loaders: dict[ModuleSpec, Callable[[], HubModule]] = field(default_factory=dict)
 
     def accuracy(self, combination: Combination) -> float:
         """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
@@ -268,8 +271,10 @@ def train_all(
     """
     started = time.monotonic()
     out = Path(out)
-    loaders = {c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo}
-    outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES))
+    loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
+        c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
+    }
+    outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES), loaders=loaders)
     parts, sizes = [], []
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
     for c, own, (trained, rows) in _fitted(tables, todo, task, loaders, outcome):

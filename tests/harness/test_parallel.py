@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from harness.errors import SettingsError, SoundfoldError, WorkerError
-from harness.parallel import check_jobs, in_parallel
+from harness.parallel import check_jobs, in_parallel, start_workers
 
 
 def test_processes_equal_one() -> None:
@@ -60,3 +60,10 @@ def test_jobs() -> None:
     for jobs in (0, -2):
         with pytest.raises(SettingsError, match=rf"^jobs={jobs}: must be 1 or more, or -1"):
             check_jobs(jobs)
+
+
+def test_workers_that_were_started_ahead_are_those_that_work() -> None:
+    start_workers(2, ["wave"])
+    assert all(in_parallel(eval, ["'wave' in __import__('sys').modules"] * 8, jobs=2, what="x"))
+    start_workers(2, ["no_such_module"])
+    assert list(in_parallel(abs, [-1, -2, -3], jobs=2, what="x")) == [1, 2, 3]
