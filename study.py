@@ -353,7 +353,7 @@ def command(
     path = file or Path(str(files("studies") / "demo.toml"))  # travels in the wheel
     folder = out or Path("runs") / path.stem
     own = harness.Store(store or None)
-    with harness.remembered_code(own, keep=not dry_run):
+    with harness.remembered_code(own, write=not dry_run):
         plan = make_plan(path, settings or [], own, jobs=1 if scheduler or dry_run else jobs)
         if dry_run:
             for line in describe_plan(plan, folder):

@@ -27,8 +27,8 @@ _ASKED: set[str] = set()
 
 
 @contextmanager
-def remembered_code(store: Store, *, keep: bool = True) -> Iterator[None]:
-    """While this lasts, take from a store what is known of modules; with `keep` put there in the end what is new."""
+def remembered_code(store: Store, *, write: bool = True) -> Iterator[None]:
+    """While this lasts, take from a store what is known of modules; with `write` put there in the end what is new."""
     local, reader = store.local, digest_file(Path(__file__))
     key = key_of(reader=reader, python=sys.version)  # a tree of another Python may be another
     with suppress(ValueError):
@@ -37,7 +37,7 @@ def remembered_code(store: Store, *, keep: bool = True) -> Iterator[None]:
     try:
         yield
     finally:
-        if keep and _ASKED - before:
+        if write and _ASKED - before:
             with suppress(OSError):  # of a full disk others will speak
                 local.put_json(_KIND, key, {each: _KNOWN[each] for each in sorted(_ASKED)})
 

@@ -28,7 +28,7 @@ from converter import registry as encodings
 from converter.drawing import draw_pngs
 from converter.references import Clip
 from converter.registry import ENCODINGS, encoding_code
-from harness import audio, code_version, files, image, protocol, tables
+from harness import audio, code_version, files, image, protocol, syntax, tables
 from harness.hub import kinds
 from harness.hub.preprocess import read_image, waveform_input
 from harness.hub.tensorflow import import_tensorflow
@@ -315,3 +315,15 @@ def test_a_plugin_file_may_be_moved(tmp_path: Path) -> None:
         with loaded(path):
             codes.append(encoding_code(ENCODINGS["loud"]()))
     assert codes[0] == codes[1]
+
+
+def test_what_modules_say_is_remembered_and_never_stale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, source = Store(tmp_path), "from os import path\n\nx = 1\n"
+    with syntax.remembered_code(store):
+        first = syntax.summary.__wrapped__(source, "")
+    monkeypatch.setattr(syntax, "_KNOWN", {})
+    monkeypatch.setattr(syntax, "_summarised", lambda *_: pytest.fail("was remembered"))
+    with syntax.remembered_code(store):
+        assert syntax.summary.__wrapped__(source, "") == first
+        with pytest.raises(pytest.fail.Exception):
+            syntax.summary.__wrapped__(source.replace("1", "2"), "")
