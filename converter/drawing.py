@@ -105,9 +105,7 @@ def draw_pixels(
     AudioError
         The clip cannot be read, or has changed since its digest was found.
     """
-    y, sr = audio.read(path, start_s=start_s, end_s=end_s)
-    if digest:
-        audio.check_unchanged(path, digest, start_s=start_s, end_s=end_s)
+    y, sr = audio.read(path, start_s=start_s, end_s=end_s, digest=digest)
     sounds: dict[tuple[Any, ...], Sound] = {}
     for encoding in encodings:
         key = encoding.sound_key()

@@ -108,7 +108,8 @@ def _with_reference(encoding: Encoding, clips: Sequence[Clip], *, store: Store, 
 def _measure(task: _Measurement) -> float | None:
     """A clip's highest value; None for one that cannot be read, which the converter names when it draws."""
     try:
-        y, sr = audio.read(task.clip.path, start_s=task.clip.start_s, end_s=task.clip.end_s)
+        clip = task.clip
+        y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
     except AudioError:
         return None
     peak = task.encoding.peak(as_sound(y, sr=sr, settings=task.encoding))

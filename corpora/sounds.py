@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
-from corpora.identical import file_digest
 from harness import audio, cluster
 from harness.code_version import code_version
 from harness.digests import FileDigests
@@ -88,7 +86,7 @@ def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[So
     code = code_version("corpora.fingerprint")
     tasks = []
     for path, start, end in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True):
-        digest = _part_digest(whole[path], start, end)
+        digest = whole[path] and audio.part_digest(whole[path], start, end)
         tasks.append(SoundTask(absolute(path), start, end, digest, key_of(sound=digest, code=code), store))
     return tasks
 
@@ -124,28 +122,21 @@ def read_low(task: SoundTask) -> np.ndarray:
     Raises
     ------
     AudioError
-        It is not in the store, and its file cannot be read any more.
+        It is not in the store, and its file has changed or cannot be read any more.
     """
     data = task.store.get_array(_KIND, task.key)
     if data is None:
-        _, data = fingerprint(*audio.read(task.path, start_s=task.start_s, end_s=task.end_s))
+        sound = audio.read(task.path, start_s=task.start_s, end_s=task.end_s, digest=task.digest)
+        _, data = fingerprint(*sound)
         task.store.put_array(_KIND, task.key, data)
     return from_mu_law(data)
-
-
-def _part_digest(whole: str, start_s: float, end_s: float) -> str:
-    if not whole or (math.isnan(start_s) and math.isnan(end_s)):
-        return whole
-    return key_of(file=whole, part=[None if math.isnan(s) else s for s in (start_s, end_s)])
 
 
 def _make(task: SoundTask) -> Fingerprint | None:
     """Read a sound, put its fingerprint into the store, and give it; None where it cannot be read."""
     try:
-        y, sr = audio.read(task.path, start_s=task.start_s, end_s=task.end_s)
-        if _part_digest(file_digest(task.path), task.start_s, task.end_s) != task.digest:
-            return None  # changed meanwhile
-    except AudioError:
+        y, sr = audio.read(task.path, start_s=task.start_s, end_s=task.end_s, digest=task.digest)
+    except AudioError:  # which may have changed meanwhile
         return None
     made, data = fingerprint(y, sr)
     task.store.put_array(_KIND, task.key, data)

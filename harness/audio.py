@@ -21,7 +21,7 @@ import soxr
 
 from harness.decoding import SoundBytes, SoundSource, decode, decode_blocks, header_duration
 from harness.errors import AudioError
-from harness.files import atomic_path, digest_file, digest_json
+from harness.files import atomic_path, digest_bytes, digest_file, digest_json
 from harness.remote import fetch, in_threads, opened
 from harness.urls import local_path, url_of
 
@@ -30,11 +30,11 @@ if TYPE_CHECKING:  # how files are remembered changes no sound and no image
 
 __all__ = [
     "SUFFIXES",
-    "check_unchanged",
     "digest",
     "duration",
     "load",
     "longest",
+    "part_digest",
     "read",
     "read_blocks",
     "resample",
@@ -48,6 +48,7 @@ _LOUDEST = 1e10  # samples of 32-bit integers that were never scaled have 2e9; s
 _CANCELLED = 0.01  # power of the mean of the channels, relative to theirs
 _READERS = 2
 _BLOCK_S = 10.0
+_IN_MEMORY = 1 << 28  # bytes up to which a file is read once where its digest must be right
 
 
 def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float = math.nan) -> np.ndarray:
@@ -76,8 +77,16 @@ def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float =
     return resample(y, sr_native, sr)
 
 
-def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> tuple[np.ndarray, int]:
-    """Read a sound as mono at its own rate; parameters and errors as :func:`load`.
+def read(
+    path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan, digest: str = ""
+) -> tuple[np.ndarray, int]:
+    """Read a sound as mono at its own rate; other parameters and errors as :func:`load`.
+
+    Parameters
+    ----------
+    digest : str
+        What :func:`digest` found before. The file is then read once, and the bytes that are decoded must be those of
+        this digest: another sound in their place is an error. Empty: any.
 
     Returns
     -------
@@ -88,7 +97,7 @@ def read(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan
     sound = _existing(path)
     if start_s < 0 or end_s < 0:
         raise AudioError(f"{sound}: start_s={start_s:g}, end_s={end_s:g}: must not be negative")
-    y, sr = decode(sound, start_s, end_s)
+    y, sr = _decode_known(sound, start_s, end_s, digest) if digest else decode(sound, start_s, end_s)
     if y.size == 0:
         raise AudioError(f"{sound}: holds no samples{_part_text(start_s, end_s)}")
     return _checked(_mono(y), sound), sr
@@ -178,23 +187,14 @@ def digest(
         whole = digests.of(path) if digests else digest_file(path)
     except OSError as error:
         raise AudioError(f"{path}: {error.strerror or error}") from error
+    return part_digest(whole, start_s, end_s)
+
+
+def part_digest(whole: str, start_s: float, end_s: float) -> str:
+    """Digest of a part of a file, from that of its bytes; the same where the whole file is meant (both are NaN)."""
     if math.isnan(start_s) and math.isnan(end_s):
         return whole
     return digest_json([whole, *(None if math.isnan(s) else float(s) for s in (start_s, end_s))])
-
-
-def check_unchanged(
-    path: str | Path, expected: str, *, start_s: float, end_s: float, digests: FileDigests | None = None
-) -> None:
-    """Make sure that a file that was read is the one whose digest was found before; parameters as for :func:`digest`.
-
-    Raises
-    ------
-    AudioError
-        It has changed: what was read must not go under the digest `expected`.
-    """
-    if digest(path, start_s=start_s, end_s=end_s, digests=digests) != expected:
-        raise AudioError(f"{path}: changed while it was in use; run the same command again")
 
 
 def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
@@ -220,6 +220,34 @@ def _existing(path: str | Path) -> SoundSource:
     if not data:
         raise AudioError(f"{url}: the file is empty (0 bytes)")
     return SoundBytes(url, data)
+
+
+def _decode_known(sound: SoundSource, start_s: float, end_s: float, expected: str) -> tuple[np.ndarray, int]:
+    """As :func:`harness.decoding.decode`, of the bytes that have this digest and of no others."""
+    if isinstance(sound, Path) and sound.stat().st_size > _IN_MEMORY:
+        before = _state(sound)
+        y, sr = decode(sound, start_s, end_s)
+        _check_digest(sound, digest_file(sound) if _state(sound) == before else "", start_s, end_s, expected)
+        return y, sr
+    if isinstance(sound, Path):
+        try:
+            sound = SoundBytes(str(sound), sound.read_bytes())
+        except OSError as error:
+            raise AudioError(f"{sound}: {error.strerror or error}") from error
+    assert isinstance(sound.data, bytes)
+    _check_digest(sound, digest_bytes(sound.data), start_s, end_s, expected)
+    return decode(sound, start_s, end_s)
+
+
+def _check_digest(sound: SoundSource, whole: str, start_s: float, end_s: float, expected: str) -> None:
+    if not whole or part_digest(whole, start_s, end_s) != expected:
+        raise AudioError(f"{sound}: changed while it was in use; run the same command again")
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file does."""
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino
 
 
 def _header_duration(path: str | Path) -> float:

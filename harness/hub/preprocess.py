@@ -20,9 +20,9 @@ def read_image(file: Path, info: ModuleInfo, *, digest: str = "") -> np.ndarray:
     return image_input(image.read(file, digest=digest), info)
 
 
-def read_waveform(file: Path, info: ModuleInfo, *, start_s: float, end_s: float) -> np.ndarray:
-    """Read a sound, or a part of it (in seconds; NaN: its own start and end), as a module takes it."""
-    y, sr = audio.read(file, start_s=start_s, end_s=end_s)
+def read_waveform(file: Path, info: ModuleInfo, *, start_s: float, end_s: float, digest: str = "") -> np.ndarray:
+    """Read a sound, or a part of it, as a module takes it; parameters as for :func:`harness.audio.read`."""
+    y, sr = audio.read(file, start_s=start_s, end_s=end_s, digest=digest)
     return waveform_input(y, sr, info)
 
 
