@@ -124,7 +124,7 @@ def write_png(figure: Figure, path: str | Path, *, key: str = "") -> None:
 def is_drawn(path: str | Path, key: str) -> bool:
     """Whether a PNG is there, whole, that was written with this key."""
     try:
-        with Image.open(path) as found:
+        with Image.open(path, formats=("PNG",)) as found:
             found.load()
             return found.info.get(_KEY) == key
     except (OSError, SyntaxError, ValueError):

@@ -137,7 +137,7 @@ def _image(png: Path, alt: str) -> dict[str, Any]:
 
     On a narrow screen it shrinks, but one with many classes only as far as its text is legible.
     """
-    with Image.open(png) as image:
+    with Image.open(png, formats=("PNG",)) as image:
         width = round(image.width * 96 / image.info["dpi"][0])
     uri = "data:image/png;base64," + b64encode(png.read_bytes()).decode()
     return {"uri": uri, "alt": alt, "width": width, "smallest": round(0.75 * width) if width > 1000 else 0}

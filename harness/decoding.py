@@ -5,7 +5,8 @@ the frames that an MP3's Info tag counts, the pages of an Ogg, the duration of a
 an MP3 without that tag or a WAV that was written to a pipe, is as long as it is. Where only a part of the file is
 asked for, that part must be there.
 
-A sound is a local file, or the bytes of one that lies elsewhere (:class:`SoundBytes`).
+A sound is a local file, or the bytes of one that lies elsewhere (:class:`SoundBytes`). It is that file alone: what
+libsndfile (the other half of an SD2) and FFmpeg (a list of files that is named ``.wav``) could read of others is not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,11 @@ _UNKNOWN_SIZES = (range(0x7FFF0000, 0x100000000), range(2**62, 2**64))  # writte
 _LENGTHS = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "W64", "RF64"})
 _WITH_DURATION = re.compile(r"mov|mp4|matroska|asf|flac")  # containers of FFmpeg whose header has the duration
+_ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, as concat, hls, dash, sdp
+    "format_whitelist": "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,iff,ircam,loas,matroska,mov,mp3,mpc,"
+    "mpc8,mpeg,mpegts,nistsphere,nut,ogg,oma,rm,shn,sox,tak,truehd,tta,voc,w64,wav,wtv,wv,xwma",
+    "protocol_whitelist": "none",
+}
 _FRAME_HEAD = 256  # bytes in which an MP3's Info tag begins
 _OGG_TAIL = 1 << 16  # bytes; a page has fewer
 _MISLEADING = (
@@ -85,9 +91,11 @@ def _open(path: SoundSource, *, buffering: int = -1) -> Any:
     return nullcontext(path.open())
 
 
-def _native(path: SoundSource) -> Any:
-    """The file as libsndfile and FFmpeg take it."""
-    return str(path) if isinstance(path, Path) else path.open()
+@contextmanager
+def _opened(path: SoundSource) -> Iterator[soundfile.SoundFile]:
+    """The file opened by libsndfile, which is not given its name: with that it would look for a file next to it."""
+    with _open(path) as file, soundfile.SoundFile(file) as sound:
+        yield sound
 
 
 def decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
@@ -112,7 +120,7 @@ def decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray,
     """
     promised, head = 0, _head(path)
     try:
-        with _quiet(path, head), soundfile.SoundFile(_native(path)) as file:
+        with _quiet(path, head), _opened(path) as file:
             sr, promised = int(file.samplerate), _promised(file, path, head)
             start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
             stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
@@ -155,9 +163,9 @@ def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarra
     """
     there, head = 0, _head(path)
     try:
-        with _quiet(path, head):
-            file = soundfile.SoundFile(_native(path))
-        with file:
+        with ExitStack() as stack:
+            with _quiet(path, head):
+                file = stack.enter_context(_opened(path))
             sr, promised = int(file.samplerate), _promised(file, path, head)
             while True:
                 with _quiet(path, head):
@@ -187,14 +195,14 @@ def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarra
 def header_duration(path: SoundSource) -> float:
     """Length of a sound in seconds as its header says; 0 where no header says it."""
     try:
-        with _quiet(path, _head(path)):
-            return float(soundfile.info(_native(path)).duration)
+        with _quiet(path, _head(path)), _opened(path) as file:
+            return float(file.frames / file.samplerate)
     except (soundfile.LibsndfileError, RuntimeError):
         pass
     import av  # tens of milliseconds, and rarely needed
 
     try:
-        with av.open(_native(path)) as container:
+        with _av_opened(path) as container:
             return _av_duration(container, container.streams.audio[0]) if container.streams.audio else 0.0
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
@@ -293,13 +301,22 @@ def _av_duration(container: Any, stream: Any) -> float:
     return float(container.duration or 0) / 1e6
 
 
+@contextmanager
+def _av_opened(path: SoundSource) -> Iterator[Any]:
+    """The file opened by FFmpeg, which is given its bytes and may open nothing else: no digest covers other files."""
+    import av  # tens of milliseconds, and rarely needed
+
+    with _open(path) as file, av.open(file, container_options=_ONE_FILE) as container:
+        yield container
+
+
 def _av_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tuple[np.ndarray, int]]:
     """Decode the first audio stream with FFmpeg, (samples, channels); `reason` is what libsndfile said."""
     import av  # tens of milliseconds, and rarely needed
 
     there = 0
     try:
-        with av.open(_native(path)) as container:
+        with _av_opened(path) as container:
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it")
             stream = container.streams.audio[0]

@@ -25,6 +25,7 @@ __all__ = ["SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", 
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
+_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's others can start programs (EPS: Ghostscript)
 _MAX_COLOURS = 256
 _TRIES = 64
 
@@ -100,7 +101,7 @@ def decode(data: bytes, *, name: str = "image") -> np.ndarray:
     ndarray of uint8, shape (H, W, 3)
     """
     try:
-        with Image.open(io.BytesIO(data)) as opened:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
             opened.load()
             return np.asarray(_as_rgb(opened))
     except UnidentifiedImageError as error:  # Pillow would name the buffer

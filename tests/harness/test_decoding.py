@@ -119,3 +119,31 @@ def test_samples_beyond_all_measure_are_refused(tmp_path: Path, recwarn: pytest.
     with pytest.raises(AudioError, match=r"huge\.wav: holds samples up to 5e\+29, expected -1 to 1; write the file"):
         audio.read(path)
     assert not recwarn.list
+
+
+LISTS = {
+    "concat": "ffconcat version 1.0\nfile {name}\n",
+    "hls": "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:1,\n{folder}/{name}\n#EXT-X-ENDLIST\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=audio 5004 RTP/AVP 0\n",
+}
+
+
+@pytest.mark.parametrize("kind", [*LISTS, "sd2"])
+def test_a_file_that_names_others_is_no_sound(kind: str, tmp_path: Path) -> None:
+    """No digest of it would cover them."""
+    other, path = write(tmp_path / "other.wav", sweep(1.0)), tmp_path / "a.wav"
+    if kind == "sd2":  # Sound Designer II: what it holds is said in a file next to it
+        soundfile.write(str(tmp_path / "a.sd2"), sweep(1.0), RATE, format="SD2", subtype="PCM_16")
+        (tmp_path / "a.sd2").rename(path)
+        (tmp_path / "._a.sd2").rename(tmp_path / "._a.wav")
+    else:
+        path.write_text(LISTS[kind].format(name=other.name, folder=tmp_path))
+    reads = [
+        lambda: audio.read(path),
+        lambda: audio.read(path, digest=audio.digest(path)),
+        lambda: list(audio.read_blocks(path, seconds=1.0)),
+        lambda: audio.duration(path),
+    ]
+    for read in reads:
+        with pytest.raises(AudioError, match=r"a\.wav: not a sound that can be read"):
+            read()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from harness import image
 from harness.errors import ImageError
@@ -19,6 +19,9 @@ SMOOTH = np.stack(
     np.broadcast_arrays(*(np.linspace(a, b, 48).astype(np.uint8) for a, b in ((0, 255), (200, 20), (90, 90)))), -1
 )
 SMOOTH = np.ascontiguousarray(np.broadcast_to(SMOOTH, (40, 48, 3)))
+
+
+CODE = ("converter", "corpora", "evaluator", "harness", "labeler", "merger", "trainer", "benchmarks", "docs", "notebooks")
 
 
 def saved(opened: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
@@ -219,3 +222,28 @@ def test_what_is_no_image_is_none(tmp_path: Path, data: bytes) -> None:
     assert not image.is_image(tmp_path / "not there")
     with pytest.raises(ImageError, match=r"a: not an image that can be read \(of no kind that is known\)$"):
         image.read(tmp_path / "a")
+
+
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) run\n%%EOF\n"
+
+
+@pytest.mark.parametrize("kind", ["eps", "ppm", "pcx", "tga", "ico", "sgi", "pdf"])
+def test_only_the_formats_of_known_endings_are_opened_whatever_the_name(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An EPS would start Ghostscript, which runs it as a program."""
+    started: list[object] = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *given, **named: started.append(given))
+    data = EPS if kind == "eps" else saved(Image.fromarray(NOISE), kind)
+    for name in ("a.png", "a.jpg", "a"):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(ImageError, match=rf"{name}: not an image that can be read \(of no kind that is known\)$"):
+            image.read(tmp_path / name)
+    assert not started
+
+
+def test_no_code_opens_images_without_saying_of_which_formats() -> None:
+    root = Path(__file__).parents[2]
+    for path in (p for folder in CODE for p in (root / folder).rglob("*.py")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert "Image.open(" not in line or "formats=" in line, f"{path}: {line}"
