@@ -17,7 +17,7 @@ import numpy as np
 from harness.digests import FileDigests
 from harness.files import digest_bytes
 from harness.hub import kinds
-from harness.hub.base import HubModule
+from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import image_input
 from harness.memory_images import MemoryImage
@@ -79,9 +79,7 @@ def array_features(
         return key_of(pixels=digest_bytes(np.ascontiguousarray(pixels).data), shape=list(pixels.shape), **module)
 
     source = Source(key, lambda _: "", lambda pixels: image_input(pixels, info), batch_size=lambda _: BATCH)
-    return _collect(
-        images, source, load or partial(kinds.load, spec, store=store), info.features, store=store, what=what
-    )
+    return _collect(images, source, load or partial(kinds.load, spec, store=store), info, store=store, what=what)
 
 
 def image_features(
@@ -125,7 +123,7 @@ def image_features(
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
         source = image_source(spec, info, digests, batch_size=batch_size)
-        return _collect(files, source, load, info.features, store=store, what=what, report=report)
+        return _collect(files, source, load, info, store=store, what=what, report=report)
 
 
 def drawn_features(
@@ -149,7 +147,7 @@ def drawn_features(
 
     source = Source(key, key, lambda drawn: drawn.input(info), lambda _: BATCH)
     load = load or partial(kinds.load, spec, store=store)
-    return _collect(images, source, load, info.features, store=store, what=what)
+    return _collect(images, source, load, info, store=store, what=what)
 
 
 def sound_features(
@@ -168,21 +166,21 @@ def sound_features(
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
         source = sound_source(spec, info, digests)
-        return _collect(parts, source, load, info.features, store=store, what=what)
+        return _collect(parts, source, load, info, store=store, what=what)
 
 
 def _collect(
     items: Sequence[Any],
     source: Source,
     load: Callable[[], HubModule],
-    n_features: int,
+    info: ModuleInfo,
     *,
     store: Store,
     what: str,
     report: Callable[[int], None] | None = None,
 ) -> Features:
     """Take vectors from the store; compute and put those that it lacks, the same content once."""
-    features = Features(np.zeros((len(items), n_features), np.float32))
+    features = Features(np.zeros((len(items), info.features), np.float32))
     vectors = Vectors(store)
     missing = _take_from_store(features, items, source, vectors)
     report = report or (lambda done: None)
@@ -190,7 +188,7 @@ def _collect(
     if not missing:
         return features
     key_of_row = {rows[0]: key for key, rows in missing.items()}
-    module = load()
+    module = kinds.check_same(load(), info)
 
     def put(rows: list[int], values: np.ndarray) -> None:
         vectors.put([key_of_row[row] for row in rows], values)
@@ -202,7 +200,7 @@ def _collect(
     batches = batches_of(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
     with vectors, ThreadPoolExecutor(CALLS) as callers, ThreadPoolExecutor(1) as writer:
-        written: Future[None] = writer.submit(put, [], np.zeros((0, n_features)))
+        written: Future[None] = writer.submit(put, [], np.zeros((0, info.features)))
         computed = ahead(callers, run, batches, most=CALLS + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()

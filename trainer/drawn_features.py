@@ -249,7 +249,7 @@ class _Computing(AbstractContextManager["_Computing"]):
     def _compute(self, module: _Module, arrays: list[np.ndarray]) -> np.ndarray:
         with self._loading:
             if module.loaded is None:
-                module.loaded = kinds.load(module.spec, store=self._store)
+                module.loaded = kinds.check_same(kinds.load(module.spec, store=self._store), module.info)
         return module.loaded(np.stack(arrays))
 
     def _take_first(self) -> None:

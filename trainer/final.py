@@ -98,9 +98,10 @@ def write_final(
         **({"notes": list(notes)} if notes else {}),
         **({"caveats": list(caveats)} if caveats else {}),
     }
+    described = kinds.describe(best.module, store=store)
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
-        module=kinds.describe(best.module, store=store).digest, code=code_version(__name__),
+        module=described.digest, code=code_version(__name__),
         features=digest_bytes(np.ascontiguousarray(values).data), labels=list(ordered["label"]),
     )  # fmt: skip
     if _key_of_model(out) == training["key"]:
@@ -108,8 +109,9 @@ def write_final(
     head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
     note = " ".join([_note(figure, deviation, n_combinations, n_seeds), *map(as_sentence, caveats)])
     sounds = table[["path", "start_s", "end_s"]] if "start_s" in table else table.iloc[:0]
+    module = kinds.check_same(load(), described)
     write_model(
-        out, module=load(), head=head, classes=trained.classes, recipe=recipe, training=training, note=note,
+        out, module=module, head=head, classes=trained.classes, recipe=recipe, training=training, note=note,
         longest_s=audio.longest(sounds.itertuples(index=False, name=None)),
     )  # fmt: skip
     return True

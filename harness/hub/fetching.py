@@ -1,9 +1,15 @@
-"""Where SavedModels lie, what their publishers are known to expect; fetches what a handle names."""
+"""Where SavedModels lie, what their publishers are known to expect; fetches what a handle names.
+
+A SavedModel is a program: its graph can have operations that read and write files. What is fetched is said.
+"""
 
 from __future__ import annotations
 
 import os
 import re
+import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +20,9 @@ from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 
 __all__ = ["PublisherInfo", "folder_digest", "known_publisher", "locate"]
+
+_NO_CONTENT = {"fingerprint.pb", ".DS_Store", "README.md"}
+_CLOCK_S = 2.5  # of the coarsest file system's
 
 
 @dataclass(frozen=True)
@@ -71,10 +80,19 @@ def _is_remote(handle: str) -> bool:
 
 
 def _fetched(spec: ModuleSpec) -> Path:
+    began = time.time()
     try:
-        return _from_kaggle(spec.name) if spec.scheme == "kaggle" else _from_address(spec.handle)
+        path = _from_kaggle(spec.name) if spec.scheme == "kaggle" else _from_address(spec.handle)
     except Exception as error:  # urllib, requests, tarfile, kagglehub and TensorFlow all have errors of their own
         raise UnavailableError(f"module {spec.handle!r} cannot be fetched ({_short(error)})") from error
+    if path.is_dir() and path.stat().st_ctime >= began - _CLOCK_S:  # now, not before
+        print(
+            f"warning: module {spec.handle!r} was fetched; a SavedModel is a program, which can read and write files "
+            "here: use those of publishers whom you trust",
+            file=sys.stderr,
+            flush=True,
+        )
+    return path
 
 
 def _from_kaggle(name: str) -> Path:
@@ -98,11 +116,14 @@ def _short(error: Exception) -> str:
 
 
 def folder_digest(folder: Path) -> str:
-    """sha256 over names and bytes of a module's files; its fingerprint file does not count."""
-    files = sorted(
-        Path(root, name)
-        for root, _, names in os.walk(folder)
-        for name in names
-        if name not in {"fingerprint.pb", ".DS_Store", "README.md"}
-    )
+    """sha256 over names and bytes of a module's files, links followed; its fingerprint file does not count."""
+    files = sorted(path for path in _files_below(folder) if path.name not in _NO_CONTENT)
     return digest_json([[f.relative_to(folder).as_posix(), digest_file(f)] for f in files])
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """All files, also those in folders that are links, as TensorFlow reads them; not what a link leads back up to."""
+    for root, below, names in os.walk(folder, followlinks=True):
+        here = Path(root).resolve()
+        below[:] = [name for name in below if not here.is_relative_to(Path(root, name).resolve())]
+        yield from (Path(root, name) for name in names)

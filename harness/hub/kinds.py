@@ -23,7 +23,7 @@ from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import Store, key_of
 
-__all__ = ["KINDS", "describe", "feature_code", "kind_of", "load", "parse", "precision"]
+__all__ = ["KINDS", "check_same", "describe", "feature_code", "kind_of", "load", "parse", "precision"]
 
 KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harness.hub", group="soundfold.modules")
 _WITHOUT_SCHEME = "folder"
@@ -106,6 +106,19 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     if store.get_json("modules", key) is None:
         store.put_json("modules", key, asdict(module.info))
     _said(module.info)
+    return module
+
+
+def check_same(module: HubModule, described: ModuleInfo) -> HubModule:
+    """Give a module back that has the content which was described before, for keys; see :func:`describe`.
+
+    Raises
+    ------
+    ModuleError
+        It has changed in between: what it gives must not go under the digest of the other.
+    """
+    if module.info.digest != described.digest:
+        raise ModuleError(f"module {described.handle!r}: changed while it was in use; run the same command again")
     return module
 
 

@@ -24,16 +24,19 @@ _USUAL_SIZE = (224, 224)
 def _load(spec: ModuleSpec) -> HubModule:
     tf = import_tensorflow()
     folder = locate(spec)
+    digest = folder_digest(folder)
     tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
     try:
         loaded = tf.saved_model.load(str(folder), tags=tags)
     except (ValueError, OSError, RuntimeError, LookupError, tf.errors.OpError) as error:
         raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
+    if folder_digest(folder) != digest:
+        raise ModuleError(f"module {spec.handle!r}: changed while it was read; run the same command again")
     call, shape = _entry(loaded, spec)
     if len(shape) == 4:
-        info = _image_info(spec, folder_digest(folder), shape)
+        info = _image_info(spec, digest, shape)
     elif len(shape) in (1, 2):
-        info = _waveform_info(spec, folder_digest(folder))
+        info = _waveform_info(spec, digest)
     else:
         raise ModuleError(f"module {spec.handle!r} takes {shape}; expected pictures (N, H, W, 3) or a waveform")
     function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, shape)

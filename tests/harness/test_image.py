@@ -21,7 +21,18 @@ SMOOTH = np.stack(
 SMOOTH = np.ascontiguousarray(np.broadcast_to(SMOOTH, (40, 48, 3)))
 
 
-CODE = ("converter", "corpora", "evaluator", "harness", "labeler", "merger", "trainer", "benchmarks", "docs", "notebooks")
+CODE = (
+    "converter",
+    "corpora",
+    "evaluator",
+    "harness",
+    "labeler",
+    "merger",
+    "trainer",
+    "benchmarks",
+    "docs",
+    "notebooks",
+)
 
 
 def saved(opened: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

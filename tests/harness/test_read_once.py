@@ -98,7 +98,7 @@ def test_nothing_is_made_of_a_sound_in_anothers_place(reader: Any, sound: Path, 
     """Neither now nor, from the store, when the first sound is back."""
     store, first = Store(tmp_path / "store"), sound.read_bytes()
     expected = reader(sound, Store(tmp_path / "other store"), lambda: None)
-    with pytest.raises(AudioError, match="changed while it was in use|none of the clips could be measured"):
+    with pytest.raises(AudioError, match=r"changed while it was in use|none of the clips could be measured"):
         reader(sound, store, lambda: audio.write_wav(sound, samples(2), RATE))
     sound.write_bytes(first)
     assert reader(sound, store, lambda: None) == expected
@@ -127,7 +127,7 @@ def test_a_sound_that_is_another_only_while_it_is_decoded(
         assert drawn(sound, Store(tmp_path / "store"), lambda: None) == expected
         return
     for reader in READERS:
-        with pytest.raises(AudioError, match="changed while it was in use|none of the clips could be measured"):
+        with pytest.raises(AudioError, match=r"changed while it was in use|none of the clips could be measured"):
             reader(sound, Store(tmp_path / reader.__name__), lambda: None)
 
 

@@ -325,3 +325,23 @@ def test_a_sound_that_changes_before_it_is_read_has_no_vector(tiny_yamnet: str, 
     assert "changed while it was in use" in changed.failures[0]
     assert changed.computed == 0
     assert sound_features([SoundPart(path)], spec, store=store).computed == 1
+
+
+@pytest.mark.parametrize("where", ["files", "memory"])
+def test_a_module_that_changes_before_it_is_loaded_gives_no_vectors(
+    where: str, tiny_module: str, store: Store, tmp_path: Path, images: list[Path]
+) -> None:
+    folder = Path(shutil.copytree(tiny_module, tmp_path / "module"))
+    spec = parse(str(folder))
+
+    def load() -> HubModule:
+        (folder / "more").write_bytes(b"1")
+        return kinds.load(spec, store=store)
+
+    pixels = [np.zeros((8, 8, 3), np.uint8)]
+    with pytest.raises(ModuleError, match="changed while it was in use"):
+        if where == "files":
+            image_features(images[:1], spec, store=store, load=load)
+        else:
+            array_features(pixels, spec, store=store, load=load)
+    assert array_features(pixels, spec, store=store).computed == 1

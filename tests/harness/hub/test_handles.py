@@ -144,6 +144,21 @@ def test_what_does_not_change_a_module_does_not_change_its_digest(folder: Path) 
     assert folder_digest(moved) == before
 
 
+@pytest.mark.parametrize("linked", ["variables", "variables/variables.index", "."])
+def test_what_a_link_leads_to_is_content(linked: str, folder: Path, tmp_path: Path) -> None:
+    """As TensorFlow reads it: another file behind the same link is another module."""
+    before = folder_digest(folder)
+    target = (folder / linked).rename(tmp_path / "elsewhere")
+    (folder / linked).symlink_to(target)
+    (target.parent / "up").symlink_to(tmp_path)  # and round again
+    if target.is_dir():
+        (target / "up").symlink_to(target.parent)
+    assert folder_digest(folder) == before
+    index = folder / "variables" / "variables.index"
+    index.write_bytes(b"other")
+    assert folder_digest(folder) != before
+
+
 @pytest.mark.parametrize(
     ("handle", "rate"),
     [
@@ -193,11 +208,18 @@ def test_a_url_is_fetched_by_tensorflow_hub(folder: Path, monkeypatch: pytest.Mo
     assert asked == [TFHUB]
 
 
-def test_a_kaggle_handle_is_fetched_by_kagglehub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kaggle_handle_is_fetched_by_kagglehub(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     asked: list[str] = []
     fake_module(monkeypatch, "kagglehub", model_download=lambda handle: asked.append(handle) or str(folder))
     assert locate(parse(KAGGLE)) == folder
     assert asked == [KAGGLE.removeprefix("kaggle:")]
+    said = capsys.readouterr().err
+    assert said.startswith(f"warning: module {KAGGLE!r} was fetched; a SavedModel is a program, which can read and wri")
+    monkeypatch.setattr("harness.hub.fetching._CLOCK_S", -60.0)  # as if it had been there before
+    assert locate(parse(KAGGLE)) == folder
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
