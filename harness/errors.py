@@ -11,6 +11,7 @@
     ├── ModuleError           a hub module that is not available, or takes what we do not have
     ├── ClusterError          a scheduler that does not answer, a worker that is not as this command is
     ├── SettingsError         a flag, a study key or a name that is not known
+    ├── DivergedError         a training whose weights grew beyond all measure
     └── WorkerError           a worker process that was killed
 """
 
@@ -22,6 +23,7 @@ from difflib import get_close_matches
 __all__ = [
     "AudioError",
     "ClusterError",
+    "DivergedError",
     "FolderInUseError",
     "ImageError",
     "ModuleError",
@@ -68,6 +70,10 @@ class ClusterError(SoundfoldError):
 
 class SettingsError(SoundfoldError):
     """A setting, flag or name that is not known or out of range."""
+
+
+class DivergedError(SoundfoldError):
+    """A training that came to nothing: its weights are not finite, or worse by far than none."""
 
 
 class WorkerError(SoundfoldError):

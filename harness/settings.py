@@ -125,7 +125,9 @@ class Settings(BaseModel):
     harness.errors.SettingsError: [convert] hight: no such setting; did you mean 'height'? available: height
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, allow_inf_nan=False
+    )
     title: ClassVar[str] = ""
     """What the settings are of, for messages: ``encoding 'gray'``."""
 
@@ -138,7 +140,7 @@ class Settings(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise SettingsError(describe_error(error.errors()[0], type(self), plain)) from None
+            raise SettingsError(describe_error(_most_precise(error.errors()), type(self), plain)) from None
 
     @classmethod
     def read(cls, values: Mapping[str, Any], *, name_of: Namer = plain) -> Self:
@@ -159,7 +161,7 @@ class Settings(BaseModel):
         try:
             return cls.__pydantic_validator__.validate_python(dict(values), self_instance=cls.__new__(cls))
         except ValidationError as error:
-            raise SettingsError(describe_error(error.errors()[0], cls, name_of)) from None
+            raise SettingsError(describe_error(_most_precise(error.errors()), cls, name_of)) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Refuse: settings do not change."""
@@ -194,6 +196,12 @@ def _as_json(value: Any) -> Any:
 @lru_cache(maxsize=256)
 def _digest(settings: Settings) -> str:
     return digest_json(settings.to_json())
+
+
+def _most_precise(errors: list[ErrorDetails]) -> ErrorDetails:
+    """Of the errors of the first setting that is wrong the deepest: of a text or a table, what is wrong in the table."""
+    own = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
+    return max(own, key=lambda error: len(error["loc"]))
 
 
 def describe_error(error: ErrorDetails, cls: type[Settings], name_of: Namer) -> str:

@@ -19,9 +19,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from harness.balance import Balance, balanced_rows, balanced_split
+from harness.errors import DivergedError
 from harness.protocol import Split
 from harness.settings import PositiveFloat, Settings
 from harness.tables import class_order
@@ -33,9 +34,19 @@ from trainer.sgd import SgdSettings
 __all__ = ["HeadSettings", "Trained", "fit_final", "fit_folds"]
 
 _LOOSE = LogisticSettings(tolerance=1e-2)  # where much is to be gained: the loss is within about 5e-5 of its minimum
+_STRENGTHS = (1e-15, 1e15)  # beyond which numbers overflow
 _PATIENCE = 2  # strengths in a row
 _Judges = dict[int, np.ndarray]  # by the number of a split whose head is judged: on which rows
 _AS_GOOD = (0.01, 0.005)  # as a share, and in nats: log losses differ by less, the stronger regularisation is taken
+
+
+def _check_strength(value: float) -> float:
+    if not _STRENGTHS[0] <= value <= _STRENGTHS[1]:
+        raise ValueError(f"must be {_STRENGTHS[0]:g} to {_STRENGTHS[1]:g}")
+    return value
+
+
+_Strength = Annotated[PositiveFloat, AfterValidator(_check_strength)]
 
 
 class HeadSettings(Settings):
@@ -46,14 +57,14 @@ class HeadSettings(Settings):
     head : str
         ``lbfgs`` or ``sgd``.
     strengths : tuple of float
-        Values of scikit-learn's C that ``lbfgs`` chooses from, each above 0.
+        Values of scikit-learn's C that ``lbfgs`` chooses from, each 1e-15 to 1e15.
     sgd : SgdSettings
     balance : str
         Whether classes have equally many training rows; see `harness.balance`.
     """
 
     head: Literal["lbfgs", "sgd"] = "lbfgs"
-    strengths: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = logistic.STRENGTHS
+    strengths: Annotated[tuple[_Strength, ...], Field(min_length=1)] = logistic.STRENGTHS
     sgd: SgdSettings = SgdSettings()
     balance: Balance = "none"
 
@@ -112,7 +123,7 @@ def fit_folds(
     judges = [_judges(split, splits, targets) for split in splits]
     with logistic.threads_for(features.size):  # the last digits depend on their number
         heads, chosen = _choose_and_refit(features, targets, len(classes), fitted, judges, settings.strengths)
-    return Trained(heads, classes, chosen)
+    return Trained({fold: _finite(head) for fold, head in heads.items()}, classes, chosen)
 
 
 def fit_final(
@@ -134,7 +145,13 @@ def fit_final(
     votes = sorted(trained.chosen.values())
     strength = max(votes, key=lambda c: (votes.count(c), -c))
     with logistic.threads_for(features.size):
-        return logistic.fit(features, targets, len(trained.classes), strength=strength)
+        return _finite(logistic.fit(features, targets, len(trained.classes), strength=strength))
+
+
+def _finite(head: Head) -> Head:
+    if not (np.isfinite(head.weights).all() and np.isfinite(head.bias).all()):
+        raise DivergedError("training has diverged: weights are not finite; are the module's features of a usual size?")
+    return head
 
 
 def _targets(labels: Sequence[str], classes: Sequence[str]) -> np.ndarray:

@@ -12,13 +12,13 @@ thread, which is also the fastest for matrices of this size.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from harness.errors import SettingsError, SplitError
+from harness.errors import DivergedError, SettingsError, SplitError
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings
 from trainer.head import Head, softmax
 
@@ -26,6 +26,7 @@ __all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "
 
 _STDDEV = 0.001
 _BLOCK = 64  # steps whose rows are drawn together
+_JUDGED, _WORSE = 20, 10.0  # last steps, and how many times the cross entropy of guessing theirs may be
 _WEIGHTS, _ROWS = 0, 1  # what a generator is for; goes into its seed
 
 
@@ -146,13 +147,20 @@ def descend(
     """Train a head on batches that `read` makes: ``read(rows, number of the step)`` gives their feature vectors.
 
     Other parameters as in :func:`fit`.
+
+    Raises
+    ------
+    DivergedError
+        Weights are not finite, or the cross entropy of the last batches is far above that of guessing.
     """
     draw = BalancedRows(targets)
     start = start or SgdState(0, first_head(n_features, n_classes, seed=seed))
     weights, bias = start.head.weights.astype(np.float32), start.head.bias.astype(np.float32)
-    rate = np.float32(settings.learning_rate / settings.train_batch_size)
+    with np.errstate(over="ignore"):
+        rate = np.float32(settings.learning_rate / settings.train_batch_size)
+    last: list[float] = []
     block = np.empty((0, 0), np.int64)
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
         for number in range(start.steps_done, settings.steps):
             if number % _BLOCK == 0 or not len(block):
                 rng = np.random.default_rng([seed, _ROWS, number // _BLOCK])
@@ -167,7 +175,26 @@ def descend(
             bias -= error.sum(axis=0)
             if on_step:
                 on_step(Step(number, Head(weights, bias), batch, wanted, scores))
+            if settings.steps - number <= _JUDGED:
+                last.append(cross_entropy(scores, wanted))
+            if number % _BLOCK == _BLOCK - 1 or number == settings.steps - 1:
+                _check_converging(weights, bias, last, settings, number)
     return Head(weights, bias)
+
+
+def _check_converging(
+    weights: np.ndarray, bias: np.ndarray, last: Sequence[float], settings: SgdSettings, number: int
+) -> None:
+    """Refuse weights that are not finite, and last batches that are classified far worse than by guessing."""
+    finite = np.isfinite(bias).all() and np.isfinite(weights).all()
+    guessing = float(np.log(max(len(bias), 2)))
+    if finite and (not last or np.mean(last) <= _WORSE * guessing):
+        return
+    worse = f"the cross entropy is {np.mean(last or 0):.3g}, that of guessing {guessing:.2g}"
+    raise DivergedError(
+        f"training has diverged by step {number + 1}: {worse if finite else 'weights are not finite'}; learning rate "
+        f"{settings.learning_rate:g} is too large for these features, give a smaller one"
+    )
 
 
 def first_head(n_features: int, n_classes: int, *, seed: int) -> Head:

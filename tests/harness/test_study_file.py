@@ -161,3 +161,14 @@ def test_a_module_that_is_misspelt(home: Path) -> None:
     path = study_file(home, "[train]\nmodules = ['builtin:scater']")
     with pytest.raises(SettingsError, match=r"module 'builtin:scater' is not known; did you mean 'builtin:scattering'"):
         read_study(path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "setting",
+    ["train.strengths=[{}]", "train.strengths=[1.0, {}]", "train.learning_rate={}", "corpus.split={{train={}}}"],
+)
+def test_numbers_that_are_not_finite_are_refused_by_name(home: Path, setting: str, value: str) -> None:
+    name = setting.split("=")[0]
+    with pytest.raises(SettingsError, match=rf"{name.replace('.', '.')}.*(finite|above 0)"):
+        read_study(study_file(home, ""), [setting.format(value)])

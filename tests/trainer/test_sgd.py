@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from harness.errors import SettingsError, SplitError
+from harness.errors import DivergedError, SettingsError, SplitError
 from trainer.sgd import BalancedRows, SgdSettings, SgdState, Step, cross_entropy, descend, first_head, fit
 
 
@@ -110,3 +110,28 @@ def test_wrong_settings_are_named() -> None:
         fit(np.zeros((0, 4), np.float32), np.zeros(0, int), 2)
     with pytest.raises(SettingsError, match="expected"):
         fit(np.zeros((3, 4), np.float32), np.zeros(2, int), 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "scale", "found"),
+    [
+        (1e38, 1.0, "weights are not finite"),
+        (1e300, 1.0, "weights are not finite"),
+        (1e6, 0.01, "the cross entropy is"),
+    ],
+)
+def test_a_training_that_diverges_is_an_error(rate: float, scale: float, found: str) -> None:
+    features, targets = blobs((20, 20, 20))
+    features = scale * features
+    features[::2] = -features[::2]  # so that no line parts the classes
+    with pytest.raises(DivergedError, match=rf"^training has diverged by step \d+: {found}.* give a smaller one$"):
+        fit(features, targets, 3, settings=SgdSettings(steps=150, learning_rate=rate))
+    fit(features, targets, 3, settings=SgdSettings(steps=150, learning_rate=0.1))
+
+
+def test_a_training_that_goes_on_from_weights_that_are_not_finite_is_an_error() -> None:
+    features, targets = blobs((6, 6))
+    head = first_head(24, 2, seed=0)
+    head.weights[3, 1] = np.nan
+    with pytest.raises(DivergedError, match="weights are not finite"):
+        fit(features, targets, 2, settings=SgdSettings(steps=8), start=SgdState(5, head))

@@ -65,7 +65,7 @@ _Name = Annotated[str, AfterValidator(_not_empty)]
 _TensorName = Annotated[str, AfterValidator(_tensor_name)]
 _ImageSize = Annotated[str, AfterValidator(_pair_check("x", int, "must be HEIGHTxWIDTH, such as 224x224"))]
 _ValueRange = Annotated[str, AfterValidator(_pair_check(",", float, "must be two numbers, such as -1,1"))]
-_Files = Annotated[tuple[str, ...], BeforeValidator(tuple)]
+_Files = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
 _Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
 
 
