@@ -192,12 +192,14 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
 @locks_folder("out")
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
     """Run every stage."""
+    check_outputs(out)
     copies = duplicate_sounds(plan, out, jobs=jobs)
     missing = write_clips(plan, out)
     note(f"corpus    {corpus_line(plan)}")
     for line in plan.corpus.notes:
         note(f"          {line}")
-    for line in copies:
+    absent = trainer.check_trainable(plan.clips, shared=plan.corpus.shared, head=plan.settings.head)
+    for line in [*copies, *absent]:
         warn(line)
     drawn = (draw if plan.study.image_files else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
     where = "" if plan.study.image_files else ", in memory"
@@ -205,6 +207,8 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
     outcome = train(plan, drawn, out)
     failures = harness.join_failures([missing, drawn.failures, outcome.failures])
     harness.write_failures(out, failures)
+    for line in lost_classes(plan, outcome):
+        warn(line)
     n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
     n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
     n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
@@ -215,6 +219,14 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
 
 
 # ---------------------------------------------------------------- stages
+
+
+def check_outputs(out: Path) -> None:
+    """Refuse to begin where a file of somebody's own is in the way of what will be written."""
+    written = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "heads/", "images/", "model/"]
+    harness.claim(out, written)
+    evaluator.check_outputs(out)
+    trainer.check_model_folder(out / "model")
 
 
 def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
@@ -295,6 +307,13 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
     images = drawn.with_absolute_paths(out / "images")
     names = {each.encoding for each in plan.combinations}
     return {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
+
+
+def lost_classes(plan: Plan, outcome: trainer.Outcome) -> list[str]:
+    """Classes of which no clip could be used, in at most one sentence."""
+    used = set(outcome.predictions["label"])
+    lost = [repr(label) for label in dict.fromkeys(plan.clips["label"]) if label not in used]
+    return [f"no clip of {', '.join(lost)} could be used: all results are without it; see failures.csv"] if lost else []
 
 
 def refit_best(

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import filecmp
+import io
 import math
 import time
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
+import soundfile
 
 from corpora.base import Row
-from harness.audio import read, write_wav
+from harness.audio import read
 from harness.errors import AudioError, SettingsError
 from harness.failures import update_failures
-from harness.files import digest_file, link_or_copy, safe_name, write_bytes
+from harness.files import digest_file, folder_name, link_or_copy, safe_name, short_name, write_bytes
 from harness.record import record_step
 from harness.remote import as_path, fetch
 from harness.tables import CLIPS, FAILURES, frame, read_located
 from harness.urls import url_of
+from harness.written import check_one_folder_each, claim, inside
 
 __all__ = ["arrange", "arrange_table"]
 
@@ -26,7 +29,7 @@ __all__ = ["arrange", "arrange_table"]
 def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd.DataFrame:
     """Lay every clip at ``OUT/<label>/<clip_id>``: whole files as links or copies, parts cut out as 16-bit wavs.
 
-    What lies there already is left alone, so that a second run does nothing.
+    What lies there already as it should is left alone, so that a second run does nothing.
 
     Parameters
     ----------
@@ -45,12 +48,15 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd
     Raises
     ------
     SettingsError
-        A clip without a label, or two clips that would have the same place.
+        A clip without a label, two clips that would have the same place, two labels with one folder, or a folder in the
+        way that soundfold has not written.
     AudioError
         With `strict`, the first clip that cannot be read.
     """
     targets = [_target(Path(out), row) for row in clips.to_dict("records")]
     _check_apart(targets)
+    check_one_folder_each(clips["label"])
+    claim(out, [f"{target.parent.name}/" for target in targets])
     failed = []
     for row, target in zip(clips.to_dict("records"), targets, strict=True):
         try:
@@ -96,7 +102,7 @@ def _target(out: Path, row: Row) -> Path:
     name = safe_name(row["clip_id"])
     if not _is_whole(row):
         name = f"{name}.wav"
-    return out / safe_name(row["label"]) / name
+    return inside(out, f"{folder_name(row['label'])}/{short_name(name)}")
 
 
 def _check_apart(targets: Iterable[Path]) -> None:
@@ -109,19 +115,25 @@ def _check_apart(targets: Iterable[Path]) -> None:
 
 def _lay(row: Row, target: Path) -> None:
     if not _is_whole(row):
-        if not target.exists():
-            y, sr = read(row["path"], start_s=row["start_s"], end_s=row["end_s"])
-            write_wav(target, y, sr)
+        wav = io.BytesIO()
+        soundfile.write(
+            wav, *read(row["path"], start_s=row["start_s"], end_s=row["end_s"]), subtype="PCM_16", format="WAV"
+        )
+        _write_changed(target, wav.getvalue())
         return
     if url := url_of(row["path"]):
-        if not target.exists():
-            write_bytes(target, fetch(url))
+        _write_changed(target, fetch(url))
         return
     source = Path(row["path"])
     if not source.is_file():
         raise AudioError(f"{source}: no such file")
-    if not (target.exists() and filecmp.cmp(source, target)):
+    if not (target.is_file() and (target.samefile(source) or filecmp.cmp(source, target, shallow=False))):
         link_or_copy(source, target)
+
+
+def _write_changed(target: Path, data: bytes) -> None:
+    if not (target.is_file() and target.read_bytes() == data):
+        write_bytes(target, data)
 
 
 def _is_whole(row: Row) -> bool:

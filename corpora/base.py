@@ -15,7 +15,7 @@ from pydantic import field_validator
 
 from harness.audio import SUFFIXES
 from harness.errors import SettingsError, TableError, did_you_mean
-from harness.files import natural_key
+from harness.files import natural_key, walk
 from harness.registry import Extension
 from harness.remote import as_path, files_below
 from harness.settings import Settings
@@ -130,7 +130,7 @@ def find_sounds(root: Path) -> list[Path]:
     Raises
     ------
     SettingsError
-        There is none.
+        There is none, or a folder cannot be read.
     """
     found = sorted(_walk(root), key=lambda p: natural_key(p.relative_to(root).as_posix()))
     if not found:
@@ -146,7 +146,7 @@ def _walk(root: Path) -> Iterator[Path]:
                 yield as_path(found)
         return
     seen: set[str] = set()
-    for folder, below, names in os.walk(root, followlinks=True):
+    for folder, below, names in _readable(root):
         real = os.path.realpath(folder)
         if real in seen:  # a link back up
             below.clear()
@@ -156,6 +156,17 @@ def _walk(root: Path) -> Iterator[Path]:
         for name in names:
             if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
                 yield Path(folder, name)
+
+
+def _readable(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """What :func:`harness.files.walk` gives; a class whose folder cannot be read would be missing without a word."""
+    try:
+        yield from walk(root)
+    except OSError as error:
+        raise SettingsError(
+            f"{error.filename}: cannot be read ({error.strerror}), so sounds in it would be missing; change its "
+            "permissions, or move it out of the corpus"
+        ) from error
 
 
 def match_name(path: Path, grammar: re.Pattern[str], *, expected: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from harness.remote import as_path, in_threads, opened
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, Schema
 from harness.urls import url_of
+from harness.written import claim
 
 __all__ = ["SOUNDS", "Look", "look_at", "look_at_table", "missing_before"]
 
@@ -113,6 +114,7 @@ def look_at_table(
     """
     found = look_at(tables.read_located(path, CLIPS), store=store or Store(), jobs=jobs)
     if out is not None:
+        claim(out, [SOUNDS.name])
         tables.write(found.sounds, Path(out) / SOUNDS.name, SOUNDS)
         write_duplicates(found.duplicates, out)
     return found

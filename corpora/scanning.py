@@ -22,6 +22,7 @@ from harness.remote import as_path
 from harness.shared_groups import IDENTICAL, SharedGroups, spanning_groups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
+from harness.written import claim
 
 __all__ = ["ScanResult", "list_corpora", "make_demo", "scan_to_table", "summary"]
 
@@ -107,8 +108,9 @@ def scan_to_table(
         first = failures.iloc[0]
         raise TableError(f"{first['path']}: no such file (clip {first['clip_id']!r})")
     clips = table[~table["clip_id"].isin(failures["clip_id"])]
-    write(clips, out, CLIPS)
     folder = Path(out).parent
+    claim(folder, [Path(out).name])
+    write(clips, out, CLIPS)
     update_failures(folder, failures, step="corpus")
     write_duplicates(loaded.duplicates, folder)
     spec = {

@@ -13,6 +13,7 @@ from .plots import draw_recall as draw_recall
 from .predictions import prepare as prepare
 from .predictions import read_predictions as read_predictions
 from .results import Evaluation as Evaluation
+from .results import check_outputs as check_outputs
 from .statistics import bootstrap as bootstrap
 from .statistics import corrected_ttest as corrected_ttest
 from .tables import fold_table as fold_table

@@ -20,7 +20,7 @@ from evaluator.metrics import metrics_table
 from evaluator.notes import all_notes, find_warnings, notes_of, spec_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
 from evaluator.report import ReportData, render
-from evaluator.results import Evaluation, write_confusion, write_heat_map, write_tables
+from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
 from evaluator.statistics import bootstrap
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
@@ -28,8 +28,9 @@ from harness.duplicates import copy_notes
 from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
-from harness.run_lock import check_complete
+from harness.run_lock import check_complete, run_lock
 from harness.tables import CLIPS, FAILURES, PREDICTIONS
+from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
 
@@ -70,6 +71,14 @@ def evaluate(
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
     check_complete(run)
+    with run_lock(target, evaluates=True):
+        check_outputs(target)
+        return _evaluate(run, target, baseline, tuple(warnings), all_plots=all_plots, seed=seed, started=started)
+
+
+def _evaluate(
+    run: Path, target: Path, baseline: str, warnings: Sequence[str], *, all_plots: bool, seed: int, started: float
+) -> Evaluation:
     predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
     groups = read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
@@ -145,9 +154,11 @@ def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = 
     table = pd.concat(ranked, ignore_index=True)
     table = table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
     if out is not None:
-        write_csv(table, Path(out) / "compare.csv")
-        write_text(Path(out) / "compare.md", as_markdown(readable(table)))
-        write_text(Path(out) / "compare.tex", as_latex(readable(table)))
+        with run_lock(out, evaluates=True):
+            claim(out, ["compare.csv", "compare.md", "compare.tex"])
+            write_csv(table, Path(out) / "compare.csv")
+            write_text(Path(out) / "compare.md", as_markdown(readable(table)))
+            write_text(Path(out) / "compare.tex", as_latex(readable(table)))
     return table
 
 
@@ -168,6 +179,7 @@ def output_folders(run_folders: Sequence[str | Path], out: str | Path | None = N
     names = _run_names(run_folders)
     if out is None:
         return dict(zip(names, map(Path, run_folders), strict=True))
+    check_one_folder_each(names, what="runs", folder=safe_name)
     return {name: Path(out) / safe_name(name) if len(names) > 1 else Path(out) for name in names}
 
 

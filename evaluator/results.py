@@ -17,10 +17,15 @@ from harness.files import atomic_folder, digest_file, read_json, safe_name, writ
 from harness.record import versions
 from harness.store import key_of
 from harness.tables import METRICS, write
+from harness.written import check_only, claim
 
-__all__ = ["Evaluation", "write_confusion", "write_heat_map", "write_tables"]
+__all__ = ["Evaluation", "check_outputs", "write_confusion", "write_heat_map", "write_tables"]
 
 _MADE = ".made.json"  # what the folder was made of
+_CONFUSION = "confusion"
+_WRITTEN = """
+metrics.csv ranking.csv ranking.md ranking.tex verdict.txt folds.csv recall.csv differences.csv report.html heatmap.png
+""".split()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -76,6 +81,20 @@ class Evaluation:
     __repr__ = __str__
 
 
+def check_outputs(folder: str | Path) -> None:
+    """Make sure that an evaluation may be written into a folder; see :func:`harness.written.claim`.
+
+    Raises
+    ------
+    SettingsError
+        A file of somebody's own is in the way, or in the folder ``confusion``, which is replaced as a whole.
+    """
+    claim(folder, [*_WRITTEN, f"{_CONFUSION}/"])
+    made = _made_files(Path(folder) / _CONFUSION)
+    if made:
+        check_only(Path(folder) / _CONFUSION, [_MADE, *made])
+
+
 def write_tables(found: Evaluation, folder: Path) -> None:
     """Write every table that is not about confusion, and the verdict with what it needs to be understood."""
     write(found.metrics, folder / METRICS.name, METRICS)
@@ -118,6 +137,7 @@ def write_confusion(
             recall = {c: float(matrix.shares[i, i]) for i, c in enumerate(matrix.classes) if support[i]}
             write_png(draw_recall(recall, title=f"Recall, {name}"), part / f"{stems[combination]}.recall.png")
         files = {path.name: digest_file(path) for path in sorted(part.iterdir())}
+        check_only(folder, {_MADE, *files, *_made_files(folder)})
         write_json(part / _MADE, {"key": key, "files": files})
     return folder / f"{stems[drawn[0]]}.png"
 
@@ -131,6 +151,14 @@ def _is_made(folder: Path, key: str) -> bool:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _made_files(folder: Path) -> list[str]:
+    """The files that were made there last, as far as the folder says."""
+    try:
+        return [str(name) for name in read_json(folder / _MADE)["files"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _stems(names: Mapping[Combination, str]) -> dict[Combination, str]:

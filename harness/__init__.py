@@ -5,6 +5,7 @@
 - `registry`, `extension`: encodings, corpora, merge methods and module kinds by name, also from outside
 - `code_version`: versions of code for cache keys, from what it imports; `syntax`: what a module's text says
 - `files`: atomic writes, digests, links; `run_lock`: one command at a time in a folder of results
+- `written`: which files soundfold has written, the only ones that it replaces
 - `urls`: paths that may be URLs; `remote`: files behind them
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there

@@ -25,3 +25,4 @@ from .study_file import Study as Study
 from .study_file import name_in as name_in
 from .study_file import read_study as read_study
 from .syntax import remembered_code as remembered_code
+from .written import claim as claim

@@ -15,6 +15,7 @@ import pandas as pd
 from harness.record import CORPUS, copy_step
 from harness.shared_groups import SharedGroups
 from harness.tables import DUPLICATES, frame, read, write
+from harness.written import claim
 
 __all__ = [
     "copies_across_folds",
@@ -51,6 +52,8 @@ def duplicates_table(clips: pd.DataFrame, pairs: Iterable[Sequence[Any]]) -> pd.
 def write_duplicates(duplicates: pd.DataFrame, folder: str | Path) -> None:
     """Write ``duplicates.csv``; where there are none there is no such file."""
     path = Path(folder) / DUPLICATES.name
+    if len(duplicates) or path.exists():
+        claim(folder, [DUPLICATES.name])
     if len(duplicates):
         write(duplicates, path, DUPLICATES)
     else:
@@ -82,7 +85,7 @@ def copy_corpus_record(source: str | Path, out: str | Path, table: str = "") -> 
     if path.is_file():
         write_duplicates(read(path, DUPLICATES), out)
     else:
-        (Path(out) / DUPLICATES.name).unlink(missing_ok=True)
+        write_duplicates(frame([], DUPLICATES), out)
 
 
 def copies_across_folds(folder: str | Path, table: pd.DataFrame, shared: SharedGroups) -> dict[str, str]:

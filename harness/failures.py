@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness import tables
 from harness.tables import FAILURES
+from harness.written import claim
 
 __all__ = ["join_failures", "update_failures", "write_failures"]
 
@@ -21,6 +22,8 @@ def join_failures(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
 def write_failures(folder: str | Path, failures: pd.DataFrame) -> None:
     """Write ``failures.csv``; where nothing failed there is no such file."""
     path = Path(folder) / FAILURES.name
+    if len(failures) or path.exists():
+        claim(folder, [FAILURES.name])
     if len(failures):
         tables.write(failures, path, FAILURES)
     else:

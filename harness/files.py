@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.remote import fetch
 from harness.urls import need_local, url_of
@@ -25,16 +25,22 @@ __all__ = [
     "digest_bytes",
     "digest_file",
     "digest_json",
+    "folder_name",
     "is_plain_name",
     "is_temporary",
     "link_or_copy",
     "natural_key",
     "read_json",
     "safe_name",
+    "short_name",
+    "walk",
     "write_bytes",
     "write_json",
     "write_text",
 ]
+
+
+_NAME_BYTES = 250
 
 
 @contextmanager
@@ -179,6 +185,23 @@ def link_or_copy(source: str | Path, target: str | Path) -> None:
             shutil.copyfile(source, part)
 
 
+def walk(folder: str | Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As `os.walk` with links followed; a folder that cannot be read is an error, not one with nothing in it.
+
+    Links that lead back up are given, and are for the caller to leave out.
+
+    Raises
+    ------
+    OSError
+        Naming the folder.
+    """
+
+    def stop(error: OSError) -> NoReturn:
+        raise error
+
+    return os.walk(folder, followlinks=True, onerror=stop)
+
+
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key in which ``fold10`` comes after ``fold9``.
 
@@ -203,11 +226,32 @@ def is_plain_name(name: str) -> bool:
 
 
 def safe_name(name: str) -> str:
-    """A name that can stand in a path on any system: separators and the like become ``_``.
+    """A name that can stand in a path on any system, for a file in the folder that is meant: separators become ``_``.
 
     Examples
     --------
-    >>> safe_name("site a/day:1.wav")
-    'site a_day_1.wav'
+    >>> safe_name("site a/day:1.wav"), safe_name("..")
+    ('site a_day_1.wav', '__')
     """
-    return re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip() or "_"
+    name = re.sub(r'[\\/:*?"<>|\x00-\x1f]', "_", name).strip()
+    return name if name.strip(".") else "_" * max(1, len(name))
+
+
+def short_name(name: str) -> str:
+    """A name of at most 250 bytes, which is what file systems take with a suffix; a longer one ends in its digest."""
+    data = name.encode()
+    if len(data) <= _NAME_BYTES:
+        return name
+    return f"{data[: _NAME_BYTES - 17].decode(errors='ignore')}-{digest_bytes(data)[:16]}"
+
+
+def folder_name(label: str) -> str:
+    """The name of a class folder; never that of a hidden one.
+
+    Examples
+    --------
+    >>> folder_name("dog: bark"), folder_name(".hidden")
+    ('dog_ bark', '_.hidden')
+    """
+    name = safe_name(label)
+    return short_name(f"_{name}" if name.startswith(".") else name)

@@ -17,11 +17,12 @@ from harness import cluster, tables
 from harness.digests import FileDigests
 from harness.errors import ClusterError, TableError
 from harness.failures import update_failures
-from harness.files import digest_bytes, safe_name
+from harness.files import folder_name, safe_name, short_name
 from harness.image_tasks import ImageTask, make_images, without_cached
 from harness.parallel import in_parallel
 from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
+from harness.written import check_one_folder_each, claim
 
 __all__ = [
     "NO_LABEL",
@@ -36,7 +37,6 @@ __all__ = [
 ]
 
 NO_LABEL = "_"
-_NAME_BYTES = 250
 
 
 @dataclass(frozen=True)
@@ -88,17 +88,8 @@ def relative_path(encoding: str, label: str, clip_id: str) -> str:
     >>> relative_path("gray", "dog_bark", "site/a.wav")
     'gray/dog_bark/site_a.wav.png'
     """
-    folder = safe_name(label) if label else NO_LABEL
-    folder = f"_{folder}" if folder.startswith(".") else folder
-    return f"{encoding}/{_shortened(folder)}/{_shortened(safe_name(clip_id))}.png"
-
-
-def _shortened(name: str) -> str:
-    """A name of at most 250 bytes, which is what file systems take with a suffix; a longer one ends in its digest."""
-    data = name.encode()
-    if len(data) <= _NAME_BYTES:
-        return name
-    return f"{data[: _NAME_BYTES - 17].decode(errors='ignore')}-{digest_bytes(data)[:16]}"
+    folder = folder_name(label) if label else NO_LABEL
+    return f"{encoding}/{folder}/{short_name(safe_name(clip_id))}.png"
 
 
 def check_files(images: pd.DataFrame, table: str | Path) -> None:
@@ -118,7 +109,9 @@ def check_files(images: pd.DataFrame, table: str | Path) -> None:
 
 
 def check_paths(tasks: Iterable[ImageTask]) -> None:
-    """Refuse two clips whose images would have one and the same path."""
+    """Refuse two clips whose images would have one and the same path, and two labels with one class folder."""
+    tasks = list(tasks)
+    check_one_folder_each(str(planned.row.get("label", "")) for task in tasks for planned in task.images[:1])
     first: dict[object, object] = {}
     for row in (planned.row for task in tasks for planned in task.images):
         clip, path = row["clip_id"], row["path"]
@@ -137,10 +130,11 @@ def begin(out: Path, tasks: Iterable[ImageTask], digests: FileDigests) -> None:
     digests : FileDigests
         Images that are known to be in their files already are not written.
     """
-    path = out / IMAGES.name
+    path, images = out / IMAGES.name, [planned for task in tasks for planned in task.images]
+    if images:
+        claim(out, [f"{planned.row['encoding']}/" for planned in images])
     if not path.is_file():
         return
-    images = (planned for task in tasks for planned in task.images)
     anew = {planned.row["path"] for planned in images if not digests.holds(planned.target, planned.key)}
     table = tables.read(path, IMAGES)
     left = table[~table["path"].isin(anew)]

@@ -13,6 +13,7 @@ The labeler needs nothing but this folder and a sound or an image.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,17 @@ from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import preprocessing
 from harness.record import versions
 
-__all__ = ["CARD", "LABELS", "ModelCard", "check_files", "is_whole", "module_to_json", "read_card", "write_card"]
+__all__ = [
+    "CARD",
+    "LABELS",
+    "ModelCard",
+    "check_files",
+    "is_whole",
+    "model_files",
+    "module_to_json",
+    "read_card",
+    "write_card",
+]
 
 CARD, LABELS = "model.json", "labels.txt"
 _SCHEMA = 1
@@ -128,6 +139,21 @@ def check_files(folder: str | Path, card: ModelCard) -> None:
         if not path.is_file() or digest_file(path) != digest:
             what = "has changed" if path.is_file() else "is missing"
             raise ModuleError(f"{path}: {what} since the model was written; train or export it again")
+
+
+def model_files(folder: str | Path) -> set[str]:
+    """The files of a model folder that belong to it, by path in the folder: by its card, or else by their names."""
+    below = Path(folder, "variables")
+    found = {
+        CARD,
+        LABELS,
+        "saved_model.pb",
+        "fingerprint.pb",
+        *(f"variables/{p.name}" for p in below.glob("variables.*")),
+    }
+    with suppress(ModuleError, TypeError):  # a card that is damaged
+        found.update(read_card(folder).files)
+    return found
 
 
 def is_whole(folder: str | Path) -> bool:

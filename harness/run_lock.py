@@ -14,6 +14,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from typing import ParamSpec, TypeVar
 from harness.errors import FolderInUseError, SoundfoldError, TableError
 from harness.files import is_temporary
 from harness.urls import need_local
+from harness.written import RECORD
 
 if sys.platform != "win32":
     import fcntl
@@ -35,17 +37,20 @@ R = TypeVar("R")
 LOCK = ".soundfold.lock"
 """Name of the file, in the folder that is locked."""
 
-_HELD: set[str] = set()  # by this process, which may read what it has written so far
+_EVALUATES = "evaluation by "
+_HELD: dict[str, int] = {}  # by this process, which may read what it has written so far; the thread that has it
 
 
 @contextmanager
-def run_lock(folder: str | Path) -> Iterator[None]:
-    """Be the only one that writes into a folder.
+def run_lock(folder: str | Path, *, evaluates: bool = False) -> Iterator[None]:
+    """Be the only one that writes into a folder; who has the lock already, in the same thread, goes on.
 
     Parameters
     ----------
     folder : path
         Made if it is not there.
+    evaluates : bool
+        Whether the command leaves predictions and heads as they are, so that they can be used though it is stopped.
 
     Raises
     ------
@@ -53,11 +58,14 @@ def run_lock(folder: str | Path) -> Iterator[None]:
         Another command writes there.
     """
     path = need_local(folder, what="results").absolute() / LOCK
+    if _HELD.get(str(path)) == threading.get_ident():
+        yield
+        return
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, interrupted = _acquire(path)
+    descriptor, interrupted = _acquire(path, _EVALUATES if evaluates else "")
     try:
-        _HELD.add(str(path))
+        _HELD[str(path)] = threading.get_ident()
         if interrupted:
             _remove_temporary(path.parent)
         yield
@@ -67,10 +75,12 @@ def run_lock(folder: str | Path) -> Iterator[None]:
             path.unlink(missing_ok=True)
         if made:
             with suppress(OSError):  # something was written
+                if os.listdir(path.parent) == [RECORD]:
+                    (path.parent / RECORD).unlink()
                 path.parent.rmdir()
         raise
     finally:
-        _HELD.discard(str(path))
+        _HELD.pop(str(path), None)
         os.close(descriptor)
 
 
@@ -108,6 +118,8 @@ def check_complete(folder: str | Path) -> None:
         try:
             if not _lock(descriptor):
                 raise FolderInUseError(f"{path.parent}: {_owner(descriptor)} writes there; wait until it is done")
+            if _owner(descriptor).startswith(_EVALUATES):
+                return
         finally:
             os.close(descriptor)
     raise TableError(
@@ -116,7 +128,7 @@ def check_complete(folder: str | Path) -> None:
     )
 
 
-def _acquire(path: Path) -> tuple[int, bool]:
+def _acquire(path: Path, what: str) -> tuple[int, bool]:
     """Descriptor of the locked file, and whether an interrupted command had left it."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -134,7 +146,7 @@ def _acquire(path: Path) -> tuple[int, bool]:
     since = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         os.truncate(descriptor, 0)
-        os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
+        os.write(descriptor, f"{what}process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
     except OSError as error:  # a full disk
         os.close(descriptor)
         raise OSError(error.errno, error.strerror, str(path)) from error

@@ -199,7 +199,7 @@ def _digest(settings: Settings) -> str:
 
 
 def _most_precise(errors: list[ErrorDetails]) -> ErrorDetails:
-    """Of the errors of the first setting that is wrong the deepest: of a text or a table, what is wrong in the table."""
+    """Of the errors of the first wrong setting the deepest: what is wrong in a table, not that it is no text."""
     own = [error for error in errors if error["loc"][:1] == errors[0]["loc"][:1]]
     return max(own, key=lambda error: len(error["loc"]))
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness import audio, image
 from harness.errors import SettingsError
-from harness.files import natural_key
+from harness.files import natural_key, walk
 from harness.urls import url_of
 
 __all__ = ["clip_names", "find_files"]
@@ -21,7 +21,7 @@ def find_files(given: Sequence[str]) -> list[Path]:
     Raises
     ------
     SettingsError
-        A name that is nothing, a folder or a pattern without a sound or image.
+        A name that is nothing, a folder or a pattern without a sound or image, a folder that cannot be read.
     """
     found: list[Path] = []
     for name in given:
@@ -29,7 +29,7 @@ def find_files(given: Sequence[str]) -> list[Path]:
             raise SettingsError(f"{name}: sounds to label are read from local files only; fetch them first")
         path = Path(name).expanduser()
         if path.is_dir():
-            below = [p for p in path.rglob("*") if p.is_file() and _known(p)]
+            below = [p for p in _below(path) if p.is_file() and _known(p)]
         elif path.is_file():
             below = [path]
         elif glob.has_magic(name):
@@ -40,6 +40,16 @@ def find_files(given: Sequence[str]) -> list[Path]:
             raise SettingsError(f"{name}: no sounds or pictures there")
         found += sorted(below, key=lambda p: natural_key(str(p)))
     return list(dict.fromkeys(found))
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All files below a folder; links to folders are not followed."""
+    try:
+        for root, below, names in walk(folder):
+            below[:] = [name for name in below if not Path(root, name).is_symlink()]
+            yield from (Path(root, name) for name in names)
+    except OSError as error:
+        raise SettingsError(f"{error.filename}: cannot be read ({error.strerror}); change its permissions") from error
 
 
 def clip_names(files: Sequence[Path]) -> list[str]:

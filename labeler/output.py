@@ -17,6 +17,7 @@ from harness.files import atomic_path
 from harness.model import ModelCard
 from harness.progress import track
 from harness.tables import PREDICTIONS, SCORE_PREFIX
+from harness.written import claim
 from labeler.files import clip_names
 from labeler.loading import Model
 from labeler.predict import Labelled, label_files
@@ -119,6 +120,7 @@ def write_labels(
     says = (on_failure, on_warning or warnings.warn)
     if out is None:
         return _write(sys.stdout, model, files, format, top, *says)
+    claim(out.parent, [out.name])
     with atomic_path(out) as part, open(part, "w", encoding="utf-8") as stream:
         return _write(stream, model, files, format, top, *says)
 

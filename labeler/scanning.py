@@ -22,6 +22,7 @@ from harness.files import atomic_path
 from harness.model import ModelCard
 from harness.progress import track
 from harness.tables import SCORE_PREFIX, Schema
+from harness.written import claim
 from labeler.preprocess import prepare_samples
 
 if TYPE_CHECKING:  # which offers scan_sound as a method
@@ -142,6 +143,7 @@ def scan_files(
         The number of windows, and of recordings that failed.
     """
     count = failed = 0
+    claim(out, [SCORES.name])
     with atomic_path(Path(out) / SCORES.name) as part, open(part, "w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([*SCORES.columns, *(f"{SCORE_PREFIX}{name}" for name in model.card.classes)])

@@ -10,6 +10,7 @@ from .crossvalidate import cross_validate as cross_validate
 from .crossvalidate import predictions as predictions
 from .drawn_features import count_drawn as count_drawn
 from .drawn_features import draw_features as draw_features
+from .export import check_model_folder as check_model_folder
 from .export import export_fold as export_fold
 from .export import write_model as write_model
 from .final import write_final as write_final

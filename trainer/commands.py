@@ -17,6 +17,7 @@ from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.image import SUFFIXES
 from harness.shared_groups import OFFICIAL, SharedGroups, spanning_groups
+from harness.written import check_one_folder_each
 from trainer.inputs import split_table
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings
@@ -64,6 +65,7 @@ def retrain_commands(
     out = Path(out).resolve()
     module = parse(module) if isinstance(module, str) else module
     image_dir = Path(table["path"][0]).parent.parent
+    check_one_folder_each(table["label"])
     _check_unlisted(table, image_dir)
     module_folder = module.base / Path(module.handle).expanduser()
     handle = module.handle if module.scheme else _absolute(module_folder)

@@ -8,21 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from harness import audio
-from harness.errors import ModuleError, SettingsError, SoundfoldError, did_you_mean
-from harness.files import atomic_folder
+from harness.errors import ModuleError, SettingsError, SoundfoldError, TableError, did_you_mean
+from harness.files import atomic_folder, digest_file
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
-from harness.model import CARD, ModelCard, module_to_json, write_card
+from harness.model import CARD, ModelCard, model_files, module_to_json, write_card
 from harness.recipes import longest_sound, read_recipes
 from harness.run_lock import check_complete
 from harness.shared_groups import NO_GROUPS, groups_known
 from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
+from harness.written import check_only
 from trainer.head import Head, load_heads
-from trainer.run_record import read_caveats, read_image_specs, read_module
-from trainer.running import heads_file
+from trainer.run_record import read_caveats, read_heads, read_image_specs, read_module
+from trainer.running import combination_name, heads_file
 
 __all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
 
@@ -33,13 +34,14 @@ def check_model_folder(folder: str | Path) -> None:
     Raises
     ------
     SettingsError
-        The folder is there, is not empty, and is not a model.
+        The folder is there, is not empty, and is not a model, or not a model alone.
     """
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
         raise SettingsError(f"{folder}: holds files that are not a model, and would be replaced; give another folder")
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder}: a file; expected a folder for the model")
+    check_only(folder, model_files(folder))
 
 
 def write_model(
@@ -170,10 +172,13 @@ def _longest_sound(run: str | Path, images_folder: str | Path) -> float:
 
 def _read_head(run: str | Path, named: Mapping[str, str], fold: str) -> tuple[Head, list[str]]:
     """The head of one fold, and the class order."""
-    path = heads_file(run, named)
-    if not path.is_file():
-        available = [p.stem for p in sorted(path.parent.glob("*.npz"))]
-        raise SettingsError(f"{path.stem!r} was not trained in {run}; {did_you_mean(path.stem, available)}")
+    path, known = heads_file(run, named), read_heads(run)
+    name = combination_name(named)
+    if not path.is_file() or (known and name not in known):
+        available = list(known) or [p.stem for p in sorted(path.parent.glob("*.npz"))]
+        raise SettingsError(f"{name!r} was not trained in {run}; {did_you_mean(name, available)}")
+    if known and digest_file(path) != known[name]:
+        raise TableError(f"{path}: is not what the last training has written; run it again")
     heads, classes = load_heads(path)
     if fold not in heads:
         raise SettingsError(f"fold={fold!r}: no such fold; {did_you_mean(fold, heads)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -80,16 +80,41 @@ def image_specs(tables: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
     return {name: sorted(set(table["spec"])) for name, table in tables.items() if "spec" in table}
 
 
-def check_trainable(table: pd.DataFrame, *, shared: SharedGroups = OFFICIAL) -> None:
+def check_trainable(
+    table: pd.DataFrame, *, shared: SharedGroups = OFFICIAL, seed: int = 0, head: Literal["lbfgs", "sgd"] = "lbfgs"
+) -> list[str]:
     """Check that a table of clips or images can be cross-validated.
+
+    Parameters
+    ----------
+    table : DataFrame
+    shared, seed
+        As for :func:`harness.protocol.splits`.
+    head : str
+        As for :func:`trainer.absent.absent_classes`.
+
+    Returns
+    -------
+    list of str
+        Classes that heads cannot know, and where: a sentence for each fold.
 
     Raises
     ------
     SplitError
-        As :func:`check_classes` and :func:`split_table`.
+        As :func:`check_classes` and :func:`split_table`; or no clip at all can be classified rightly, since none of its
+        class is trained on where it is tested.
     """
     check_classes(table)
-    split_table(table, shared=shared)
+    labels, splits = table["label"].tolist(), split_table(table, seed=seed, shared=shared)
+    absent = absent_classes(labels, splits, head=head)
+    lost, tested = sum(each.tested for each in absent), sum(len(split.test) for split in splits)
+    if lost == tested:
+        first = absent[0]
+        raise SplitError(
+            f"no clip's class is trained on where the clip is tested (the first: {first.label!r} is in fold "
+            f"{first.fold!r} alone), so that every figure would be 0 %: do the folds mean classes? give others"
+        )
+    return absent_notes(absent)
 
 
 def check_classes(table: pd.DataFrame) -> None:

@@ -16,7 +16,7 @@ from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
 from trainer.fitting import HeadSettings
 
-__all__ = ["STEP", "as_sentence", "read_caveats", "read_image_specs", "read_module", "record_training"]
+__all__ = ["STEP", "as_sentence", "read_caveats", "read_heads", "read_image_specs", "read_module", "record_training"]
 
 STEP = "train"
 _OVERRIDES = ("image_size", "value_range", "sample_rate")
@@ -31,6 +31,7 @@ def record_training(
     image_specs: Mapping[str, list[str]],
     chosen: Mapping[str, Mapping[str, float]],
     sizes: Sequence[Mapping[str, Any]],
+    heads: Mapping[str, str],
     inputs: Mapping[str, str],
     started: float,
     protocol: Mapping[str, Any],
@@ -51,6 +52,8 @@ def record_training(
     sizes : sequence of mapping
         Of each combination its name (encoding, module, head, seed) and ``folds``: how many clips each fold's head was
         fitted on, and tested with.
+    heads : mapping of str to str
+        sha256 of the file of each combination's heads.
     inputs : mapping of str to str
         Digests of what was read.
     started : float
@@ -66,6 +69,7 @@ def record_training(
         "pictures": dict(image_specs),
         "chosen": dict(chosen),
         "sizes": [dict(each) for each in sizes],
+        "heads": dict(heads),
     }
     predictions = Path(out) / PREDICTIONS.name
     inputs = {**inputs, predictions.name: digest_file(predictions)}
@@ -85,6 +89,12 @@ def read_module(run: str | Path, handle: str) -> tuple[ModuleSpec, str]:
         raise SettingsError(f"{run}: run.json does not say what module {handle!r} was; train again")
     table = {"handle": handle, **{name: recorded[name] for name in _OVERRIDES}}
     return parse(table, base=Path(recorded["base"])), recorded["info"]["digest"]
+
+
+def read_heads(run: str | Path) -> dict[str, str]:
+    """sha256 of the heads that the last training of a run wrote, by combination; empty where the run does not say."""
+    heads = _spec(run).get("heads")
+    return heads if isinstance(heads, dict) else {}
 
 
 def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:

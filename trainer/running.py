@@ -28,7 +28,7 @@ from harness.duplicates import copies_across_folds, copy_corpus_record, copy_not
 from harness.errors import SettingsError
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
-from harness.files import digest_bytes
+from harness.files import digest_bytes, digest_file
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
@@ -39,15 +39,16 @@ from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
+from harness.written import claim, inside
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.grid_ends import grid_end_notes
 from trainer.head import save_heads
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
-from trainer.inputs import describe_splits, image_specs, read_encoding, read_sounds, training_order
+from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
-from trainer.run_record import STEP, record_training
+from trainer.run_record import STEP, read_heads, record_training
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
@@ -160,7 +161,7 @@ def combinations(
     Raises
     ------
     SettingsError
-        An encoding, a module or a seed is given twice.
+        An encoding, a module or a seed is given twice, or two modules differ only in what cannot be in a file's name.
     ModuleError
         A module is not available: found out here, before any work is done.
     """
@@ -169,6 +170,14 @@ def combinations(
         for name in names:
             if list(names).count(name) > 1:
                 raise SettingsError(f"{what} {name!r} is given twice; each may be given once")
+    files: dict[str, str] = {}
+    for module in modules:
+        name = combination_name({"encoding": "", "module": module.handle, "head": "", "seed": ""})
+        if files.setdefault(name.lower(), module.handle) != module.handle:
+            raise SettingsError(
+                f"modules {files[name.lower()]!r} and {module.handle!r} would have their heads in files of one name; "
+                "rename one of the folders"
+            )
     found = []
     for module in modules:
         takes = kinds.describe(module, store=store).takes
@@ -271,6 +280,8 @@ def train_all(
     """
     started = time.monotonic()
     out = Path(out)
+    claim(out, [PREDICTIONS.name, "heads/"])
+    check_trainable(tables[todo[0].encoding], shared=shared, seed=todo[0].seed, head=settings.head)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
     }
@@ -283,6 +294,9 @@ def train_all(
         outcome.trained[c] = trained
         outcome.used.append(key_numbers([trained.key]))
         sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=settings, seed=c.seed, shared=shared)})
+    heads = {combination_name(c.named()): digest_file(heads_file(out, c.named())) for c in outcome.trained}
+    for name in read_heads(out).keys() - heads.keys():  # of an earlier training, of other clips perhaps
+        inside(out / "heads", f"{name}.npz").unlink(missing_ok=True)
     record_use(store, out, STEP, np.concatenate(outcome.used))
     outcome.predictions = pd.concat(parts, ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
@@ -299,6 +313,7 @@ def train_all(
         image_specs=image_specs({c.encoding: tables[c.encoding] for c in todo}),
         chosen={combination_name(c.named()): trained.chosen for c, trained in outcome.trained.items()},
         sizes=sizes,
+        heads=heads,
         inputs=inputs or {},
         started=started,
         protocol=protocol,

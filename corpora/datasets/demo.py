@@ -14,6 +14,7 @@ Citation: soundfold's own. Licence: CC0, no rights reserved.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from harness.files import atomic_folder, read_json, write_json
 from harness.progress import track
 from harness.store import default_root as store_root
 from harness.urls import need_local
+from harness.written import RECORD, check_only
 
 __all__ = ["DEMO", "VERSION", "make"]
 
@@ -64,7 +66,7 @@ def make(folder: str | Path, *, seed: int = 0) -> None:
     Raises
     ------
     SettingsError
-        A negative seed, or a folder that holds something else.
+        A negative seed, or a folder that holds something else too.
     """
     folder = Path(folder)
     if seed < 0:
@@ -74,6 +76,7 @@ def make(folder: str | Path, *, seed: int = 0) -> None:
         return
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file()):
         raise SettingsError(f"{folder}: holds something that is not a demo corpus; name another folder, or empty it")
+    check_only(folder, {MARKER, "run.json", RECORD, *_names(), *_older_names(folder)})
     with atomic_folder(folder) as part:
         _fill(part, seed)
         write_json(part / MARKER, wanted)
@@ -92,13 +95,25 @@ def _is_made(folder: Path, wanted: dict[str, Any]) -> bool:
     return bool(found == wanted) and sum(1 for _ in folder.glob("*/*.wav")) == wanted["clips"]
 
 
+def _older_names(folder: Path) -> list[str]:
+    """The sounds of a demo of another version, which may have been named in another way."""
+    with suppress(OSError, ValueError, AttributeError):
+        if read_json(folder / MARKER).get("version") != VERSION:
+            return [path.relative_to(folder).as_posix() for path in folder.glob("*/*.wav")]
+    return []
+
+
 def _fill(folder: Path, seed: int) -> None:
+    clips = _names()
+    for name, (label, source, take) in track(clips.items(), total=len(clips), what="making the demo"):
+        write_wav(folder / name, render(label, source=source, take=take, seed=seed), RATE)
+
+
+def _names() -> dict[str, tuple[str, int, int]]:
+    """The sounds' paths in the folder, with class, source and take."""
     sources = FOLDS * SOURCES_PER_FOLD
     clips = [(label, source, take) for label in SOUNDS for source in range(sources) for take in range(TAKES)]
-    for label, source, take in track(clips, total=len(clips), what="making the demo"):
-        fold = 1 + source % FOLDS
-        name = f"{fold}-{label}{source + 1:02d}-{'ABCDEFGH'[take]}.wav"
-        write_wav(folder / label / name, render(label, source=source, take=take, seed=seed), RATE)
+    return {f"{c[0]}/{1 + c[1] % FOLDS}-{c[0]}{c[1] + 1:02d}-{'ABCDEFGH'[c[2]]}.wav": c for c in clips}
 
 
 DEMO = Corpus(

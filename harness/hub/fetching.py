@@ -5,7 +5,6 @@ A SavedModel is a program: its graph can have operations that read and write fil
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import ModuleError
-from harness.files import digest_file, digest_json
+from harness.files import digest_file, digest_json, walk
 from harness.hub.base import UnavailableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
@@ -123,7 +122,7 @@ def folder_digest(folder: Path) -> str:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     """All files, also those in folders that are links, as TensorFlow reads them; not what a link leads back up to."""
-    for root, below, names in os.walk(folder, followlinks=True):
+    for root, below, names in walk(folder):
         here = Path(root).resolve()
         below[:] = [name for name in below if not here.is_relative_to(Path(root, name).resolve())]
         yield from (Path(root, name) for name in names)

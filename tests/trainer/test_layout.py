@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 from small_study import command
 
-from harness.errors import SplitError, TableError
+from harness.errors import SettingsError, SplitError, TableError
 from harness.tables import IMAGES, frame, write
 from trainer.__main__ import app
 from trainer.inputs import read_encoding
@@ -157,16 +158,35 @@ def test_what_is_removed_is_said(table: pd.DataFrame, tmp_path: Path, capsys: py
     out = tmp_path / "folds"
     lay_out(table, out)
     assert capsys.readouterr().err == ""
-    stray = next((fold_folder(out, "2") / "evaluation_fold2").iterdir()) / "stray.png"
-    stray.write_bytes(b"stray")
-    mine = stray.with_name("notes.txt")
+    gone = fold_folder(out, "1") / "evaluation_fold1" / "/".join(Path(table["path"][0]).parts[-2:])
+    mine = gone.with_name("notes.txt")
     mine.write_text("mine")
-    lay_out(table, out)
-    assert capsys.readouterr().err == (
-        f"warning: {out}: 1 image removed that belong to no fold any more, the first: {stray}\n"
-    )
-    assert not stray.exists()
+    lay_out(table.drop(index=0).reset_index(drop=True), out)
+    said = capsys.readouterr().err
+    assert said == f"warning: {out}: 10 images removed that belong to no fold any more, the first: {gone}\n"
+    assert not gone.exists()
     assert mine.read_text() == "mine"
+
+
+def test_an_image_that_was_not_laid_out_is_not_removed(table: pd.DataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "folds"
+    lay_out(table, out)
+    mine = next((fold_folder(out, "2") / "evaluation_fold2").iterdir()) / "mine.png"
+    mine.write_bytes(b"mine")
+    with pytest.raises(SettingsError, match=rf"{mine}: belongs to no fold, and was not laid out by soundfold"):
+        lay_out(table, out)
+    assert mine.read_bytes() == b"mine"
+    (tmp_path / "other" / "evaluation_on_fold3" / "training_mine" / "x").mkdir(parents=True)
+    with pytest.raises(SettingsError, match=r"evaluation_on_fold3: is in the way, and was not written by soundfold"):
+        lay_out(table, tmp_path / "other")
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["evaluation_on_fold3"]
+
+
+@pytest.mark.parametrize("lay", [lay_out, write_lists])
+def test_folds_do_not_share_folders(lay: Callable[..., object], table: pd.DataFrame, tmp_path: Path) -> None:
+    folds = table.assign(fold=["a:b" if int(f) % 2 else "a_b" for f in table["fold"]])
+    with pytest.raises(SettingsError, match="folds 'a:b' and 'a_b' would share the folder 'evaluation_on_folda_b'"):
+        lay(folds, tmp_path)
 
 
 def test_folders_of_folds_that_are_gone_go(
@@ -180,7 +200,7 @@ def test_folders_of_folds_that_are_gone_go(
     (out / "evaluation_on_foldx" / "test.txt").write_text("mine")
     fewer = table.assign(fold=[str(1 + int(f) % 5) for f in table["fold"]])
     folders = lay_out(fewer, out)
-    left = {folder.name for folder in out.iterdir()}
+    left = {folder.name for folder in out.iterdir() if folder.is_dir()}
     assert left == {f.name for f in folders} | {"evaluation_on_fold9", "evaluation_on_foldx"}
     assert [p.name for p in trained.parent.rglob("*")] == ["output_graph.pb"]
     assert (out / "evaluation_on_foldx" / "test.txt").read_text() == "mine"
