@@ -67,8 +67,8 @@ class ModelCard:
     longest_s : float
         Length of the longest training clip in seconds; 0 where that is not known, as in models of older versions.
     files : dict of str to str
-        sha256 of the SavedModel's files by path in the folder; :func:`write_card` puts them there. Empty in models of
-        older versions.
+        sha256 of the other files by path in the folder; :func:`write_card` puts them there. Empty in models of older
+        versions.
     """
 
     classes: list[str]
@@ -94,10 +94,10 @@ def module_to_json(info: ModuleInfo) -> dict[str, Any]:
 
 def write_card(folder: str | Path, card: ModelCard) -> None:
     """Write ``model.json`` and ``labels.txt``, when the SavedModel is there."""
+    write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
     values = {_KEYS.get(name, name): value for name, value in asdict(card).items()}
     values = json.loads(json.dumps({"schema": _SCHEMA, **values, "files": _digests(folder)}))  # as they are read
     write_json(Path(folder) / CARD, {**values, "digest": digest_json(values)})
-    write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
 
 
 def read_card(folder: str | Path) -> ModelCard:
@@ -168,7 +168,7 @@ def is_whole(folder: str | Path) -> bool:
 
 
 def _digests(folder: str | Path) -> dict[str, str]:
-    """sha256 of all files of a model folder but its card and labels, by their path in it."""
+    """sha256 of all files of a model folder but its card, by their path in it."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
     named = {path.relative_to(folder).as_posix(): path for path in files}
-    return {name: digest_file(path) for name, path in named.items() if name not in (CARD, LABELS)}
+    return {name: digest_file(path) for name, path in named.items() if name != CARD}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pytest
 
 from corpora.loading import load
 from harness.errors import SettingsError, SplitError
+from harness.hub.fetching import folder_digest
+from labeler.files import find_files
 
 Tone = Callable[..., Path]
 
@@ -79,3 +83,26 @@ def test_no_folder_a_file_and_nothing_in_it(tmp_path: Path, tone: Tone) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SettingsError, match=r"empty: no sounds in it or below it; known are .*\.flac.*\.wav"):
         load("folders", tmp_path / "empty")
+
+
+def test_a_class_folder_that_cannot_be_read_is_an_error(
+    tmp_path: Path, tone: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may read all folders, so the system's answer is made up."""
+    for name in ("bell/a.wav", "cat/b.wav", "cat/deep/c.wav"):
+        tone(tmp_path / name)
+    real = os.scandir
+    for closed in ("cat", "cat/deep", "."):
+
+        def scandir(path: str, closed: Path = tmp_path / closed) -> object:
+            if Path(path) == closed:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return real(path)
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        with pytest.raises(SettingsError, match=rf"^{tmp_path / closed}: cannot be read \(Permission denied\), so so"):
+            load("folders", tmp_path)
+        with pytest.raises(SettingsError, match=rf"^{tmp_path / closed}: cannot be read \(Permission denied\)"):
+            find_files([str(tmp_path)])
+        with pytest.raises(PermissionError):
+            folder_digest(tmp_path)

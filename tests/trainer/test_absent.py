@@ -5,13 +5,17 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from harness.errors import SplitError
 from harness.protocol import Split, splits
+from harness.tables import CLIPS, frame
 from trainer import designs
 from trainer.absent import absent_classes, absent_notes
 from trainer.fitting import HeadSettings, fit_folds
+from trainer.inputs import check_trainable
 from trainer.sgd import SgdSettings
 
 NAMES = ("ape", "bee", "cat", "dog")
@@ -87,3 +91,30 @@ def test_a_note_names_five_classes_at_most() -> None:
     parts = list(splits(["1"] * 8 + ["2", "3"], [""] * 10, labels))
     (note, *_) = absent_notes(absent_classes(labels, parts))
     assert "'c0', 'c1', 'c2', 'c3', 'c4' and 3 more classes where fold '1' is tested" in note
+
+
+def clips(labels: str, folds: str) -> pd.DataFrame:
+    rows = [
+        {"clip_id": str(n), "path": f"{n}.wav", "label": label, "fold": fold}
+        for n, (label, fold) in enumerate(zip(labels, folds, strict=True))
+    ]
+    return frame(rows, CLIPS)
+
+
+@pytest.mark.parametrize(("labels", "folds"), [("aabbcc", "112233"), ("aabb", "1122"), ("abcd", "1234")])
+def test_folds_that_mean_classes_are_refused(labels: str, folds: str) -> None:
+    with pytest.raises(SplitError, match=r"\(the first: 'a' is in fold '1' alone\).* 0 %: do the folds mean classes\?"):
+        check_trainable(clips(labels, folds))
+
+
+def test_a_single_split_without_a_common_class_is_refused() -> None:
+    table = clips("aabbcc", "112222").replace({"fold": {"1": "train", "2": "test"}})
+    with pytest.raises(SplitError, match="every figure would be 0 %"):
+        check_trainable(table)
+
+
+def test_a_class_that_is_in_one_fold_only_is_named() -> None:
+    assert check_trainable(clips("aabbabab", "12121212")) == []
+    assert check_trainable(clips("aabbabcc", "12121233")) == [
+        "No training clip of 'c' where fold '3' is tested: its clips there (2) all count as errors."
+    ]

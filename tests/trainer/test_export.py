@@ -205,6 +205,29 @@ def test_images_that_were_drawn_anew_with_other_settings_are_refused(
     assert len(said.err.splitlines()) == 1
 
 
+def test_heads_that_the_last_training_did_not_write_are_refused(
+    studied: Path, tiny_module: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, options = tmp_path / "run", ["--module", tiny_module, "--store", studied / "store"]
+    train = ["run", "--images", studied / "run" / "images" / "images.csv", *options, "--out", run]
+    more = ["--images", studied / "run" / "images", "--fold", "1"]
+    assert command(app, *train, "--encoding", "gray", "--encoding", "waveform", capsys=capsys).code == 0
+    gray, waveform = sorted((run / "heads").glob("*.npz"))
+    stale = waveform.read_bytes()
+    assert command(app, *train, "--encoding", "gray", capsys=capsys).code == 0
+    assert list((run / "heads").iterdir()) == [gray]
+    waveform.write_bytes(stale)  # as an older version left it
+    said = export(run, tmp_path / "model", "--encoding", "waveform", *options, *more, capsys=capsys)
+    assert (said.code, len(said.err.splitlines())) == (1, 1)
+    assert "was not trained in" in said.err
+    assert "gray--" in said.err
+    gray.write_bytes(stale)
+    said = export(run, tmp_path / "model", "--encoding", "gray", *options, *more, capsys=capsys)
+    assert said.code == 1
+    assert said.err == f"error: {gray}: is not what the last training has written; run it again\n"
+    assert not (tmp_path / "model").exists()
+
+
 @pytest.mark.corpus
 def test_a_real_waveform_module(esc10: Path, yamnet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     clips = corpora.load("esc50", esc10, classes=["rooster", "rain"])
