@@ -19,6 +19,7 @@ from harness.failures import update_failures
 from harness.files import digest_file, folder_name, link_or_copy, safe_name, short_name, write_bytes
 from harness.record import record_step
 from harness.remote import as_path, fetch
+from harness.run_lock import locks_folder
 from harness.tables import CLIPS, FAILURES, frame, read_located
 from harness.urls import url_of
 from harness.written import check_one_folder_each, claim, inside
@@ -26,6 +27,7 @@ from harness.written import check_one_folder_each, claim, inside
 __all__ = ["arrange", "arrange_table"]
 
 
+@locks_folder("out")
 def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd.DataFrame:
     """Lay every clip at ``OUT/<label>/<clip_id>``: whole files as links or copies, parts cut out as 16-bit wavs.
 
@@ -68,6 +70,7 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd
     return frame(failed, FAILURES)
 
 
+@locks_folder("out")
 def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Lay out the clips of a table on disk, and write ``run.json`` and ``failures.csv`` next to the class folders.
 

@@ -19,6 +19,7 @@ from harness.files import digest_file
 from harness.record import CORPUS, record_step
 from harness.registry import load_plugins, plugin_file
 from harness.remote import as_path
+from harness.run_lock import run_lock
 from harness.shared_groups import IDENTICAL, SharedGroups, spanning_groups
 from harness.split_parts import parts_of
 from harness.tables import CLIPS, fold_order, write
@@ -109,19 +110,20 @@ def scan_to_table(
         raise TableError(f"{first['path']}: no such file (clip {first['clip_id']!r})")
     clips = table[~table["clip_id"].isin(failures["clip_id"])]
     folder = Path(out).parent
-    claim(folder, [Path(out).name])
-    write(clips, out, CLIPS)
-    update_failures(folder, failures, step="corpus")
-    write_duplicates(loaded.duplicates, folder)
-    spec = {
-        "table": Path(out).name,
-        "name": corpus,
-        "root": str(root),
-        **settings,
-        **loaded.shared.to_json(),
-        "notes": loaded.notes,
-    }
-    record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, as_path(root)), seed=seed, started=started)
+    with run_lock(folder, adds=True):
+        claim(folder, [Path(out).name])
+        write(clips, out, CLIPS)
+        update_failures(folder, failures, step="corpus")
+        write_duplicates(loaded.duplicates, folder)
+        spec = {
+            "table": Path(out).name,
+            "name": corpus,
+            "root": str(root),
+            **settings,
+            **loaded.shared.to_json(),
+            "notes": loaded.notes,
+        }
+        record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, as_path(root)), seed=seed, started=started)
     return ScanResult(
         clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), [*loaded.notes, *loaded.copies]
     )

@@ -71,7 +71,7 @@ def evaluate(
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
     check_complete(run)
-    with run_lock(target, evaluates=True):
+    with run_lock(target, adds=True):
         check_outputs(target)
         return _evaluate(run, target, baseline, tuple(warnings), all_plots=all_plots, seed=seed, started=started)
 
@@ -154,7 +154,7 @@ def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = 
     table = pd.concat(ranked, ignore_index=True)
     table = table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
     if out is not None:
-        with run_lock(out, evaluates=True):
+        with run_lock(out, adds=True):
             claim(out, ["compare.csv", "compare.md", "compare.tex"])
             write_csv(table, Path(out) / "compare.csv")
             write_text(Path(out) / "compare.md", as_markdown(readable(table)))

@@ -37,20 +37,21 @@ R = TypeVar("R")
 LOCK = ".soundfold.lock"
 """Name of the file, in the folder that is locked."""
 
-_EVALUATES = "evaluation by "
+_ADDITION = "addition by "
 _HELD: dict[str, int] = {}  # by this process, which may read what it has written so far; the thread that has it
 
 
 @contextmanager
-def run_lock(folder: str | Path, *, evaluates: bool = False) -> Iterator[None]:
+def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[None]:
     """Be the only one that writes into a folder; who has the lock already, in the same thread, goes on.
 
     Parameters
     ----------
     folder : path
         Made if it is not there.
-    evaluates : bool
-        Whether the command leaves predictions and heads as they are, so that they can be used though it is stopped.
+    adds : bool
+        Whether the command leaves the tables and files of others as they are, so that these can be used though it is
+        stopped, and stay in doubt where another was stopped before.
 
     Raises
     ------
@@ -63,13 +64,16 @@ def run_lock(folder: str | Path, *, evaluates: bool = False) -> Iterator[None]:
         return
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, interrupted = _acquire(path, _EVALUATES if evaluates else "")
+    descriptor, before = _acquire(path, adds=adds)
+    interrupted = bool(before)
+    doubtful = adds and interrupted and not before.startswith(_ADDITION)
     try:
         _HELD[str(path)] = threading.get_ident()
         if interrupted:
             _remove_temporary(path.parent)
         yield
-        path.unlink(missing_ok=True)  # not where the command was stopped: the folder may hold parts of two runs
+        if not doubtful:
+            path.unlink(missing_ok=True)  # not where the command was stopped: the folder may hold parts of two runs
     except SoundfoldError:  # refused, mostly before anything was written
         if not interrupted:
             path.unlink(missing_ok=True)
@@ -118,7 +122,7 @@ def check_complete(folder: str | Path) -> None:
         try:
             if not _lock(descriptor):
                 raise FolderInUseError(f"{path.parent}: {_owner(descriptor)} writes there; wait until it is done")
-            if _owner(descriptor).startswith(_EVALUATES):
+            if _owner(descriptor).startswith(_ADDITION):
                 return
         finally:
             os.close(descriptor)
@@ -128,8 +132,8 @@ def check_complete(folder: str | Path) -> None:
     )
 
 
-def _acquire(path: Path, what: str) -> tuple[int, bool]:
-    """Descriptor of the locked file, and whether an interrupted command had left it."""
+def _acquire(path: Path, *, adds: bool) -> tuple[int, str]:
+    """Descriptor of the locked file, and who had left it when it was interrupted; mostly nobody."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         if not _lock(descriptor):
@@ -142,15 +146,17 @@ def _acquire(path: Path, what: str) -> tuple[int, bool]:
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):  # else its owner has removed it meanwhile
                 break
         os.close(descriptor)
-    interrupted = os.fstat(descriptor).st_size > 0
+    before = _owner(descriptor) if os.fstat(descriptor).st_size else ""
+    what = _ADDITION if adds and (not before or before.startswith(_ADDITION)) else ""
     since = datetime.now(UTC).isoformat(timespec="seconds")
     try:
         os.truncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, f"{what}process {os.getpid()} on {socket.gethostname()} (since {since})".encode())
     except OSError as error:  # a full disk
         os.close(descriptor)
         raise OSError(error.errno, error.strerror, str(path)) from error
-    return descriptor, interrupted
+    return descriptor, before
 
 
 def _lock(descriptor: int) -> bool:

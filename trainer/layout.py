@@ -23,6 +23,7 @@ from harness.files import link_or_copy, read_json, safe_name, write_json, write_
 from harness.image import SUFFIXES
 from harness.progress import track
 from harness.protocol import Split
+from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import part_of
 from harness.written import check_one_folder_each, claim, inside
@@ -40,6 +41,7 @@ def fold_folder(out: str | Path, fold: str) -> Path:
     return Path(out) / f"evaluation_on_{_named(fold)}"
 
 
+@locks_folder("out")
 def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: SharedGroups = OFFICIAL) -> list[Path]:
     """Lay out every fold; images that are there already stay.
 
@@ -87,6 +89,7 @@ def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: Shar
     return [fold_folder(out, split.fold) for split in splits]
 
 
+@locks_folder("out")
 def write_lists(
     table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: SharedGroups = OFFICIAL
 ) -> dict[str, tuple[Path, Path]]:
