@@ -224,7 +224,7 @@ def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> 
 def check_outputs(out: Path) -> None:
     """Refuse to begin where a file of somebody's own is in the way of what will be written."""
     written = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "heads/", "images/", "model/"]
-    harness.claim(out, written)
+    harness.claim(out, [*written, *evaluator.OUTPUTS])
     evaluator.check_outputs(out)
     trainer.check_model_folder(out / "model")
 

@@ -19,13 +19,15 @@ from harness.store import key_of
 from harness.tables import METRICS, write
 from harness.written import check_only, claim
 
-__all__ = ["Evaluation", "check_outputs", "write_confusion", "write_heat_map", "write_tables"]
+__all__ = ["OUTPUTS", "Evaluation", "check_outputs", "write_confusion", "write_heat_map", "write_tables"]
 
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
-_WRITTEN = """
+OUTPUTS = """
 metrics.csv ranking.csv ranking.md ranking.tex verdict.txt folds.csv recall.csv differences.csv report.html heatmap.png
+confusion/
 """.split()
+"""What an evaluation writes into its folder."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +91,7 @@ def check_outputs(folder: str | Path) -> None:
     SettingsError
         A file of somebody's own is in the way, or in the folder ``confusion``, which is replaced as a whole.
     """
-    claim(folder, [*_WRITTEN, f"{_CONFUSION}/"])
+    claim(folder, OUTPUTS)
     made = _made_files(Path(folder) / _CONFUSION)
     if made:
         check_only(Path(folder) / _CONFUSION, [_MADE, *made])
