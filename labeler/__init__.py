@@ -4,6 +4,7 @@
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
 - `scanning`: long recordings, window by window
+- `live`: the microphone, and whatever sounds as it comes
 - `predict`: many files, in batches, in flat memory
 - `files`: files, folders and patterns as a list of files
 - `output`: ranked lines, CSV, JSON lines

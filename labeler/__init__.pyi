@@ -1,6 +1,8 @@
 from .files import find_files as find_files
 from .frozen_graph import GraphSettings as GraphSettings
 from .frozen_graph import load_frozen_graph as load_frozen_graph
+from .live import Heard as Heard
+from .live import ListenSettings as ListenSettings
 from .loading import Model as Model
 from .loading import load_model as load_model
 from .output import FORMATS as FORMATS

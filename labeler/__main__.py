@@ -10,6 +10,7 @@ import typer
 import labeler
 from harness.cli import PluginFiles, command_app, main, say, warn
 from harness.errors import SettingsError, did_you_mean
+from labeler.live import commands as live_commands
 
 app = command_app(name="labeler", help="Label sounds and pictures with a trained model.")
 
@@ -61,6 +62,10 @@ def scan(
     if failed:
         warn(f"{failed} of {len(found)} recordings could not be read to their end; they are named above")
         raise typer.Exit(1)
+
+
+app.command()(live_commands.listen)
+app.command()(live_commands.snapshot)
 
 
 def run() -> None:

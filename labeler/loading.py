@@ -17,6 +17,8 @@ from harness.hub.base import run_batch
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
+from labeler.live.listening import Heard
+from labeler.live.settings import ListenSettings, listen
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scanning import scan_table, windows_for
@@ -111,6 +113,57 @@ class Model:
             As :func:`labeler.scanning.windows_for`.
         """
         return scan_table(self, Path(source).expanduser(), windows_for(self.card, window=window, hop=hop))
+
+    def listen(
+        self,
+        callback: Callable[[Heard], bool | None],
+        *,
+        seconds: float = 0.0,
+        input: str | Path | int = "",
+        window: float = 0.0,
+        hop: float = 0.0,
+        smooth: float = 0.0,
+        rate: int = 0,
+        fast: bool = False,
+        record: str | Path | None = None,
+    ) -> None:
+        """Label what the microphone hears, window by window.
+
+        Parameters
+        ----------
+        callback : callable
+            Called with each window (:class:`labeler.live.listening.Heard`) as soon as it is scored; where it gives
+            False, listening ends.
+        seconds : float
+            How much is heard; 0: until the callback gives False, an interruption, or the end of a file.
+        input : str, path or int
+            A device by its number or part of its name; a sound file; ``-`` for raw PCM on standard input. Default:
+            the default microphone.
+        window, hop : float
+            Length of a window, and from the start of one to that of the next, in seconds. Default: the length of the
+            longest training clip; the window, but at most one second.
+        smooth : float
+            Scores are so much of the ones before and the rest of the window's own, in [0, 1).
+        rate : int
+            In Hz, of a device (default: its own) or of raw PCM.
+        fast : bool
+            A file as fast as it goes, not in real time.
+        record : path, optional
+            A ``.wav`` or ``.flac`` file for what is heard.
+
+        Raises
+        ------
+        AudioError
+            No microphone, one that is lost, or a file that cannot be read.
+        ModuleError
+            The model takes no sound.
+        SettingsError
+            A value out of range, or an input that is not known.
+        """
+        settings = ListenSettings(
+            input=input, seconds=seconds, window=window, hop=hop, smooth=smooth, rate=rate, fast=fast, record=record
+        )
+        listen(self, callback, settings)
 
     def _score_file(self, path: Path) -> tuple[np.ndarray, str]:
         """Score one file, a long sound block by block.

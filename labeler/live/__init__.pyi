@@ -1,0 +1,17 @@
+from .lines import LIVE_FORMATS as LIVE_FORMATS
+from .lines import LineWriter as LineWriter
+from .listening import Heard as Heard
+from .listening import Listener as Listener
+from .listening import Tally as Tally
+from .listening import listen_to as listen_to
+from .microphone import devices as devices
+from .opening import is_sound_file as is_sound_file
+from .opening import open_source as open_source
+from .osc import OscSender as OscSender
+from .settings import ListenSettings as ListenSettings
+from .settings import listen as listen
+from .settings import live_windows as live_windows
+from .settings import opened as opened
+from .snapshot import take_snapshot as take_snapshot
+from .view import TerminalView as TerminalView
+from .view import is_display as is_display
