@@ -28,7 +28,7 @@ _LEVEL_S = 0.3
 _LATENCIES = 100
 _AXIS = 9  # cells before the spectrogram
 _SHADES = " .:-=+*#%@"
-_COLOURS = (0, 17, 54, 90, 126, 162, 203, 209, 215, 229)  # of the terminal's 256, dark to bright
+_COLOURS = (16, 17, 54, 90, 126, 162, 203, 209, 215, 229)  # of the terminal's 256, dark to bright
 _BEST, _OTHERS, _LOUD = Style(color="bright_green", bold=True), Style(color="green"), Style(color="red", bold=True)
 
 
@@ -56,7 +56,7 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
 
     def __init__(self, title: str, *, sr: int, windows: Windows, top: int, console: Console | None = None) -> None:
         self._console = console or Console()
-        self._colours = self._console.color_system is not None
+        self._colours = self._console.color_system in ("256", "truecolor")
         self._blocks = "utf" in self._console.encoding.lower()
         self._title, self._sr, self._windows, self._top = title, sr, windows, top
         self._strip = Strip(sr)
@@ -105,7 +105,7 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
         top = min(self._top, max(1, height - 12))
         lines = [Text(self._title, style="bold"), self._level(width), Text()]
         lines += self._classes(width, top)
-        lines += [Text(), *self._spectrogram(width, max(1, height - len(lines) - 5)), Text(), *self._state()]
+        lines += [Text(), *self._spectrogram(width, max(1, height - len(lines) - 4)), Text(), *self._state()]
         for line in lines:
             line.truncate(width)
         return Text("\n", no_wrap=True).join(lines[:height])
