@@ -499,7 +499,7 @@ main(app)
 def tmux(tmp_path: Path) -> Iterator[Any]:
     """A terminal of 80 x 24 cells: `tmux(words)` gives what tmux answers."""
     if not shutil.which("tmux"):
-        pytest.skip("the live view is looked at in tmux, which is not there")
+        pytest.skip("the live view of the microphone is looked at in tmux, which is not installed")
     environment = {**os.environ, "LC_ALL": "C.UTF-8"}
 
     def run(*words: str) -> str:
