@@ -19,6 +19,7 @@ from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
 from labeler.live.listening import Heard
 from labeler.live.settings import ListenSettings, listen
+from labeler.live.smoothing import LiveSmoothing
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scanning import scan_table, windows_for
@@ -122,7 +123,8 @@ class Model:
         input: str | Path | int = "",
         window: float = 0.0,
         hop: float = 0.0,
-        smooth: float = 0.0,
+        smoothing: LiveSmoothing = "none",
+        smoothing_s: float = 0.0,
         rate: int = 0,
         fast: bool = False,
         record: str | Path | None = None,
@@ -142,8 +144,10 @@ class Model:
         window, hop : float
             Length of a window, and from the start of one to that of the next, in seconds. Default: the length of the
             longest training clip; the window, but at most one second.
-        smooth : float
-            Scores are so much of the ones before and the rest of the window's own, in [0, 1).
+        smoothing : str
+            ``none``, or ``mean``, ``median`` or ``onset`` of the windows so far.
+        smoothing_s : float
+            Seconds that a mean or a median goes over; 0: three windows.
         rate : int
             In Hz, of a device (default: its own) or of raw PCM.
         fast : bool
@@ -161,8 +165,9 @@ class Model:
             A value out of range, or an input that is not known.
         """
         settings = ListenSettings(
-            input=input, seconds=seconds, window=window, hop=hop, smooth=smooth, rate=rate, fast=fast, record=record
-        )
+            input=input, seconds=seconds, window=window, hop=hop, smoothing=smoothing, smoothing_s=smoothing_s,
+            rate=rate, fast=fast, record=record,
+        )  # fmt: skip
         listen(self, callback, settings)
 
     def _score_file(self, path: Path) -> tuple[np.ndarray, str]:

@@ -6,7 +6,8 @@
 - `sources`: where sound comes from: a file (in real time or as fast as it goes), raw PCM
 - `microphone`: the source that records, by PyAudio
 - `ring`: samples between the thread that reads them and the loop
-- `cutting`: which samples a window holds
+- `windowing`: which samples a window holds
+- `smoothing`: scores from those of several windows
 - `recording`: what was heard as a sound file
 - `lines`: windows as lines of text or JSON
 - `view`: the terminal as a display; `strip` is its spectrogram

@@ -12,6 +12,7 @@ from .settings import ListenSettings as ListenSettings
 from .settings import listen as listen
 from .settings import live_windows as live_windows
 from .settings import opened as opened
+from .settings import smoother_of as smoother_of
 from .snapshot import take_snapshot as take_snapshot
 from .view import TerminalView as TerminalView
 from .view import is_display as is_display

@@ -51,7 +51,8 @@ def listen(
     window: Annotated[float, typer.Option(help="Seconds; default: the longest training clip.")] = 0.0,
     hop: Annotated[float, typer.Option(help="Seconds between windows; default: the window, at most 1.")] = 0.0,
     top: Annotated[int, typer.Option(help="How many classes of each window, best first.")] = 5,
-    smooth: Annotated[float, typer.Option(help="So much of the scores before, 0 to below 1.")] = 0.0,
+    smoothing: Annotated[str, typer.Option(help="none, or mean, median or onset of the windows so far.")] = "none",
+    smoothing_s: Annotated[float, typer.Option(help="Seconds of a mean or median; 0: three windows.")] = 0.0,
     format: Annotated[str, typer.Option(help="text (on a terminal: the live view) or jsonl.")] = "text",
     record: Annotated[Path | None, typer.Option(help="A .wav or .flac file for what is heard.")] = None,
     osc: Annotated[str, typer.Option(metavar="HOST:PORT", help="Send OSC messages there.")] = "",
@@ -65,7 +66,8 @@ def listen(
         raise SettingsError(f"--format {format!r} is not known; {did_you_mean(format, live.LIVE_FORMATS)}")
     _check_top(top)
     given = {"input": input, "seconds": seconds, "window": window, "hop": hop, "rate": rate, "fast": fast}
-    settings = live.ListenSettings.read({**given, "smooth": smooth, "record": record}, name_of=_option)
+    given |= {"smoothing": smoothing, "smoothing_s": smoothing_s, "record": record}
+    settings = live.ListenSettings.read(given, name_of=_option)
     senders = [live.OscSender(osc, top=top, name="--osc")] if osc else []
     loaded = labeler.load_model(model)
     with ExitStack() as stack:
@@ -80,8 +82,9 @@ def listen(
             out = live.LineWriter(say, format=format, top=top, on_loss=warn)
         listeners = [tally, *opened.listeners, *senders, out]
         with suppress(KeyboardInterrupt):  # the usual end
+            smoother = live.smoother_of(settings, opened.windows)
             live.listen_to(
-                loaded, opened.source, opened.windows, listeners, seconds=settings.seconds, smooth=settings.smooth
+                loaded, opened.source, opened.windows, listeners, seconds=settings.seconds, smoother=smoother
             )
     note(tally.text() + (f"; recorded in {record}" if record else ""))
 
@@ -113,7 +116,7 @@ def snapshot(
 
 
 def _option(name: str) -> str:
-    return f"--{name}"
+    return f"--{name.replace('_', '-')}"
 
 
 def _check_top(top: int) -> None:

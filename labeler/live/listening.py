@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from harness.cli import count
-from labeler.live.cutting import Cutter
 from labeler.live.ring import RingBuffer
+from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Source
+from labeler.live.windowing import StreamWindows
 from labeler.preprocess import prepare_samples
 from labeler.scanning import Windows
 
@@ -114,7 +115,7 @@ def listen_to(
     listeners: Sequence[Listener],
     *,
     seconds: float = 0.0,
-    smooth: float = 0.0,
+    smoother: LiveSmoother | None = None,
 ) -> None:
     """Listen to a source until it ends, it has given so many seconds, or a listener has enough.
 
@@ -127,8 +128,8 @@ def listen_to(
         Each is called in this thread, in their order.
     seconds : float
         0: for ever.
-    smooth : float
-        Scores are so much of the ones before and the rest of the window's own, in [0, 1).
+    smoother : LiveSmoother, optional
+        Default: each window has its own scores.
 
     Raises
     ------
@@ -137,9 +138,9 @@ def listen_to(
     ModuleError
         The model takes no sound.
     """
-    loop = _Loop(model, source.sr, windows, listeners, smooth)
-    loop.score(np.zeros(loop.cutter.length, np.float32))  # the first time takes long
-    ring = RingBuffer(loop.cutter.length + math.ceil(_SPARE_S * source.sr))
+    loop = _Loop(model, source.sr, windows, listeners, smoother or LiveSmoother())
+    loop.score(np.zeros(loop.cut.length, np.float32))  # the first time takes long
+    ring = RingBuffer(loop.cut.length + math.ceil(_SPARE_S * source.sr))
     with _filled(ring, source):
         loop.run(ring, round(seconds * source.sr) if seconds else math.inf)
 
@@ -171,13 +172,14 @@ def _filled(ring: RingBuffer, source: Source) -> Iterator[None]:
 class _Loop:
     """Position, windows and smoothing of one time of listening."""
 
-    def __init__(self, model: Model, sr: int, windows: Windows, listeners: Sequence[Listener], smooth: float) -> None:
+    def __init__(
+        self, model: Model, sr: int, windows: Windows, listeners: Sequence[Listener], smoother: LiveSmoother
+    ) -> None:
         self.model = model
         self.sr = sr
-        self.cutter = Cutter(windows, sr)
+        self.cut = StreamWindows(windows, sr)
         self.listeners = listeners
-        self.smooth = smooth
-        self.before: np.ndarray | None = None
+        self.smoother = smoother
 
     def score(self, y: np.ndarray) -> np.ndarray:
         """Scores of a window, float64 (classes,)."""
@@ -197,36 +199,33 @@ class _Loop:
                     each.sound(y)
                 if not self.windows(ring, position):
                     return
-                ring.release(min(self.cutter.start, position))
+                ring.release(min(self.cut.start, position))
             elif ring.is_over(position):
                 break
             for each in self.listeners:
                 each.refresh()
-        if rest := self.cutter.rest(position):
+        if rest := self.cut.rest(position):
             self.window(ring, *rest)
 
     def restart(self, position: int, lost: float) -> None:
         """Begin anew where sound was lost."""
-        self.cutter.restart(position)
-        self.before = None
+        self.cut.restart(position)
+        self.smoother.restart()
         for each in self.listeners:
             each.lost(position / self.sr, lost)
 
     def windows(self, ring: RingBuffer, position: int) -> bool:
         """Score the windows that are complete; False where a listener has enough."""
-        while self.cutter.stop <= position:
-            if not self.window(ring, self.cutter.start, self.cutter.stop):
+        while self.cut.stop <= position:
+            if not self.window(ring, self.cut.start, self.cut.stop):
                 return False
-            self.cutter.advance()
+            self.cut.advance()
         return True
 
     def window(self, ring: RingBuffer, start: int, stop: int) -> bool:
         """Score one window and pass it on; False where a listener has enough."""
         y = ring.read(start, stop)
-        scores = self.score(y)
-        if self.before is not None:
-            scores = self.smooth * self.before + (1 - self.smooth) * scores
-        self.before = scores if self.smooth else None
+        scores = self.smoother(self.score(y))
         order = np.argsort(-scores, kind="stable")
         classes = self.model.card.classes
         heard = Heard(
@@ -237,7 +236,7 @@ class _Loop:
             latency_s=monotonic() - ring.time_of(stop),
         )
         answers = [each.heard(heard) for each in self.listeners]
-        return not any(answer is False for answer in answers)
+        return not any(isinstance(answer, (bool, np.bool_)) and not answer for answer in answers)
 
 
 def level_db(y: np.ndarray) -> float:

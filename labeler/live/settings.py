@@ -15,23 +15,17 @@ from harness.settings import Count, Namer, Settings, at_least, plain
 from labeler.live.listening import Heard, Listener, listen_to
 from labeler.live.opening import open_source
 from labeler.live.recording import check_recording, recording
+from labeler.live.smoothing import LiveSmoother, LiveSmoothing
 from labeler.live.sources import Source
 from labeler.scanning import Windows, windows_for
 
 if TYPE_CHECKING:  # which offers `listen` as a method
     from labeler.loading import Model
 
-__all__ = ["ListenSettings", "Listening", "listen", "live_windows", "opened"]
+__all__ = ["ListenSettings", "Listening", "listen", "live_windows", "opened", "smoother_of"]
 
 _USUAL_HOP_S = 1.0
 _Seconds = Annotated[float, PlainValidator(at_least(0))]
-
-
-def _share(value: object) -> float:
-    number = float(at_least(0)(value))
-    if number >= 1:
-        raise ValueError("must be a number from 0 to below 1")
-    return number
 
 
 class ListenSettings(Settings):
@@ -49,8 +43,10 @@ class ListenSettings(Settings):
         In Hz; see :func:`labeler.live.opening.open_source`.
     fast : bool
         A file not in real time.
-    smooth : float
-        Scores are so much of the ones before and the rest of the window's own, in [0, 1).
+    smoothing : str
+        See :class:`labeler.live.smoothing.LiveSmoother`.
+    smoothing_s : float
+        Seconds that a mean or a median goes over; 0: three windows.
     record : path, optional
         A ``.wav`` or ``.flac`` file for what is heard.
     """
@@ -61,7 +57,8 @@ class ListenSettings(Settings):
     hop: _Seconds = 0.0
     rate: Count = 0
     fast: bool = False
-    smooth: Annotated[float, PlainValidator(_share)] = 0.0
+    smoothing: LiveSmoothing = "none"
+    smoothing_s: _Seconds = 0.0
     record: str | Path | None = None
 
 
@@ -77,6 +74,13 @@ def live_windows(card: ModelCard, settings: ListenSettings) -> Windows:
     """The windows of a model for live sound; errors as :func:`labeler.scanning.windows_for`."""
     windows = windows_for(card, window=settings.window, hop=settings.hop)
     return windows if settings.hop else Windows(windows.length_s, min(windows.length_s, _USUAL_HOP_S))
+
+
+def smoother_of(settings: ListenSettings, windows: Windows) -> LiveSmoother:
+    """What smooths the scores of such windows."""
+    return LiveSmoother(
+        settings.smoothing, max(1, round(settings.smoothing_s / windows.hop_s)) if settings.smoothing_s else 0
+    )
 
 
 @contextmanager
@@ -113,7 +117,7 @@ def listen(model: Model, callback: Callable[[Heard], bool | None], settings: Lis
     """
     with opened(model, settings) as (source, windows, listeners):
         everyone: Sequence[Listener] = [*listeners, _Caller(callback)]
-        listen_to(model, source, windows, everyone, seconds=settings.seconds, smooth=settings.smooth)
+        listen_to(model, source, windows, everyone, seconds=settings.seconds, smoother=smoother_of(settings, windows))
 
 
 class _Recorder(Listener):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from labeler.scanning import Windows
 
-__all__ = ["Cutter"]
+__all__ = ["StreamWindows"]
 
 _LEAST = 0.1  # of a window, below which what is left at the end says nothing
 
 
-class Cutter:
+class StreamWindows:
     """The next window of a stream; positions are samples since its start.
 
     Parameters
@@ -20,14 +20,14 @@ class Cutter:
 
     Examples
     --------
-    >>> cutter = Cutter(Windows(length_s=2.0, hop_s=1.0), sr=100)
-    >>> cutter.start, cutter.stop
+    >>> windows = StreamWindows(Windows(length_s=2.0, hop_s=1.0), sr=100)
+    >>> windows.start, windows.stop
     (0, 200)
-    >>> cutter.advance()
-    >>> cutter.start, cutter.stop
+    >>> windows.advance()
+    >>> windows.start, windows.stop
     (100, 300)
-    >>> cutter.restart(250)
-    >>> cutter.start, cutter.stop
+    >>> windows.restart(250)
+    >>> windows.start, windows.stop
     (250, 450)
     """
 
