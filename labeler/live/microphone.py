@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.errors import AudioError, SettingsError
-from harness.native_stderr import stderr_held_back
+from harness.native_stderr import LineFilter, stderr_held_back
 from harness.settings import Namer, plain
 from labeler.live.sources import Block
 
@@ -24,6 +24,7 @@ _LEAST_S = 0.01  # read at a time
 _LOOK_S = 0.004
 _PATIENCE_S = 3.0
 _OVERFLOWED, _BAD_RATE, _BAD_CHANNELS, _BUSY = -9981, -9997, -9998, -9985  # PortAudio's errors
+_NOISE = rb"ALSA lib |Expression '|Cannot connect to server|jack server|Jack|\s*$"  # of the libraries
 _LIST = "`soundfold listen --devices` lists what there is"
 _OTHERS = "--input FILE and --input - need none"
 
@@ -87,6 +88,7 @@ class Microphone:
         except BaseException:
             self._audio.terminate()
             raise
+        self._quiet = LineFilter(_NOISE)
         self._begun, self._heard_at, self._samples = False, 0.0, 0
 
     def read(self) -> Block | None:
@@ -99,7 +101,8 @@ class Microphone:
         """
         try:
             if not self._begun:
-                self._stream.start_stream()
+                with self._quiet:
+                    self._stream.start_stream()
                 self._begun, self._heard_at = True, time.monotonic()
             data, lost = self._recorded()
         except OSError as error:
@@ -120,7 +123,8 @@ class Microphone:
         while True:
             count = self._available()
             try:
-                data: bytes = self._stream.read(count)
+                with self._quiet:
+                    data: bytes = self._stream.read(count)
             except OSError as error:
                 if _number(error) != _OVERFLOWED:
                     raise
@@ -133,11 +137,15 @@ class Microphone:
     def _available(self) -> int:
         """Wait until there is something to read; how many samples can be read at once, so that reading never waits."""
         least, most = max(1, round(_LEAST_S * self.sr)), max(1, round(_PERIOD_S * self.sr))
+        since = time.monotonic()
         while True:
-            count: int = self._stream.get_read_available()
+            with self._quiet:
+                count: int = self._stream.get_read_available()
             if count >= least:
                 return min(count, most)
-            if time.monotonic() - self._heard_at > _PATIENCE_S:
+            if count < 0 and count != _OVERFLOWED:  # which the next read says again
+                raise OSError(count, f"error {count} of PortAudio")
+            if time.monotonic() - since > _PATIENCE_S:
                 raise self._lost(f"no samples for {_PATIENCE_S:g} s")
             time.sleep(_LOOK_S)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import audio
 from harness.errors import SettingsError
 from harness.settings import Namer, plain
+from harness.urls import url_of
 from labeler.live.microphone import Microphone
 from labeler.live.sources import FileSource, PcmSource, Source
 
@@ -37,6 +38,8 @@ def open_source(given: str | Path | int, *, rate: int = 0, fast: bool = False, n
         It cannot be opened or read.
     """
     text = str(given)
+    if url_of(text):
+        raise SettingsError(f"{name_of('input')}={text}: sounds to label are local files; fetch it first")
     if text == "-":
         if sys.stdin.isatty():
             raise SettingsError(

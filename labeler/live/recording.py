@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from harness.errors import SettingsError
+from harness.errors import AudioError, SettingsError
 from harness.files import atomic_path
 from harness.settings import Namer, plain
 
@@ -57,7 +57,10 @@ def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarra
         def append(y: np.ndarray) -> None:
             if path.suffix.lower() == ".wav" and file.tell() * (2 if bits == 16 else 4) > _WAV_BYTES:
                 raise SettingsError(f"{path}: a wav file holds 4 GB, and this one is full; record as .flac")
-            file.write(_as_written(y, bits))
+            try:
+                file.write(_as_written(y, bits))
+            except (soundfile.SoundFileError, AssertionError) as error:  # the latter where it wrote only a part
+                raise AudioError(f"{path}: cannot be written ({error}); is the disk full?") from error
 
         try:
             yield append

@@ -244,6 +244,7 @@ class FakeAudio:
     def read(self, count: int) -> bytes:
         answer = self.script.pop(0)
         if isinstance(answer, OSError):
+            os.write(2, b"ALSA lib pcm.c:8545:(snd_pcm_recover) overrun occurred\nExpression 'err' failed in 'a.c'\n")
             raise answer
         return pcm(np.full(count, answer, np.float32))
 
@@ -258,12 +259,15 @@ def fake(monkeypatch: pytest.MonkeyPatch, *script: Any, names: list[str] | None 
     monkeypatch.setitem(sys.modules, "pyaudio", audio)
 
 
-def test_an_overflow_of_the_device_is_a_gap_and_a_lost_device_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_overflow_of_the_device_is_a_gap_and_a_lost_device_is_said(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     overflow, gone = OSError(-9981, "Input overflowed"), OSError(-9999, "Unanticipated host error")
     fake(monkeypatch, *[0.5] * 12, overflow, *[-0.5] * 10, gone)
     notes = Notes()
     with pytest.raises(AudioError, match=r"^microphone 'Built-in': was lost after 1\.1 s \(Unanticipated host error\)"):
         listen_to(hear(), Microphone(), Windows(0.5, 0.5), [notes])
+    assert capfd.readouterr().err == ""
     assert [at for at, _ in notes.gaps] == [0.6]
     assert [(w.start_s, w.end_s, w.scores["up"]) for w in notes.windows] == [(0.0, 0.5, 0.75), (0.6, 1.1, 0.25)]
 
@@ -273,10 +277,11 @@ def test_a_device_that_gives_nothing_any_more_is_lost(monkeypatch: pytest.Monkey
     clock = iter(range(100))
     microphone = Microphone()
     microphone.read()
-    monkeypatch.setattr(FakeAudio, "get_read_available", lambda self: 0)
     monkeypatch.setattr("labeler.live.microphone.time", SimpleNamespace(monotonic=lambda: 1e6 + next(clock), sleep=int))
-    with pytest.raises(AudioError, match=r"was lost after 0\.1 s \(no samples for 3 s\); is it still connected\?"):
-        microphone.read()
+    for available, why in [(0, "no samples for 3 s"), (-9988, "error -9988 of PortAudio")]:
+        monkeypatch.setattr(FakeAudio, "get_read_available", lambda self, available=available: available)
+        with pytest.raises(AudioError, match=rf"was lost after 0\.1 s \({why}\); is it still connected\?"):
+            microphone.read()
 
 
 @pytest.mark.parametrize(
@@ -286,6 +291,7 @@ def test_a_device_that_gives_nothing_any_more_is_lost(monkeypatch: pytest.Monkey
         (["--input", "USB"], {}, "--input=USB: several devices have that in their names; available: 0 'Built"),
         (["--input", "7"], {}, "--input=7: no such file, and no device of that name; available: 0 'Built-in'"),
         (["--input", "x.wav"], {}, "x.wav: no such file"),
+        (["--input", "https://a.org/x.wav"], {}, "--input=https://a.org/x.wav: sounds to label are local files"),
         (["--rate", "7"], {"opens": BAD_RATE}, "--rate=7: microphone 'Built-in' does not record at that; its own is"),
         ([], {"opens": BUSY}, "microphone 'Built-in': cannot be opened (Device unavailable); another program"),
         (["--fast"], {}, "--fast: only a file"),
