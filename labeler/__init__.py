@@ -3,7 +3,16 @@
 - `loading`: a model folder, ready to score
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
-- `scanning`: long recordings, window by window
+- `scanning`: the scores of a long recording, window by window
+- `smoothing`, `detecting`: from scores to calls with times
+- `calls`: calls counted, by recording and minute
+- `scan_result`: one recording scanned from Python
+- `recordings`: a scan of many recordings, in parallel and resumed
+- `score_blocks`: the scores of a scan on disk, from which it goes on
+- `speed`: how far a scan has come, in times real time
+- `extras`: what a scan writes besides its tables
+- `options`, `thresholds`: options and thresholds as a command line has them
+- `annotations`, `cutting`, `scan_images`: label files of other programs, cut-outs, images
 - `live`: the microphone, and whatever sounds as it comes
 - `predict`: many files, in batches, in flat memory
 - `files`: files, folders and patterns as a list of files

@@ -1,3 +1,8 @@
+from .annotations import ANNOTATION_FORMATS as ANNOTATION_FORMATS
+from .annotations import read_annotations as read_annotations
+from .detecting import Detection as Detection
+from .detecting import detect_table as detect_table
+from .extras import Extras as Extras
 from .files import find_files as find_files
 from .frozen_graph import GraphSettings as GraphSettings
 from .frozen_graph import load_frozen_graph as load_frozen_graph
@@ -11,5 +16,11 @@ from .output import write_labels as write_labels
 from .predict import Labelled as Labelled
 from .predict import label_files as label_files
 from .preprocess import is_sound as is_sound
-from .scanning import scan_files as scan_files
+from .recordings import ScanResult as ScanResult
+from .recordings import scan_recordings as scan_recordings
+from .recordings import summary_lines as summary_lines
+from .scan_result import Scan as Scan
 from .scanning import windows_for as windows_for
+from .smoothing import SMOOTHINGS as SMOOTHINGS
+from .speed import speed_words as speed_words
+from .thresholds import parse_thresholds as parse_thresholds

@@ -7,10 +7,23 @@ from typing import Annotated
 
 import typer
 
+import harness
 import labeler
-from harness.cli import PluginFiles, command_app, main, say, warn
+from harness.cli import PluginFiles, SchedulerOption, command_app, main, say, warn
 from harness.errors import SettingsError, did_you_mean
 from labeler.live import commands as live_commands
+from labeler.options import (
+    Background,
+    Classes,
+    Gap,
+    Hysteresis,
+    Longest,
+    Shortest,
+    SmoothingName,
+    SmoothingSpan,
+    detection_of,
+    listed,
+)
 
 app = command_app(name="labeler", help="Label sounds and pictures with a trained model.")
 
@@ -46,26 +59,68 @@ def label(
 def scan(
     recordings: Annotated[list[str], typer.Argument(metavar="RECORDING...", help="Sounds, folders or patterns.")],
     model: Annotated[Path, typer.Option(help="Model folder.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder for scores.csv.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder for scores.csv, detections.csv, calls.csv.", show_default=False)],
     window: Annotated[float, typer.Option(help="Seconds; default: the longest training clip.")] = 0.0,
     hop: Annotated[float, typer.Option(help="Seconds from one window to the next; default: the window.")] = 0.0,
+    threshold: Annotated[
+        str, typer.Option(help="Score of a call: 0.5, or class=0.5,class=0.7, or the file that `threshold` writes.")
+    ] = "0.5",
+    smoothing: SmoothingName = "none",
+    smoothing_s: SmoothingSpan = 0.0,
+    hysteresis: Hysteresis = 1.0,
+    gap: Gap = 0.0,
+    shortest: Shortest = 0.0,
+    longest: Longest = 0.0,
+    classes: Classes = None,
+    background: Background = None,
+    formats: Annotated[
+        list[str] | None, typer.Option(help="Label files: audacity, raven, praat; again, or with commas, for more.")
+    ] = None,
+    cut: Annotated[bool, typer.Option("--cut", help="Write each call as a wav, into cuts/<label>.")] = False,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw spectrogram, scores and calls, into images.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Recordings at a time, each in a process; -1: one for each core.")] = 1,
+    scheduler: SchedulerOption = "",
     plugin: PluginFiles = None,
 ) -> None:
-    """Score long recordings window by window: a row of scores.csv for each."""
+    """Find the calls in long recordings: scores of windows, calls with times, how many there are."""
     found = [path for path in labeler.find_files(recordings) if labeler.is_sound(path)]
     if not found:
         raise SettingsError(f"{recordings[0]}: no sounds there; scan takes recordings")
+    detection = detection_of(
+        threshold=threshold,
+        smoothing=smoothing,
+        smoothing_s=smoothing_s,
+        hysteresis=hysteresis,
+        gap=gap,
+        shortest=shortest,
+        longest=longest,
+        classes=classes,
+        background=background,
+    )
+    extras = labeler.Extras.read({"formats": listed(formats), "cut": cut, "images": pictures}, name_of=_option)
     loaded = labeler.load_model(model)
     windows = labeler.windows_for(loaded.card, window=window, hop=hop)
-    count, failed = labeler.scan_files(loaded, found, out, windows, on_failure=warn)
-    say(f"{count} windows of {windows.length_s:g} s every {windows.hop_s:g} s in {out / 'scores.csv'}")
-    if failed:
-        warn(f"{failed} of {len(found)} recordings could not be read to their end; they are named above")
+    with harness.connected(scheduler, name="--scheduler"):
+        result = labeler.scan_recordings(
+            loaded, found, out, windows, detection=detection, extras=extras, jobs=jobs, plugins=plugin or ()
+        )
+    for line in labeler.summary_lines(result, out, windows):
+        say(line)
+    for row in result.failures.itertuples():
+        warn(str(row.reason))
+    if len(result.failures):
+        warn(f"{len(result.failures)} of {len(found)} recordings could not be read to their end; see failures.csv")
         raise typer.Exit(1)
 
 
 app.command()(live_commands.listen)
 app.command()(live_commands.snapshot)
+
+
+def _option(name: str) -> str:
+    return "--pictures" if name == "images" else f"--{name}"
 
 
 def run() -> None:

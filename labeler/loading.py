@@ -17,12 +17,14 @@ from harness.hub.base import run_batch
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
+from labeler.detecting import Detection
 from labeler.live.listening import Heard
 from labeler.live.settings import ListenSettings, listen
 from labeler.live.smoothing import LiveSmoothing
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
-from labeler.scanning import scan_table, windows_for
+from labeler.scan_result import Scan, scan_one
+from labeler.scanning import windows_for
 
 __all__ = ["Model", "load_model"]
 
@@ -90,8 +92,10 @@ class Model:
         order = np.argsort(-scores, kind="stable")
         return pd.Series(scores[order], index=[self.card.classes[k] for k in order], name="score")
 
-    def scan(self, source: str | Path, *, window: float = 0.0, hop: float = 0.0) -> pd.DataFrame:
-        """Score a recording of any length window by window, in memory that does not grow with it.
+    def scan(
+        self, source: str | Path, *, window: float = 0.0, hop: float = 0.0, detection: Detection | None = None
+    ) -> Scan:
+        """Score a recording of any length window by window, and find the calls in it, in memory for its scores only.
 
         Parameters
         ----------
@@ -100,20 +104,24 @@ class Model:
         window, hop : float
             Length of a window, and from the start of one to that of the next, in seconds. Default: the length of
             the longest training clip; the window.
+        detection : Detection, optional
+            How scores become calls, as ``Detection(threshold=0.7, gap_s=1.0)``.
 
         Returns
         -------
-        DataFrame
-            A row for each window: recording, start_s, end_s, ``p:<class>`` (scores in [0, 1] that sum to 1).
+        Scan
+            Its ``scores`` (a row for each window), ``detections`` (a row for each call) and ``calls`` (how many of
+            each label) are DataFrames.
 
         Raises
         ------
         AudioError
             The recording cannot be read, or not to its end.
         SettingsError
-            As :func:`labeler.scanning.windows_for`.
+            As :func:`labeler.scanning.windows_for` and :meth:`labeler.detecting.Detection.check`.
         """
-        return scan_table(self, Path(source).expanduser(), windows_for(self.card, window=window, hop=hop))
+        windows = windows_for(self.card, window=window, hop=hop)
+        return scan_one(self, Path(source).expanduser(), windows, detection or Detection())
 
     def listen(
         self,

@@ -1,14 +1,15 @@
 """Long recordings, window by window: read as a stream, each window scored as a clip of its length is.
 
-``scores.csv`` has a row for each window: recording, start_s, end_s, then ``p:<class>``. A recording is never whole in
-memory. The last window of a recording holds what is left of it, and is left out where that is next to nothing.
+A recording is never whole in memory, and overlapping windows share its decoding. They do not share spectra: every
+window is drawn for itself, as a clip is, with silence before and after it. The last window of a recording holds what is
+left of it, and is left out where that is next to nothing.
 """
 
 from __future__ import annotations
 
-import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,18 +18,15 @@ import numpy as np
 import pandas as pd
 
 from harness import audio
-from harness.errors import AudioError, SettingsError
-from harness.files import atomic_path
+from harness.errors import SettingsError
 from harness.model import ModelCard
-from harness.progress import track
 from harness.tables import SCORE_PREFIX, Schema
-from harness.written import claim
 from labeler.preprocess import prepare_samples
 
-if TYPE_CHECKING:  # which offers scan_sound as a method
+if TYPE_CHECKING:  # which offers scanning as a method
     from labeler.loading import Model
 
-__all__ = ["SCORES", "Windows", "scan_files", "scan_sound", "scan_table", "windows_for"]
+__all__ = ["SCORES", "Windows", "scan_sound", "scan_table", "score_table", "windows_for"]
 
 SCORES = Schema(
     "scores.csv",
@@ -41,6 +39,7 @@ SCORES = Schema(
 _BATCH = 32  # windows
 _BATCH_SECONDS = 100  # of sound
 _READ_S = 60.0  # at a time
+_READERS = 2
 _LEAST = 0.1  # of a window, below which what is left at the end says nothing
 
 
@@ -49,6 +48,11 @@ class Windows(NamedTuple):
 
     length_s: float
     hop_s: float
+
+    @property
+    def batch(self) -> int:
+        """How many go through the model together."""
+        return min(_BATCH, max(1, int(_BATCH_SECONDS / self.length_s)))
 
 
 class _Window(NamedTuple):
@@ -89,7 +93,9 @@ def windows_for(card: ModelCard, *, window: float = 0.0, hop: float = 0.0) -> Wi
     return Windows(length, hop or length)
 
 
-def scan_sound(model: Model, path: str | Path, windows: Windows) -> Iterator[tuple[float, float, np.ndarray]]:
+def scan_sound(
+    model: Model, path: str | Path, windows: Windows, *, skip: int = 0
+) -> Iterator[tuple[float, float, np.ndarray]]:
     """Score a recording window by window.
 
     Parameters
@@ -98,6 +104,8 @@ def scan_sound(model: Model, path: str | Path, windows: Windows) -> Iterator[tup
     path : path
         A sound of any length.
     windows : Windows
+    skip : int
+        The first so many windows are not scored and not given; whole batches, so that the rest are batched as ever.
 
     Yields
     ------
@@ -109,65 +117,56 @@ def scan_sound(model: Model, path: str | Path, windows: Windows) -> Iterator[tup
     AudioError
         The recording cannot be read, or not to its end.
     """
-    found = _windows(audio.read_blocks(path, seconds=max(_READ_S, windows.length_s)), windows)
-    together = min(_BATCH, max(1, int(_BATCH_SECONDS / windows.length_s)))
-    while batch := list(islice(found, together)):
-        prepared = [prepare_samples(each.y, each.sr, model.card) for each in batch]
-        of_shape: dict[tuple[int, ...], list[int]] = {}
-        for k, each in enumerate(prepared):
-            of_shape.setdefault(each.shape, []).append(k)
-        scores = np.zeros((len(batch), len(model.card.classes)))
-        for rows in of_shape.values():
-            scores[rows] = model.scores(np.stack([prepared[k] for k in rows]))
-        yield from ((each.start_s, each.end_s, row) for each, row in zip(batch, scores, strict=True))
+    found = islice(_windows(audio.read_blocks(path, seconds=max(_READ_S, windows.length_s)), windows), skip, None)
+    together = windows.batch
+    with ThreadPoolExecutor(_READERS) as pool:
+        next_one = _prepare(pool, list(islice(found, together)), model.card)
+        while next_one:
+            batch, waiting = next_one
+            prepared = [each.result() for each in waiting]
+            next_one = _prepare(pool, list(islice(found, together)), model.card)  # while the model is at work
+            scores = _scores(model, prepared)
+            yield from ((each.start_s, each.end_s, row) for each, row in zip(batch, scores, strict=True))
 
 
-def scan_files(
-    model: Model, files: Sequence[Path], out: str | Path, windows: Windows, *, on_failure: Callable[[str], None]
-) -> tuple[int, int]:
-    """Write ``scores.csv`` of some recordings into a folder.
+def _prepare(
+    pool: ThreadPoolExecutor, batch: list[_Window], card: ModelCard
+) -> tuple[list[_Window], list[Future[np.ndarray]]] | None:
+    """Windows with what the model takes of each, as soon as that is there; None where there are no more."""
+    return (batch, [pool.submit(prepare_samples, w.y, w.sr, card) for w in batch]) if batch else None
 
-    Parameters
-    ----------
-    model : Model
-    files : sequence of path
-    out : path
-        The folder.
-    windows : Windows
-    on_failure : callable
-        Called with the reason for every recording that cannot be read to its end; its windows up to there are left out.
 
-    Returns
-    -------
-    (int, int)
-        The number of windows, and of recordings that failed.
-    """
-    count = failed = 0
-    claim(out, [SCORES.name])
-    with atomic_path(Path(out) / SCORES.name) as part, open(part, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*SCORES.columns, *(f"{SCORE_PREFIX}{name}" for name in model.card.classes)])
-        for path in files:
-            try:
-                expected = max(1, math.ceil(audio.duration(path) / windows.hop_s))
-                rows = list(track(scan_sound(model, path, windows), total=expected, what=path.name))
-            except AudioError as error:
-                failed += 1
-                on_failure(str(error))
-                continue
-            count += len(rows)
-            for start, end, scores in rows:
-                writer.writerow([path, f"{start:.6g}", f"{end:.6g}", *(f"{s:.9g}" for s in scores)])
-    return count, failed
+def _scores(model: Model, prepared: list[np.ndarray]) -> np.ndarray:
+    """Scores of a batch, float64 of shape (windows, classes); what has one shape goes through the model together."""
+    of_shape: dict[tuple[int, ...], list[int]] = {}
+    for k, each in enumerate(prepared):
+        of_shape.setdefault(each.shape, []).append(k)
+    scores = np.zeros((len(prepared), len(model.card.classes)))
+    for rows in of_shape.values():
+        scores[rows] = model.scores(np.stack([prepared[k] for k in rows]))
+    return scores
 
 
 def scan_table(model: Model, path: str | Path, windows: Windows) -> pd.DataFrame:
     """The windows of one recording with their scores, as :data:`SCORES`."""
     rows = list(scan_sound(model, path, windows))
-    table = pd.DataFrame({"recording": str(path), "start_s": [r[0] for r in rows], "end_s": [r[1] for r in rows]})
-    scores = np.array([r[2] for r in rows]).reshape(-1, len(model.card.classes))
-    columns = {f"{SCORE_PREFIX}{name}": scores[:, k] for k, name in enumerate(model.card.classes)}
-    return table.assign(**columns)
+    times = np.array([row[:2] for row in rows], dtype=np.float64)
+    return score_table(path, times, np.array([row[2] for row in rows]), model.card.classes)
+
+
+def score_table(path: str | Path, times: np.ndarray, scores: np.ndarray, classes: list[str]) -> pd.DataFrame:
+    """A table as :data:`SCORES` of one recording.
+
+    Parameters
+    ----------
+    path : path
+    times : ndarray of float64, shape (windows, 2)
+        Start and end of each window in seconds.
+    scores : ndarray of float64, shape (windows, classes)
+    classes : list of str
+    """
+    columns = {f"{SCORE_PREFIX}{name}": scores[:, k] for k, name in enumerate(classes)}
+    return pd.DataFrame({"recording": str(path), "start_s": times[:, 0], "end_s": times[:, 1], **columns})
 
 
 def _windows(blocks: Iterable[tuple[np.ndarray, int]], windows: Windows) -> Iterator[_Window]:

@@ -15,11 +15,10 @@ from small_study import RATE, command, sound
 from harness.errors import SettingsError
 from harness.model import CARD, ModelCard, read_card
 from harness.store import Store
-from harness.tables import read
 from labeler.__main__ import app
 from labeler.loading import Model, load_model
 from labeler.predict import label_files
-from labeler.scanning import SCORES, windows_for
+from labeler.scanning import windows_for
 from trainer.export import export_fold
 
 WEIGHTS = np.array([[3.0, -1.0], [-2.0, 4.0]])
@@ -193,7 +192,7 @@ def test_every_window_has_the_scores_of_a_clip(
     soundfile.write(path, y, 8000, subtype="PCM_24")
     y, _ = soundfile.read(path, dtype="float32")
     model = hear(longest_s=0.5)
-    table = model.scan(path, window=window, hop=hop)
+    table = model.scan(path, window=window, hop=hop).scores
     starts = table["start_s"].to_numpy()
     np.testing.assert_allclose(starts, hop * np.arange(len(starts)), atol=1 / 8000)
     assert table["end_s"].iloc[-1] == min(seconds, max(table["end_s"]))
@@ -207,7 +206,7 @@ def test_what_is_left_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     for seconds, ends in [(2.0, [1, 2]), (2.05, [1, 2]), (2.5, [1, 2, 2.5]), (0.02, [0.02])]:
         soundfile.write(path, noise(seconds), 8000)
-        assert hear(longest_s=1.0).scan(path)["end_s"].tolist() == ends
+        assert hear(longest_s=1.0).scan(path).scores["end_s"].tolist() == ends
 
 
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
@@ -232,31 +231,3 @@ def test_windows(tmp_path: Path) -> None:
             windows_for(card, **wrong)
     with pytest.raises(SettingsError, match="window is missing"):
         windows_for(hear().card)
-
-
-def test_the_command_writes_a_table_and_names_what_is_broken(
-    studied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "night"
-    folder.mkdir()
-    soundfile.write(folder / "a.wav", noise(2.0), 8000)
-    (folder / "b.wav").write_bytes((folder / "a.wav").read_bytes()[:-9000])
-    said = command(
-        app,
-        "scan",
-        folder,
-        "--model",
-        studied / "run" / "model",
-        "--out",
-        tmp_path / "out",
-        "--hop",
-        0.1,
-        capsys=capsys,
-    )
-    assert said.code == 1
-    assert "b.wav" in said.warnings[0]
-    table = read(tmp_path / "out" / "scores.csv", SCORES)
-    assert (table["end_s"] - table["start_s"]).max() == pytest.approx(0.3, abs=1e-4)
-    assert set(table["recording"]) == {str(folder / "a.wav")}
-    np.testing.assert_allclose(np.diff(table["start_s"]), 0.1, atol=1e-4)
-    np.testing.assert_allclose(table.filter(like="p:").sum(axis=1), 1, atol=1e-6)

@@ -1,0 +1,216 @@
+"""Labels of times as other programs have them: Audacity, Raven and Praat, through crowsetta.
+
+crowsetta (the extra ``annotations``) reads all three and writes the first two; it does not write Praat's TextGrid, of
+which each label becomes a tier of intervals here.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import audio
+from harness.errors import SettingsError, TableError
+from harness.files import write_text
+from labeler.detecting import Event
+
+__all__ = ["ANNOTATION_FORMATS", "annotation_file", "check_installed", "read_annotations", "write_annotations"]
+
+Events = Mapping[str, Sequence[Event]]
+Rows = list[tuple[float, float, str]]
+_ENDINGS = {"audacity": ".audacity.txt", "raven": ".raven.txt", "praat": ".TextGrid"}
+ANNOTATION_FORMATS = tuple(_ENDINGS)
+"""Names of the formats."""
+_RAVEN_LABEL = "Annotation"  # the column
+
+
+def check_installed() -> None:
+    """Refuse to go on without crowsetta.
+
+    Raises
+    ------
+    SettingsError
+        It is not installed.
+    """
+    _crowsetta()
+
+
+def _crowsetta() -> Any:
+    try:
+        import crowsetta  # half a second, and installed only with the extra `annotations`
+    except ImportError:
+        raise SettingsError(
+            "label files of Audacity, Raven and Praat need crowsetta, which is not installed; "
+            "pip install 'soundfold[annotations]'"
+        ) from None
+    return crowsetta
+
+
+def annotation_file(path: Path, format: str) -> Path:
+    """The file of a format for a recording: its name with the ending of the format."""
+    return path.with_name(path.name + _ENDINGS[format])
+
+
+def write_annotations(file: Path, format: str, found: Events, *, path: Path, length_s: float) -> None:
+    """Write the calls of a recording.
+
+    Parameters
+    ----------
+    file : Path
+        With the ending of the format, see :func:`annotation_file`.
+    format : str
+        One of :data:`ANNOTATION_FORMATS`.
+    found : mapping of str to sequence of Event
+        Calls by label.
+    path : Path
+        The recording; Raven's boxes reach from 0 to half its rate.
+    length_s : float
+        Its length in seconds.
+    """
+    rows = sorted((e.start_s, e.end_s, label) for label, events in found.items() for e in events)
+    table = pd.DataFrame(rows, columns=["start_s", "end_s", "label"])
+    _WRITERS[format](file, table, path, length_s)
+
+
+def read_annotations(file: str | Path) -> pd.DataFrame:
+    """Read labels of times.
+
+    Parameters
+    ----------
+    file : path
+        ``.TextGrid`` is Praat's; a ``.txt`` with Raven's header is Raven's, any other Audacity's.
+
+    Returns
+    -------
+    DataFrame
+        start_s, end_s, label; no row where nothing is labelled.
+
+    Raises
+    ------
+    TableError
+        The file is not of its format.
+    SettingsError
+        crowsetta is not installed.
+    """
+    check_installed()
+    file = Path(file)
+    try:
+        kind = _kind(file)
+        found = _READERS[kind](file) if file.read_bytes().strip() else []
+    except OSError as error:
+        raise TableError(f"{file}: {error.strerror or error}") from error
+    except Exception as error:  # whatever crowsetta and its checks raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise TableError(f"{file}: not a label file of Audacity, Raven or Praat ({reason})") from error
+    return pd.DataFrame(found, columns=["start_s", "end_s", "label"]).sort_values(["start_s", "label"])
+
+
+def _kind(file: Path) -> str:
+    if file.suffix.lower() == ".textgrid":
+        return "praat"
+    with open(file, encoding="utf-8", errors="replace") as stream:
+        return "raven" if "Begin Time (s)" in stream.readline() else "audacity"
+
+
+def _write_audacity(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
+    columns = {name: table[name].to_numpy() for name in table}
+    times = {"start_times": columns["start_s"], "end_times": columns["end_s"]}
+    _through_crowsetta(
+        file, lambda to: _crowsetta().formats.seq.AudSeq(**times, labels=columns["label"], annot_path=to).to_file(to)
+    )
+
+
+def _write_raven(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
+    named = {"begin_time_s": table["start_s"], "end_time_s": table["end_s"], "low_freq_hz": 0.0}
+    rows = pd.DataFrame({"Selection": range(1, 1 + len(table)), "View": "Spectrogram 1", "Channel": 1, **named})
+    rows = rows.assign(high_freq_hz=_rate(path) / 2, annotation=table["label"])
+    _through_crowsetta(
+        file, lambda to: _crowsetta().formats.bbox.Raven(df=rows, annot_path=to, annot_col=_RAVEN_LABEL).to_file(to)
+    )
+
+
+def _through_crowsetta(file: Path, write: Callable[[Path], None]) -> None:
+    """Have crowsetta write a file, which looks at its ending, and put it in its place whole."""
+    with tempfile.TemporaryDirectory() as folder:
+        part = Path(folder) / "labels.txt"
+        write(part)
+        write_text(file, part.read_text(encoding="utf-8"))
+
+
+def _write_praat(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
+    """A tier of intervals for each label, which cover all the recording as Praat wants it."""
+    labels = list(dict.fromkeys(table["label"]))
+    lines = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", "xmin = 0", f"xmax = {length_s:.6f}"]
+    lines += ["tiers? <exists>", f"size = {len(labels)}", "item []:"]
+    for k, label in enumerate(labels):
+        some = table.loc[table["label"] == label, ["start_s", "end_s"]].to_numpy()
+        intervals = list(_covering(some, length_s, label.replace('"', '""')))
+        lines += [f"    item [{k + 1}]:", '        class = "IntervalTier"', f"        name = {_quoted(label)}"]
+        lines += ["        xmin = 0", f"        xmax = {length_s:.6f}", f"        intervals: size = {len(intervals)}"]
+        for n, (start, end, text) in enumerate(intervals):
+            lines += [
+                f"        intervals [{n + 1}]:",
+                f"            xmin = {start:.6f}",
+                f"            xmax = {end:.6f}",
+            ]
+            lines += [f'            text = "{text}"']
+    write_text(file, "\n".join([*lines, ""]))
+
+
+def _covering(parts: np.ndarray, length_s: float, text: str) -> Iterator[tuple[float, float, str]]:
+    """Labelled parts with empty ones between them, from 0 to the end."""
+    at = 0.0
+    for start, end in parts:
+        if start > at:
+            yield at, start, ""
+        yield start, end, text
+        at = end
+    if at < length_s or not len(parts):
+        yield at, length_s, ""
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _rate(path: Path) -> int:
+    return next(audio.read_blocks(path, seconds=0.1))[1]
+
+
+def _read_audacity(file: Path) -> Rows:
+    found = _crowsetta().formats.seq.AudSeq.from_file(file)
+    return list(zip(found.start_times, found.end_times, map(str, found.labels), strict=True))
+
+
+def _read_raven(file: Path) -> Rows:
+    header, *lines = file.read_text(encoding="utf-8").splitlines()
+    if not any(line.strip() for line in lines):  # which crowsetta refuses
+        return []
+    names = header.split("\t")
+    label = next((name for name in (_RAVEN_LABEL, "Species", "Label") if name in names), names[-1])
+    return [
+        (box.onset, box.offset, str(box.label))
+        for box in _crowsetta().formats.bbox.Raven.from_file(file, annot_col=label).to_bbox()
+    ]
+
+
+def _read_praat(file: Path) -> Rows:
+    tiers = [tier for tier in _crowsetta().formats.seq.TextGrid.from_file(file).tiers if hasattr(tier, "intervals")]
+    return [(i.xmin, i.xmax, i.text.replace('""', '"')) for tier in tiers for i in tier.intervals if i.text]
+
+
+_WRITERS: dict[str, Callable[[Path, pd.DataFrame, Path, float], None]] = {
+    "audacity": _write_audacity,
+    "raven": _write_raven,
+    "praat": _write_praat,
+}
+_READERS: dict[str, Callable[[Path], Rows]] = {
+    "audacity": _read_audacity,
+    "raven": _read_raven,
+    "praat": _read_praat,
+}

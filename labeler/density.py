@@ -1,0 +1,149 @@
+"""How many windows hold a call, without a threshold: a few reviewed windows from each range of scores.
+
+The windows are binned by their score of a class: the lower half of them, half of the rest, and so on, so that bins get
+smaller where calls are. From each bin some are drawn at random and reviewed. The share of calls in a bin has a beta
+distribution (Jeffreys' prior and what the review says), and the density is the mean of these shares, weighted by the
+sizes of the bins. (A. K. Navine, T. Denton et al.: All Thresholds Barred: Direct Estimation of Call Density in
+Bioacoustic Data. arXiv 2402.15360, 2024.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from harness.errors import SettingsError
+from harness.tables import SCORE_PREFIX, Schema, frame
+
+__all__ = ["BINS", "DENSITY", "Density", "bin_windows", "draw_sample", "estimate_density"]
+
+BINS = 5
+"""How many there are where nothing else is said."""
+DENSITY = Schema(
+    "density.csv",
+    text=("label",),
+    number=("windows", "reviewed", "density", "low", "high", "windows_with_calls", "low_windows", "high_windows"),
+    key=("label",),
+    filled=("label",),
+)
+_PRIOR = 0.5
+_DRAWS = 20000
+
+
+class Density(NamedTuple):
+    """The share of windows that hold a call, with the bounds of an interval, and of the bins each: windows, reviewed,
+    with a call."""
+
+    density: float
+    low: float
+    high: float
+    bins: list[tuple[int, int, int]]
+
+
+def bin_windows(scores: np.ndarray, bins: int = BINS) -> np.ndarray:
+    """The bin of each window, from 0 (the lower half of the scores) up.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (windows,)
+    bins : int
+
+    Returns
+    -------
+    ndarray of int, shape (windows,)
+
+    Examples
+    --------
+    >>> bin_windows(np.arange(8.0), bins=3).tolist()
+    [0, 0, 0, 0, 1, 1, 2, 2]
+    """
+    ranks = np.empty(len(scores))
+    ranks[np.argsort(scores, kind="stable")] = np.arange(len(scores)) / max(1, len(scores))
+    bounds = 1 - 0.5 ** np.arange(1, bins)
+    return np.searchsorted(bounds, ranks, side="right")
+
+
+def draw_sample(scores: pd.DataFrame, label: str, *, each: int, bins: int = BINS, seed: int = 0) -> pd.DataFrame:
+    """Draw windows for a review, some of each bin.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        As `labeler.scanning.SCORES`.
+    label : str
+    each : int
+        Windows of a bin; all of them where there are fewer.
+    bins, seed : int
+
+    Returns
+    -------
+    DataFrame
+        Rows of `scores`, in a random order, so that a reviewer does not know the bin.
+    """
+    rng = np.random.default_rng(seed)
+    of_bin = bin_windows(scores[f"{SCORE_PREFIX}{label}"].to_numpy(), bins)
+    rows = [rng.permutation(np.flatnonzero(of_bin == k))[:each] for k in range(bins)]
+    return scores.iloc[rng.permutation(np.concatenate(rows))]
+
+
+def estimate_density(
+    scores: np.ndarray, reviewed: Sequence[int], calls: Sequence[bool], *, bins: int = BINS, level: float = 0.9
+) -> Density:
+    """Estimate the share of windows that hold a call.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (windows,)
+        Of one class, of all windows.
+    reviewed : sequence of int
+        Numbers of windows that were drawn at random from their bins and reviewed.
+    calls : sequence of bool
+        Whether each of them holds a call.
+    bins : int
+    level : float
+        Of the interval.
+
+    Raises
+    ------
+    SettingsError
+        Nothing was reviewed, or nothing of a bin.
+    """
+    of_bin = bin_windows(scores, bins)
+    drawn, found = of_bin[list(reviewed)], np.asarray(calls, dtype=bool)
+    counts = []
+    for k in range(bins):
+        size, n = int((of_bin == k).sum()), int((drawn == k).sum())
+        if size and not n:
+            raise SettingsError(
+                f"no reviewed window has a score of range {k + 1} of {bins}; review windows that were drawn from all "
+                "ranges, as `labeler review --sample` does"
+            )
+        counts.append((size, n, int(found[drawn == k].sum())))
+    rng = np.random.default_rng(0)
+    weights = np.array([size for size, _, _ in counts]) / len(scores)
+    shares = np.stack([rng.beta(_PRIOR + hits, _PRIOR + n - hits, _DRAWS) for _, n, hits in counts])
+    # a bin whose windows were all reviewed is known
+    for k, (size, n, hits) in enumerate(counts):
+        if n >= size:
+            shares[k] = hits / max(1, size)
+    density = weights @ shares
+    low, high = np.quantile(density, [(1 - level) / 2, (1 + level) / 2])
+    return Density(float(density.mean()), float(low), float(high), counts)
+
+
+def density_table(found: dict[str, Density]) -> pd.DataFrame:
+    """Densities by label, as :data:`DENSITY`."""
+    rows = []
+    for label, each in found.items():
+        windows = sum(size for size, _, _ in each.bins)
+        shares = {"density": each.density, "low": each.low, "high": each.high}
+        of_windows = dict(zip(("windows_with_calls", "low_windows", "high_windows"), shares.values(), strict=True))
+        rows.append(
+            {"label": label, "windows": windows, "reviewed": sum(n for _, n, _ in each.bins)}
+            | {name: round(value, 6) for name, value in shares.items()}
+            | {name: round(value * windows, 1) for name, value in of_windows.items()}
+        )
+    return frame(rows, DENSITY)

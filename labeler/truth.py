@@ -1,0 +1,84 @@
+"""Where the calls of recordings really are, as a person has labelled them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from harness.errors import SettingsError, TableError
+from harness.tables import Schema, frame, read
+from labeler.annotations import read_annotations
+
+__all__ = ["TRUTH", "read_truth"]
+
+TRUTH = Schema("truth.csv", text=("recording", "label"), number=("start_s", "end_s"), filled=("recording", "label"))
+_ENDINGS = (".txt", ".textgrid")
+_SUFFIXES = (".audacity", ".raven", ".selections", ".Table", ".1")
+
+
+def read_truth(path: str | Path, recordings: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Read the calls of recordings.
+
+    Parameters
+    ----------
+    path : path
+        A CSV with the columns recording, label, start_s, end_s; a label file of Audacity, Raven or Praat that is named
+        as its recording, as ``night.txt`` or ``night.wav.raven.txt``; or a folder of such files. With a CSV all
+        recordings count as labelled, with label files those that have one.
+    recordings : sequence of str
+        Paths of the recordings that were scanned; a file's name is enough to mean one.
+
+    Returns
+    -------
+    truth : DataFrame
+        As :data:`TRUTH`, recordings by the paths given.
+    labelled : list of str
+        The recordings that are labelled.
+
+    Raises
+    ------
+    TableError
+        There is nothing to read, or it cannot be read.
+    SettingsError
+        A recording that was not scanned, or whose name several have.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".csv":
+        table = read(path, TRUTH)
+        names = {name: _meant(name, recordings, path) for name in dict.fromkeys(table["recording"])}
+        return table.assign(recording=table["recording"].map(names)), list(recordings)
+    files = sorted(f for f in path.iterdir() if f.suffix.lower() in _ENDINGS) if path.is_dir() else [path]
+    if not files or not path.exists():
+        raise TableError(f"{path}: no labels there; expected a CSV, or label files of Audacity, Raven or Praat")
+    rows: list[dict[str, object]] = []
+    labelled: list[str] = []
+    for file in files:
+        recording = _meant(_recording_name(file), recordings, file)
+        labelled.append(recording)
+        rows += [{"recording": recording, **row} for row in read_annotations(file).to_dict("records")]
+    return frame(rows, TRUTH), list(dict.fromkeys(labelled))
+
+
+def _recording_name(file: Path) -> str:
+    """``night.wav.raven.txt`` is of ``night.wav``, ``night.TextGrid`` of ``night``."""
+    name = file.name[: -len(file.suffix)]
+    while name.endswith(_SUFFIXES):
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _meant(name: str, recordings: Sequence[str], file: Path) -> str:
+    """The recording of that path, of that file name, or of that name without its ending."""
+    if name in recordings:
+        return name
+    by_name: Mapping[str, int] = Counter(Path(each).name for each in recordings)
+    wanted = Path(name).name
+    found = [each for each in recordings if Path(each).name == wanted]
+    found = found or [each for each in recordings if Path(each).stem == wanted]
+    if len(found) == 1:
+        return found[0]
+    why = "several recordings have that name" if found else f"it was not scanned; scanned are {', '.join(by_name)}"
+    raise SettingsError(f"{file}: labels of {name!r}: {why[:200]}")

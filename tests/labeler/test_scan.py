@@ -1,0 +1,199 @@
+"""``soundfold scan``: tables, label files, images; resumed, in parallel, what is broken named; parity with clips."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from small_study import RATE, Said, command, sound
+
+from harness.audio import write_wav
+from harness.tables import FAILURES, SCORE_PREFIX, read
+from labeler import loading, scanning, score_blocks
+from labeler.__main__ import app
+from labeler.calls import CALLS
+from labeler.detecting import DETECTIONS, Detection
+from labeler.loading import load_model
+from labeler.scanning import SCORES, Windows, scan_sound
+
+PARTS = ("hum", "hum", "hiss", "hum")
+
+
+@pytest.fixture
+def model(studied: Path) -> Path:
+    return studied / "run" / "model"
+
+
+@pytest.fixture
+def night(studied: Path, tmp_path: Path) -> Path:
+    """A folder with two recordings, of which one is cut short: in each sounds of the study one after the other."""
+    folder = tmp_path / "night"
+    y = np.concatenate([sound(label, k) for k, label in enumerate(PARTS)])
+    write_wav(folder / "a.wav", y, RATE)
+    (folder / "b.wav").write_bytes((folder / "a.wav").read_bytes()[:-4000])
+    return folder
+
+
+def scan(*args: object, capsys: pytest.CaptureFixture[str]) -> Said:
+    return command(app, "scan", *args, capsys=capsys)
+
+
+def labels_of(out: Path) -> list[str]:
+    return read(out / "detections.csv", DETECTIONS)["label"].tolist()
+
+
+def test_calls_are_found_counted_cut_and_drawn(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("crowsetta")
+    out = tmp_path / "out"
+    extras = ["--formats", "audacity,raven", "--formats", "praat", "--cut", "--pictures"]
+    said = scan(night, "--model", model, "--out", out, *extras, capsys=capsys)
+    assert said.code == 1
+    assert f"{night / 'b.wav'}: cut short" in said.warnings[0]
+    assert "1 of 2 recordings could not be read to their end; see failures.csv" in said.warnings[1]
+    assert "     2 hum, " in said.out
+    detections = read(out / "detections.csv", DETECTIONS)
+    assert detections["label"].tolist() == ["hum", "hiss", "hum"]
+    np.testing.assert_allclose(detections["start_s"], [0, 0.6, 0.9], atol=1e-3)
+    np.testing.assert_allclose(detections["end_s"], [0.6, 0.9, 1.2], atol=1e-3)
+    counted = read(out / "calls.csv", CALLS)
+    assert dict(zip(counted["label"], counted["calls"], strict=True)) == {"chirp": 0, "hum": 2, "hiss": 1}
+    assert f"{night / 'a.wav'},hum,2,0.02,100.0\n" in (out / "calls.csv").read_text()
+    assert f"{night / 'a.wav'},hum,0,2\n" in (out / "minutes.csv").read_text()
+    assert set(read(out / "scores.csv", SCORES)["recording"]) == {str(night / "a.wav")}
+    assert read(out / "failures.csv", FAILURES)[["path", "step"]].values.tolist() == [[str(night / "b.wav"), "scan"]]
+    assert sorted(p.name for p in (out / "labels").iterdir()) == [
+        "a.wav.TextGrid",
+        "a.wav.audacity.txt",
+        "a.wav.raven.txt",
+    ]
+    assert len(list((out / "cuts" / "hum").glob("*.wav"))) == 2
+    assert (out / "images" / "a.wav.png").stat().st_size > 10_000
+    assert json.loads((out / "run.json").read_text())["steps"]["scan"]["spec"]["windows"]["length_s"] > 0
+
+
+def test_another_threshold_scores_nothing_again_and_another_window_does(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scored: list[int] = []
+    original = loading.Model.scores
+    monkeypatch.setattr(loading.Model, "scores", lambda self, b: scored.append(len(b)) or original(self, b))
+    options = ["--model", model, "--out", tmp_path / "out"]
+    assert scan(night / "a.wav", *options, capsys=capsys).code == 0
+    assert sum(scored) == 4
+    assert scan(night / "a.wav", *options, "--threshold", "hiss=1", "--gap", 0.5, capsys=capsys).code == 0
+    assert sum(scored) == 4
+    assert labels_of(tmp_path / "out") == ["hum"]
+    assert scan(night / "a.wav", *options, "--classes", "hiss,chirp", capsys=capsys).code == 0
+    assert labels_of(tmp_path / "out") == ["hiss"]
+    assert scan(night / "a.wav", *options, "--hop", 0.1, capsys=capsys).code == 0
+    assert sum(scored) > 10
+
+
+def test_what_was_killed_goes_on_where_it_stopped(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_blocks, "_BLOCK", 1)
+    monkeypatch.setattr(scanning, "_BATCH", 3)
+    options = [night / "a.wav", "--model", model, "--hop", 0.1]
+    assert scan(*options, "--out", tmp_path / "whole", capsys=capsys).code == 0
+    out, begun = tmp_path / "out", []
+
+    def stopping(*args: object, **kwargs: object) -> object:
+        for k, row in enumerate(scan_sound(*args, **kwargs)):
+            if not begun and k == 7:
+                begun.append(k)
+                raise KeyboardInterrupt
+            yield row
+
+    monkeypatch.setattr(score_blocks, "scan_sound", stopping)
+    assert scan(*options, "--out", out, capsys=capsys).code == 130
+    assert not (out / "scores.csv").exists()
+    assert len(list(out.glob("windows/*/*.npy"))) == 2
+    (out / "windows" / next((out / "windows").iterdir()).name / "00001.npy").write_bytes(b"damaged")
+    skipped = []
+    monkeypatch.setattr(score_blocks, "scan_sound", lambda *a, skip: skipped.append(skip) or scan_sound(*a, skip=skip))
+    assert scan(*options, "--out", out, capsys=capsys).code == 0
+    assert skipped == [3]
+    for name in ("scores.csv", "detections.csv", "calls.csv"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+@pytest.mark.parametrize("how", ["--jobs", "--scheduler"])
+@pytest.mark.long
+def test_in_other_processes_it_is_the_same(
+    how: str, model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_wav(night / "c.wav", sound("hiss", 9), RATE)
+    options = [night, "--model", model]
+    assert scan(*options, "--out", tmp_path / "one", capsys=capsys).code == 1
+    elsewhere = {"--jobs": 2, "--scheduler": "local:2"}
+    if how == "--scheduler":
+        pytest.importorskip("distributed")
+    assert scan(*options, "--out", tmp_path / "two", how, elsewhere[how], capsys=capsys).code == 1
+    for name in ("scores.csv", "detections.csv", "calls.csv", "minutes.csv", "failures.csv"):
+        assert (tmp_path / "two" / name).read_bytes() == (tmp_path / "one" / name).read_bytes()
+
+
+def test_from_python_it_gives_data_frames(model: Path, night: Path) -> None:
+    found = load_model(model).scan(night / "a.wav", detection=Detection(classes=("hum",)))
+    assert found.detections["label"].tolist() == ["hum", "hum"]
+    assert found.calls[["label", "calls"]].values.tolist() == [["hum", 2.0]]
+    assert len(found.scores) == 4
+    assert repr(found) == "<Scan of 4 windows; calls: 2 hum>"
+
+
+def test_a_clip_has_the_scores_of_its_prediction_its_file_and_a_window(studied: Path, model: Path) -> None:
+    loaded = load_model(model)
+    path = next((studied / "sounds" / "hum").glob("1-*.wav"))
+    y, sr = soundfile.read(path, dtype="float32")
+    ((_, _, window),) = scan_sound(loaded, path, Windows(len(y) / sr, len(y) / sr))
+    of_file = loaded.label(path)[loaded.card.classes].to_numpy()
+    of_samples = loaded.label(y, sr=sr)[loaded.card.classes].to_numpy()
+    np.testing.assert_allclose(window, of_file, atol=1e-6)
+    np.testing.assert_allclose(of_samples, of_file, atol=1e-6)
+
+
+def test_scores_of_predictions_are_those_of_the_labeler(studied: Path, tmp_path: Path) -> None:
+    """With the model of one fold, on a clip that it does not know."""
+    from harness.store import Store
+    from trainer.export import export_fold
+
+    run = studied / "run"
+    table = pd.read_csv(run / "predictions.csv", dtype={"fold": str, "seed": str})
+    row = table[(table["fold"] == "1") & (table["encoding"] == "gray")].iloc[0]
+    named = {name: row[name] for name in ("encoding", "module", "head", "seed")}
+    out = tmp_path / "m"
+    export_fold(run, named, "1", out, images_folder=run / "images", store=Store(studied / "store"))
+    loaded = load_model(out)
+    path = next((studied / "sounds").glob(f"*/{row['clip_id']}"))
+    ((_, _, window),) = scan_sound(loaded, path, Windows(loaded.card.longest_s, loaded.card.longest_s))
+    expected = row[[f"{SCORE_PREFIX}{name}" for name in loaded.card.classes]].to_numpy(float)
+    np.testing.assert_allclose(window, expected, atol=1e-5)
+    np.testing.assert_allclose(loaded.label(path)[loaded.card.classes].to_numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (["--threshold", "0"], "--threshold=0.0: must be a number above 0, up to 1"),
+        (["--classes", "hun"], "the model has no class 'hun'; did you mean 'hum'"),
+        (["--formats", "audicity"], "--formats"),
+        (["--hop", "9"], "hop=9"),
+        (["--smoothing", "meen"], "--smoothing"),
+        (["--jobs", "0"], "jobs=0"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    wrong: list[str], says: str, model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = scan(night, "--model", model, "--out", tmp_path / "out", *wrong, capsys=capsys)
+    assert said.code == 1
+    assert len(said.err.splitlines()) == 1, said.err
+    assert says in said.err
+    assert not (tmp_path / "out").exists()
