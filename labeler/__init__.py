@@ -13,6 +13,9 @@
 - `extras`: what a scan writes besides its tables
 - `options`, `thresholds`: options and thresholds as a command line has them
 - `annotations`, `cutting`, `scan_images`: label files of other programs, cut-outs, images
+- `truth`, `event_scores`, `calibrating`: thresholds from labelled recordings, by the F1 of events
+- `density`: how many windows hold a call, from a few that are reviewed
+- `review`, `review_page`: a page of detections to judge
 - `live`: the microphone, and whatever sounds as it comes
 - `predict`: many files, in batches, in flat memory
 - `files`: files, folders and patterns as a list of files

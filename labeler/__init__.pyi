@@ -1,7 +1,11 @@
 from .annotations import ANNOTATION_FORMATS as ANNOTATION_FORMATS
 from .annotations import read_annotations as read_annotations
+from .calibrating import thresholds_from_files as thresholds_from_files
+from .density import DENSITY as DENSITY
+from .density import density_from_files as density_from_files
 from .detecting import Detection as Detection
 from .detecting import detect_table as detect_table
+from .event_scores import Tolerance as Tolerance
 from .extras import Extras as Extras
 from .files import find_files as find_files
 from .frozen_graph import GraphSettings as GraphSettings
@@ -19,8 +23,10 @@ from .preprocess import is_sound as is_sound
 from .recordings import ScanResult as ScanResult
 from .recordings import scan_recordings as scan_recordings
 from .recordings import summary_lines as summary_lines
+from .review import write_review as write_review
 from .scan_result import Scan as Scan
 from .scanning import windows_for as windows_for
 from .smoothing import SMOOTHINGS as SMOOTHINGS
 from .speed import speed_words as speed_words
+from .thresholds import THRESHOLDS as THRESHOLDS
 from .thresholds import parse_thresholds as parse_thresholds

@@ -115,6 +115,96 @@ def scan(
         raise typer.Exit(1)
 
 
+@app.command()
+def threshold(
+    scores: Annotated[Path, typer.Option(help="scores.csv of a scan.", show_default=False)],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            help="All calls in these recordings: a CSV (recording, label, start_s, end_s), or a label file of "
+            "Audacity, Raven or Praat for each recording, or their folder.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The table to write, for scan --threshold.")] = Path("thresholds.csv"),
+    onset: Annotated[float, typer.Option(help="How far a detection may begin from a call; seconds.")] = 1.0,
+    offset: Annotated[float, typer.Option(help="How far it may end from it; seconds.")] = 1.0,
+    offset_share: Annotated[float, typer.Option(help="Or this share of the call's length, if that is more.")] = 0.5,
+    smoothing: SmoothingName = "none",
+    smoothing_s: SmoothingSpan = 0.0,
+    hysteresis: Hysteresis = 1.0,
+    gap: Gap = 0.0,
+    shortest: Shortest = 0.0,
+    longest: Longest = 0.0,
+    classes: Classes = None,
+    background: Background = None,
+) -> None:
+    """Choose the threshold of each class with the best F1 of calls on labelled recordings; smooth as scan will."""
+    detection = detection_of(
+        smoothing=smoothing,
+        smoothing_s=smoothing_s,
+        hysteresis=hysteresis,
+        gap=gap,
+        shortest=shortest,
+        longest=longest,
+        classes=classes,
+        background=background,
+    )
+    at = {"onset_s": onset, "offset_s": offset, "offset_share": offset_share}
+    tolerance = labeler.Tolerance.read(at, name_of=lambda name: f"--{name.removesuffix('_s').replace('_', '-')}")
+    found = labeler.thresholds_from_files(scores, truth, detection=detection, tolerance=tolerance)
+    harness.tables.write(found, out, labeler.THRESHOLDS)
+    for row in found.to_dict("records"):
+        if row["calls"]:
+            figures = ", ".join(f"{name} {row[name]:.2f}" for name in ("precision", "recall", "f1"))
+            counts = f"{row['calls']:.0f} calls, {row['detected']:.0f} detected"
+            say(f"{row['threshold']:.4f} {row['label']}: {counts}, {figures}")
+        else:
+            say(f"       {row['label']}: no calls there")
+    say(f"thresholds: {out}")
+
+
+@app.command()
+def review(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a scan.")],
+    out: Annotated[Path | None, typer.Option(help="The page; default: review.html in DIR.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A class; again, or with commas, for more.")] = None,
+    most: Annotated[int, typer.Option(help="At most so many detections, best and most doubtful.")] = 100,
+    sample: Annotated[
+        int, typer.Option(help="In place of detections, so many windows of each range of scores, for `density`.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Of the sample.")] = 0,
+    wrong_label: Annotated[str, typer.Option(help="Label in the CSV of what is judged wrong.")] = "background",
+) -> None:
+    """Make a page of detections to hear, see and judge; its CSV is a table of labelled clips."""
+    if most < 1 or sample < 0:
+        raise SettingsError(f"--most {most}, --sample {sample}: expected numbers above 0")
+    page = out or folder / "review.html"
+    shown = labeler.write_review(
+        folder, page, labels=listed(label), most=most, sample=sample, seed=seed, wrong_label=wrong_label
+    )
+    say(f"{shown} clips to judge: {page}")
+
+
+@app.command()
+def density(
+    scores: Annotated[Path, typer.Option(help="scores.csv of a scan.", show_default=False)],
+    reviewed: Annotated[Path, typer.Option(help="The CSV from a page of `review --sample`.", show_default=False)],
+    label: Annotated[list[str] | None, typer.Option(help="A class; default: those that were reviewed.")] = None,
+    level: Annotated[float, typer.Option(help="Of the interval.")] = 0.9,
+    out: Annotated[Path | None, typer.Option(help="A table to write.")] = None,
+) -> None:
+    """Estimate how many windows hold a call, without a threshold, with an interval."""
+    found = labeler.density_from_files(scores, reviewed, labels=listed(label), level=level)
+    if out:
+        harness.tables.write(found, out, labeler.DENSITY)
+    for row in found.to_dict("records"):
+        share = f"{100 * row['density']:.2f} % ({100 * row['low']:.2f} to {100 * row['high']:.2f})"
+        count = f"{row['windows_with_calls']:.0f} ({row['low_windows']:.0f} to {row['high_windows']:.0f})"
+        windows = f"{row['windows']:.0f} windows hold a call, {count}; {row['reviewed']:.0f} reviewed"
+        say(f"{row['label']}: {share} of {windows}")
+
+
 app.command()(live_commands.listen)
 app.command()(live_commands.snapshot)
 

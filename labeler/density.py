@@ -10,15 +10,19 @@ Bioacoustic Data. arXiv 2402.15360, 2024.)
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from harness import tables
 from harness.errors import SettingsError
 from harness.tables import SCORE_PREFIX, Schema, frame
+from labeler.review_page import REVIEWED
+from labeler.scanning import SCORES
 
-__all__ = ["BINS", "DENSITY", "Density", "bin_windows", "draw_sample", "estimate_density"]
+__all__ = ["BINS", "DENSITY", "Density", "bin_windows", "density_from_files", "draw_sample", "estimate_density"]
 
 BINS = 5
 """How many there are where nothing else is said."""
@@ -31,6 +35,7 @@ DENSITY = Schema(
 )
 _PRIOR = 0.5
 _DRAWS = 20000
+_DECIMALS = 3  # of a second, by which a window is found again
 
 
 class Density(NamedTuple):
@@ -132,6 +137,66 @@ def estimate_density(
     density = weights @ shares
     low, high = np.quantile(density, [(1 - level) / 2, (1 + level) / 2])
     return Density(float(density.mean()), float(low), float(high), counts)
+
+
+def density_from_files(
+    scores: str | Path, reviewed: str | Path, *, labels: Sequence[str] = (), bins: int = BINS, level: float = 0.9
+) -> pd.DataFrame:
+    """Estimate densities for the scores of a scan from the CSV of a review page.
+
+    Parameters
+    ----------
+    scores : path
+        ``scores.csv`` of a scan.
+    reviewed : path
+        What the page of ``labeler review --sample`` gave; rows of other pages do not count.
+    labels : sequence of str
+        Empty: those that were reviewed.
+    bins : int
+        As the page was made with.
+    level : float
+        Of the interval, inside (0, 1).
+
+    Returns
+    -------
+    DataFrame
+        As :data:`DENSITY`.
+
+    Raises
+    ------
+    TableError
+        Files that cannot be read.
+    SettingsError
+        Nothing of a label was reviewed, or a window that the scan does not have.
+    """
+    if not 0 < level < 1:
+        raise SettingsError(f"level={level:g}: must be a number inside (0, 1)")
+    table, review = tables.read(scores, SCORES), tables.read(reviewed, REVIEWED)
+    drawn = review[review["chosen"] == "sample"]
+    numbers = {
+        (name, round(start, _DECIMALS)): k
+        for k, (name, start) in enumerate(zip(table["recording"], table["start_s"], strict=True))
+    }
+    found = {}
+    for label in labels or dict.fromkeys(drawn["detected"]):
+        some = drawn[drawn["detected"] == label]
+        column = f"{SCORE_PREFIX}{label}"
+        if some.empty or column not in table:
+            raise SettingsError(f"{reviewed}: no windows in it that were drawn for {label!r} by `review --sample`")
+        places = zip(some["recording"], some["start_s"].round(_DECIMALS), strict=True)
+        windows = [numbers.get(place, -1) for place in places]
+        if -1 in windows:
+            first = some.iloc[windows.index(-1)]
+            raise SettingsError(
+                f"{reviewed}: {scores} has no window of {first['recording']} at {first['start_s']:g} s; "
+                "the review is of another scan"
+            )
+        found[label] = estimate_density(
+            table[column].to_numpy(), windows, (some["verdict"] == "right").tolist(), bins=bins, level=level
+        )
+    if not found:
+        raise SettingsError(f"{reviewed}: no windows in it that were drawn by `review --sample`")
+    return density_table(found)
 
 
 def density_table(found: dict[str, Density]) -> pd.DataFrame:

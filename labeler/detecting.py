@@ -214,8 +214,8 @@ def detect_table(scores: pd.DataFrame, settings: Detection) -> pd.DataFrame:
     settings.check(classes)
     rows: list[dict[str, object]] = []
     for recording, windows in scores.groupby("recording", sort=False):
-        arrays = (windows[column].to_numpy() for column in ("start_s", "end_s"))
-        rows += rows_of(str(recording), detect(windows[columns].to_numpy(), *arrays, classes, settings))
+        starts, ends = (windows[column].to_numpy() for column in ("start_s", "end_s"))
+        rows += rows_of(str(recording), detect(windows[columns].to_numpy(), starts, ends, classes, settings))
     return frame(rows, DETECTIONS)
 
 
