@@ -118,20 +118,20 @@ def _kind(file: Path) -> str:
 
 
 def _write_audacity(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
-    columns = {name: table[name].to_numpy() for name in table}
-    times = {"start_times": columns["start_s"], "end_times": columns["end_s"]}
-    _through_crowsetta(
-        file, lambda to: _crowsetta().formats.seq.AudSeq(**times, labels=columns["label"], annot_path=to).to_file(to)
-    )
+    if table.empty:  # which crowsetta refuses
+        write_text(file, "")
+        return
+    starts, ends, labels = (table[name].to_numpy() for name in table)
+    kind = _crowsetta().formats.seq.AudSeq
+    _through_crowsetta(file, lambda to: kind(starts, ends, labels, annot_path=to).to_file(to))
 
 
 def _write_raven(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
     named = {"begin_time_s": table["start_s"], "end_time_s": table["end_s"], "low_freq_hz": 0.0}
     rows = pd.DataFrame({"Selection": range(1, 1 + len(table)), "View": "Spectrogram 1", "Channel": 1, **named})
     rows = rows.assign(high_freq_hz=_rate(path) / 2, annotation=table["label"])
-    _through_crowsetta(
-        file, lambda to: _crowsetta().formats.bbox.Raven(df=rows, annot_path=to, annot_col=_RAVEN_LABEL).to_file(to)
-    )
+    kind = _crowsetta().formats.bbox.Raven
+    _through_crowsetta(file, lambda to: kind(df=rows, annot_path=to, annot_col=_RAVEN_LABEL).to_file(to))
 
 
 def _through_crowsetta(file: Path, write: Callable[[Path], None]) -> None:

@@ -219,7 +219,7 @@ def _write(out: Path, outcomes: Sequence[_Outcome], classes: list[str], started:
     tables.write(detections, out / DETECTIONS.name, DETECTIONS)
     for table, schema in ((calls, CALLS), (minutes, MINUTES)):
         write_counts(table, out / schema.name)
-    failed = [
+    failed: list[dict[str, object]] = [
         {"clip_id": Path(e.path).name, "path": e.path, "step": STEP, "reason": e.reason} for e in outcomes if e.reason
     ]
     failures = frame(failed, FAILURES)
