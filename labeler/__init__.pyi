@@ -29,4 +29,5 @@ from .scanning import windows_for as windows_for
 from .smoothing import SMOOTHINGS as SMOOTHINGS
 from .speed import speed_words as speed_words
 from .thresholds import THRESHOLDS as THRESHOLDS
+from .thresholds import other_settings as other_settings
 from .thresholds import parse_thresholds as parse_thresholds

@@ -77,7 +77,7 @@ def scan(
         list[str] | None, typer.Option(help="Label files: audacity, raven, praat; again, or with commas, for more.")
     ] = None,
     cut: Annotated[bool, typer.Option("--cut", help="Write each call as a wav, into cuts/<label>.")] = False,
-    pictures: Annotated[
+    images: Annotated[
         bool, typer.Option("--pictures", help="Draw spectrogram, scores and calls, into images.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Recordings at a time, each in a process; -1: one for each core.")] = 1,
@@ -99,7 +99,9 @@ def scan(
         classes=classes,
         background=background,
     )
-    extras = labeler.Extras.read({"formats": listed(formats), "cut": cut, "images": pictures}, name_of=_option)
+    if differing := labeler.other_settings(threshold, detection):
+        warn(differing)
+    extras = labeler.Extras.read({"formats": listed(formats), "cut": cut, "images": images}, name_of=_option)
     loaded = labeler.load_model(model)
     windows = labeler.windows_for(loaded.card, window=window, hop=hop)
     with harness.connected(scheduler, name="--scheduler"):

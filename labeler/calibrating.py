@@ -20,7 +20,7 @@ from harness.tables import SCORE_PREFIX, score_columns
 from labeler.detecting import Detection, detect_table, detected_classes
 from labeler.event_scores import Tolerance, event_figures
 from labeler.scanning import SCORES
-from labeler.thresholds import THRESHOLDS
+from labeler.thresholds import THRESHOLDS, settings_words
 from labeler.truth import read_truth
 
 __all__ = ["choose_thresholds", "thresholds_from_files"]
@@ -82,8 +82,8 @@ def choose_thresholds(
     Returns
     -------
     DataFrame
-        As `labeler.thresholds.THRESHOLDS`: label, threshold, calls, detected, precision, recall, f1 there. A class
-        without calls has no threshold.
+        As `labeler.thresholds.THRESHOLDS`: label, settings, threshold, calls, detected, precision, recall, f1 there. A
+        class without calls has no threshold.
 
     Raises
     ------
@@ -103,7 +103,7 @@ def choose_thresholds(
             rows.append(_best(_tried(scores, truth, recordings, label, detection, tolerance)))
         else:
             rows.append({"label": label, "calls": 0, "detected": 0})
-    return tables.frame(rows, THRESHOLDS)
+    return tables.frame(({**row, "settings": settings_words(detection)} for row in rows), THRESHOLDS)
 
 
 def _tried(

@@ -234,13 +234,11 @@ def _background(settings: Detection, classes: Sequence[str]) -> tuple[str, ...]:
 def _runs(values: np.ndarray, threshold: float, hysteresis: float, bounds: np.ndarray) -> Iterator[Event]:
     """Windows in a row: from one that reaches the threshold to the last at its share."""
     high, low = values >= threshold, values >= threshold * hysteresis
-    start, on = 0, False
-    for k in range(len(values) + 1):
-        if on and (k == len(values) or not low[k]):
-            yield Event(float(bounds[start]), float(bounds[k]), float(values[start:k].max()))
-            on = False
-        elif not on and k < len(values) and high[k]:
-            start, on = k, True
+    steps = np.diff(np.concatenate([[0], low.astype(np.int8), [0]]))
+    for first, end in zip(np.flatnonzero(steps == 1), np.flatnonzero(steps == -1), strict=True):
+        if high[first:end].any():
+            start = first + int(high[first:end].argmax())
+            yield Event(float(bounds[start]), float(bounds[end]), float(values[start:end].max()))
 
 
 def _merged(events: Iterator[Event], settings: Detection) -> Iterator[Event]:

@@ -28,6 +28,7 @@ from harness.tables import SCORE_PREFIX, score_columns
 from labeler.cutting import cut_parts
 from labeler.density import draw_sample
 from labeler.detecting import DETECTIONS
+from labeler.files import clip_names
 from labeler.recordings import STEP
 from labeler.review_page import render_page
 from labeler.scan_images import spectrogram
@@ -177,20 +178,16 @@ def _of_windows(windows: pd.DataFrame, label: str) -> list[Item]:
 def _drawn(items: Sequence[Item]) -> Iterator[dict[str, object]]:
     """The items with sound and image, in their order; each recording is read once."""
     drawn: dict[int, dict[str, object]] = {}
-    for recording in dict.fromkeys(item.recording for item in items):
+    recordings = list(dict.fromkeys(item.recording for item in items))
+    for recording, name in zip(recordings, clip_names([Path(each) for each in recordings]), strict=True):
         of_it = [k for k, item in enumerate(items) if item.recording == recording]
         for n, y, sr in cut_parts(recording, [(items[k].start_s, items[k].end_s) for k in of_it]):
             item = items[of_it[n]]
-            path = Path(recording).resolve()
-            drawn[of_it[n]] = {
-                **vars(item),
-                "path": str(path),
-                "clip_id": f"{path.name}@{item.start_s:g}-{item.end_s:g} {item.label}",
-                "image": _image_url(y, sr),
-                "sound": _sound_url(y, sr),
-            }
-    if len(drawn) < len(items):
-        raise TableError("scores.csv names windows after the end of a recording: scan again")
+            if not y.size:
+                raise TableError(f"{recording}: ends before {item.start_s:g} s, where its scan goes on; scan it again")
+            named = {"path": str(Path(recording).resolve())}
+            named["clip_id"] = f"{name}@{item.start_s:g}-{item.end_s:g} {item.label}"
+            drawn[of_it[n]] = {**vars(item), **named, "image": _image_url(y, sr), "sound": _sound_url(y, sr)}
     yield from (drawn[k] for k in range(len(items)))
 
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 from harness.errors import SettingsError
 from harness.tables import Schema, read
+from labeler.detecting import Detection
 
-__all__ = ["THRESHOLDS", "parse_thresholds"]
+__all__ = ["THRESHOLDS", "other_settings", "parse_thresholds", "settings_words"]
 
 THRESHOLDS = Schema(
     "thresholds.csv",
-    text=("label",),
+    text=("label", "settings"),
     number=("threshold", "calls", "detected", "precision", "recall", "f1"),
     key=("label",),
     filled=("label",),
+    optional=("settings",),
 )
 _DEFAULT = 0.5
 
@@ -60,3 +62,34 @@ def parse_thresholds(text: str, *, name: str = "threshold") -> tuple[float, dict
         else:
             every = number
     return every, single
+
+
+def settings_words(detection: Detection) -> str:
+    """What thresholds depend on, apart from the scores: how these are smoothed, joined and cut to length.
+
+    Examples
+    --------
+    >>> settings_words(Detection(gap_s=1.0, min_s=0.5))
+    'smoothing none 0, hysteresis 1, gap 1, length 0.5 to 0'
+    """
+    smoothing = f"smoothing {detection.smoothing} {detection.smoothing_s:g}, hysteresis {detection.hysteresis:g}"
+    return f"{smoothing}, gap {detection.gap_s:g}, length {detection.min_s:g} to {detection.max_s:g}"
+
+
+def other_settings(text: str, detection: Detection) -> str:
+    """What is to be said of thresholds from a file that were chosen with other settings; empty where there is nothing.
+
+    Parameters
+    ----------
+    text : str
+        As for :func:`parse_thresholds`.
+    detection : Detection
+        That they are used with.
+    """
+    if not Path(text).is_file():
+        return ""
+    chosen = [each for each in dict.fromkeys(read(text, THRESHOLDS)["settings"]) if each]
+    own = settings_words(detection)
+    if not chosen or chosen == [own]:
+        return ""
+    return f"{text}: these thresholds were chosen with {chosen[0]}; this scan has {own}"

@@ -14,7 +14,9 @@ from labeler.annotations import ANNOTATION_FORMATS, annotation_file, read_annota
 from labeler.calls import count_calls, count_minutes
 from labeler.cutting import cut_events, cut_parts
 from labeler.detecting import Detection, Event, detect, detect_table
-from labeler.thresholds import parse_thresholds
+from labeler.thresholds import other_settings, parse_thresholds
+
+JOINED = "smoothing none 0, hysteresis 1, gap 2, length 0 to 0"
 
 
 def calls(
@@ -103,6 +105,12 @@ def test_thresholds_as_text_and_as_a_file(tmp_path: Path) -> None:
     file = tmp_path / "thresholds.csv"
     file.write_text("label,threshold,calls,detected,precision,recall,f1\ndog,0.3,1,1,1,1,1\ncat,,0,0,,,\n")
     assert parse_thresholds(str(file)) == (0.5, {"dog": 0.3})
+    assert other_settings(str(file), Detection()) == other_settings("0.5", Detection()) == ""
+    file.write_text(f'label,threshold,calls,detected,precision,recall,f1,settings\ndog,0.3,1,1,1,1,1,"{JOINED}"\n')
+    assert other_settings(str(file), Detection(gap_s=2.0)) == ""
+    assert f"were chosen with {JOINED}; this scan has smoothing mean 0" in other_settings(
+        str(file), Detection(smoothing="mean")
+    )
     with pytest.raises(SettingsError, match="--threshold 'dog=x': expected a number"):
         parse_thresholds("dog=x", name="--threshold")
 
