@@ -6,9 +6,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 __all__ = ["track"]
 
 Item = TypeVar("Item")
@@ -31,6 +28,9 @@ def track(items: Iterable[Item], *, total: int, what: str, size: Callable[[Item]
     if not sys.stderr.isatty() or total == 0:
         yield from items
         return
+    from rich.console import Console  # a tenth of a second, for a terminal alone
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total)

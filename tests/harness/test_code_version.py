@@ -126,7 +126,7 @@ def test_what_draws_is_in_the_key(name: str, wav: Path, site: Path, monkeypatch:
 
 @pytest.mark.parametrize("name", [name for name in ENCODING_NAMES if name != "waveform"])
 def test_what_measures_is_in_the_key(name: str, wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clip = Clip("a", str(wav), "", "", "", float("nan"), float("nan"), digest="d")
+    clip = Clip("a", str(wav), "", "", "", float("nan"), float("nan"), digest=files.digest_bytes(wav.read_bytes()))
     of_corpus = {name: ENCODINGS[name](ref="corpus")}
     roots = roots_of(
         lambda: references.with_references(of_corpus, [clip], store=Store(tmp_path / "s")), references, monkeypatch
