@@ -28,12 +28,12 @@ def track(items: Iterable[Item], *, total: int, what: str, size: Callable[[Item]
     if not sys.stderr.isatty() or total == 0:
         yield from items
         return
-    from rich.console import Console  # a tenth of a second, for a terminal alone
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich import console, progress  # a tenth of a second, for a terminal alone
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total)
+    counts = progress.MofNCompleteColumn(), progress.TimeRemainingColumn()
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), *counts)
+    with progress.Progress(*columns, console=console.Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
         for item in items:
             yield item
-            progress.advance(task, size(item) if size else 1)
+            bar.advance(task, size(item) if size else 1)
