@@ -20,7 +20,7 @@ class LiveSmoother:
 
     Parameters
     ----------
-    how : str
+    smoothing : str
         ``mean`` or ``median`` of the last windows; ``onset``: a fast average (0.7 of the old one, 0.3 of the new
         score) where it is above a slow one (0.9 and 0.1), else 0; ``none``: its own.
     windows : int
@@ -38,8 +38,8 @@ class LiveSmoother:
     [0.0]
     """
 
-    def __init__(self, how: LiveSmoothing = "none", windows: int = 0) -> None:
-        self._how = how
+    def __init__(self, smoothing: LiveSmoothing = "none", windows: int = 0) -> None:
+        self._smoothing = smoothing
         self._last: deque[np.ndarray] = deque(maxlen=windows or _USUAL)
         self._fast = self._slow = np.zeros(1)
 
@@ -50,12 +50,12 @@ class LiveSmoother:
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Smoothed scores of the next window, float64 (classes,)."""
-        if self._how == "onset":
+        if self._smoothing == "onset":
             self._fast = (1 - _FAST) * self._fast + _FAST * scores
             self._slow = (1 - _SLOW) * self._slow + _SLOW * scores
             return np.where(self._fast > self._slow, self._fast, 0.0)
-        if self._how == "none":
+        if self._smoothing == "none":
             return scores
         self._last.append(scores)
-        smoothed: np.ndarray = (np.mean if self._how == "mean" else np.median)(np.stack(self._last), axis=0)
+        smoothed: np.ndarray = (np.mean if self._smoothing == "mean" else np.median)(np.stack(self._last), axis=0)
         return smoothed
