@@ -10,6 +10,10 @@ drawing go on while the model works, the whole takes less than their sum where t
 from __future__ import annotations
 
 import argparse
+import os
+import re
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -22,8 +26,8 @@ from benchmarks.command import data_folder, main, timed
 from benchmarks.esc10_models import fold_models
 from benchmarks.results import ROOT
 from benchmarks.tables import Cell, Table
-from benchmarks.watched import Watched, watch
 from harness import audio
+from harness.errors import WorkerError
 from labeler.loading import load_model
 from labeler.preprocess import prepare_samples
 
@@ -41,8 +45,8 @@ def run(options: argparse.Namespace) -> Iterator[Table]:
     rows: list[list[Cell]] = []
     for name, seconds in (("10 minutes", SHORT_S), (f"{hours:g} hours", 3600 * hours)):
         path = long_recording(sounds, folder / f"{name.replace(' ', '_')}.wav", seconds)
-        done = scanned(models["1"], path, folder / f"out{time.time_ns()}")
-        rows.append([name, done.seconds, seconds / done.seconds, *speed_of(done), done.peak_mb])
+        took, said, peak_mb = scanned(models["1"], path, folder / "out")
+        rows.append([name, took, seconds / took, said, peak_mb])
     rows.append(["more memory for the longer one", None, None, None, float(rows[1][4] or 0) - float(rows[0][4] or 0)])
     columns = ["", "s", "times real time, start included", "times real time", "most memory, MB"]
     yield Table("`soundfold scan`, windows of 5 s every 5 s", columns, rows)
@@ -69,16 +73,30 @@ def long_recording(sounds: list[Path], path: Path, seconds: float) -> Path:
     return path
 
 
-def scanned(model: Path, path: Path, out: Path) -> Watched:
-    """The command, watched; what it writes goes."""
+def scanned(model: Path, path: Path, out: Path) -> tuple[float, float | None, float]:
+    """Run the command; what it writes goes.
+
+    Returns
+    -------
+    seconds : float
+        With Python's start and the loading of TensorFlow.
+    speed : float or None
+        Times real time as the command says it: without these.
+    peak_mb : float
+        Highest resident set size, in 10^6 bytes.
+    """
+    shutil.rmtree(out, ignore_errors=True)
     words = ["scan", str(path), "--model", str(model), "--out", str(out), "--window", str(WINDOW_S)]
-    return watch([sys.executable, "-m", "labeler", *words], cwd=ROOT)
-
-
-def speed_of(done: Watched) -> list[Cell]:
-    """What the command itself says: without Python's start and the loading of TensorFlow."""
-    said = [line.split(" times real time")[0].split()[-1] for _, line in done.lines if "windows of" in line]
-    return [float(said[-1])] if said else [None]
+    started = time.perf_counter()
+    process = subprocess.Popen([sys.executable, "-m", "labeler", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    said = re.search(r"([\d.]+) times real time", process.stdout.read())
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise WorkerError(f"{' '.join(words)}: exit code {process.returncode}")
+    shutil.rmtree(out)
+    return time.perf_counter() - started, float(said[1]) if said else None, used.ru_maxrss * 1024 / 1e6
 
 
 def parts(model: Path, path: Path) -> Table:

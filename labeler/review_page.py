@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 
 from harness.tables import Schema
@@ -45,15 +46,9 @@ def render_page(
     wrong_label : str
         Label in the CSV of what is wrong.
     """
-    from jinja2 import Environment, StrictUndefined  # only where a page is made
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = environment.from_string(Path(__file__).with_name("review.html.j2").read_text(encoding="utf-8"))
     known = [*classes, *([wrong_label] if wrong_label not in classes else [])]
     columns = [*REVIEWED.text, *REVIEWED.number]
-    hidden = {"image", "sound"}
-    rows = [{name: value for name, value in item.items() if name not in hidden} for item in items]
-    data = {"rows": rows, "columns": columns, "chosen": chosen, "wrong": wrong_label, "key": key}
-    # no text of a recording's name can end the script
-    safe = json.dumps(data).replace("<", "\\u003c")
-    return template.render(items=items, classes=known, title=title, data=safe, chosen=chosen)
+    data = {"items": items, "classes": known, "columns": columns, "chosen": chosen, "wrong": wrong_label, "key": key}
+    page = Path(__file__).with_name("review.html").read_text(encoding="utf-8")
+    # no name of a recording can end the script
+    return page.replace("@TITLE@", escape(title)).replace("@DATA@", json.dumps(data).replace("<", "\\u003c"))

@@ -43,8 +43,8 @@ def smooth(scores: np.ndarray, how: Smoothing, windows: int) -> tuple[np.ndarray
     [0.3, 0.3, 0.3]
     >>> smooth(np.array([[0.0], [0.9], [0.0]]), "median", 3)[0].ravel().tolist()
     [0.0, 0.0, 0.0]
-    >>> smooth(np.array([[0.0], [1.0], [0.0], [0.0], [0.0], [0.0]]), "onset", 1)[1].ravel().tolist()
-    [False, True, True, True, True, False]
+    >>> smooth(np.array([[0.0], [1.0], [0.0], [0.0], [0.0], [0.0], [0.0]]), "onset", 1)[1].ravel().tolist()
+    [False, True, True, True, True, True, False]
     """
     scores = np.asarray(scores, dtype=np.float64)
     everywhere = np.ones(scores.shape, bool)
