@@ -1,7 +1,8 @@
-"""A threshold for each class, chosen on labelled recordings: the one with the best F1 of events.
+"""A threshold for each class, chosen on labelled recordings by the F1 of events.
 
-Scores are smoothed, joined and cut to length exactly as in the scan that the thresholds are for. Where a range of
-thresholds is best, its middle is taken. The figures are those on the same recordings, and so a little optimistic.
+Scores are smoothed, joined and cut to length exactly as in the scan that the thresholds are for. Of a few dozen calls the
+very best threshold is an accident: taken is the middle of the widest range of thresholds whose F1 is within 0.05 of the
+best. The figures are those on the same recordings, and so a little optimistic.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from labeler.truth import read_truth
 __all__ = ["choose_thresholds", "thresholds_from_files"]
 
 _CANDIDATES = 60
+_SLACK = 0.05  # of F1
 
 
 class _Tried(NamedTuple):
@@ -66,7 +68,7 @@ def thresholds_from_files(
 def choose_thresholds(
     scores: pd.DataFrame, truth: pd.DataFrame, recordings: Sequence[str], *, detection: Detection, tolerance: Tolerance
 ) -> pd.DataFrame:
-    """Choose the threshold of each class that has the best F1 of events.
+    """Choose the threshold of each class by the F1 of events.
 
     Parameters
     ----------
@@ -131,11 +133,11 @@ def _candidates(values: np.ndarray) -> list[float]:
 
 
 def _best(tried: Sequence[_Tried]) -> dict[str, object]:
-    """The middle of the longest range with the best F1, as a row."""
+    """The middle of the widest range with about the best F1, as a row."""
     f1 = np.array([np.nan_to_num(each.figures["f1"]) for each in tried])
-    best = np.flatnonzero(f1 >= f1.max() - 1e-9)
+    best = np.flatnonzero(f1 >= f1.max() - _SLACK)
     ranges = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)
-    longest = max(ranges, key=lambda each: tried[each[-1]].threshold - tried[each[0]].threshold)
-    middle = (tried[longest[0]].threshold + tried[longest[-1]].threshold) / 2
-    nearest = min((tried[k] for k in longest), key=lambda each: abs(each.threshold - middle))
+    widest = max(ranges, key=lambda each: tried[each[-1]].threshold - tried[each[0]].threshold)
+    middle = (tried[widest[0]].threshold + tried[widest[-1]].threshold) / 2
+    nearest = min((tried[k] for k in widest), key=lambda each: abs(each.threshold - middle))
     return {**nearest.figures.to_dict(), "threshold": nearest.threshold}
