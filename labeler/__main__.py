@@ -155,6 +155,7 @@ def threshold(
     at = {"onset_s": onset, "offset_s": offset, "offset_share": offset_share}
     tolerance = labeler.Tolerance.read(at, name_of=lambda name: f"--{name.removesuffix('_s').replace('_', '-')}")
     found = labeler.thresholds_from_files(scores, truth, detection=detection, tolerance=tolerance)
+    harness.claim(out.absolute().parent, [out.name])
     harness.tables.write(found, out, labeler.THRESHOLDS)
     for row in found.to_dict("records"):
         if row["calls"]:
@@ -199,6 +200,7 @@ def density(
     """Estimate how many windows hold a call, without a threshold, with an interval."""
     found = labeler.density_from_files(scores, reviewed, labels=listed(label), level=level)
     if out:
+        harness.claim(out.absolute().parent, [out.name])
         harness.tables.write(found, out, labeler.DENSITY)
     for row in found.to_dict("records"):
         share = f"{100 * row['density']:.2f} % ({100 * row['low']:.2f} to {100 * row['high']:.2f})"

@@ -34,13 +34,14 @@ from harness.parallel import check_jobs, in_parallel
 from harness.record import record_step
 from harness.run_lock import locks_folder
 from harness.tables import FAILURES, SCORE_PREFIX, frame
+from harness.written import claim
 from labeler.calls import CALLS, MINUTES, call_tables, write_counts
 from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of
-from labeler.extras import Extras, write_extras
+from labeler.extras import Extras, remove_old, write_extras
 from labeler.files import clip_names
 from labeler.loading import Model, load_model
 from labeler.scanning import SCORES, Windows
-from labeler.score_blocks import ScoreBlocks, model_digest
+from labeler.score_blocks import FOLDER, ScoreBlocks, model_digest
 from labeler.speed import Speed, speed_words
 
 __all__ = ["STEP", "ScanResult", "scan_recordings", "summary_lines"]
@@ -154,6 +155,8 @@ def scan_recordings(
     names = [safe_name(name) for name in clip_names(files)]
     tasks = [replace(task, path=str(path), name=name) for path, name in zip(files, names, strict=True)]
     cluster.require(files=[model.folder / "model.json", *files[:1]], folders=[out])
+    claim(out, [*(schema.name for schema in (SCORES, DETECTIONS, CALLS, MINUTES)), f"{FOLDER}/", *extras.folders])
+    remove_old(out, set(names))
     speed = Speed([str(path) for path in files])
     outcomes = list(_outcomes(model, tasks, jobs, speed))
     result = _write(out, outcomes, model.card.classes, started)

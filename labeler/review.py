@@ -25,6 +25,7 @@ from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import digest_json, write_text
 from harness.record import step_of
 from harness.tables import SCORE_PREFIX, score_columns
+from harness.written import claim
 from labeler.cutting import cut_parts
 from labeler.density import draw_sample
 from labeler.detecting import DETECTIONS
@@ -130,6 +131,7 @@ def write_review(
     pages = list(_drawn(items))
     key = digest_json([[*vars(item).values()] for item in items])[:16]
     chosen = SAMPLED if sample else DETECTED
+    claim(Path(out).absolute().parent, [Path(out).name])
     write_text(out, render_page(pages, classes, title=folder.name, key=key, chosen=chosen, wrong_label=wrong_label))
     return len(items)
 

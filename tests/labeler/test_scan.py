@@ -77,6 +77,27 @@ def test_calls_are_found_counted_cut_and_drawn(
     assert json.loads((out / "run.json").read_text())["steps"]["scan"]["spec"]["windows"]["length_s"] > 0
 
 
+def test_nothing_of_an_earlier_scan_is_left_and_nothing_of_somebody_else_is_touched(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    options = [night / "a.wav", "--model", model, "--out", out, "--cut"]
+    assert scan(*options, capsys=capsys).code == 0
+    (out / "cuts" / "hum" / "mine_00000000.wav").touch()
+    assert {p.parent.name for p in out.glob("cuts/*/a.wav_*.wav")} == {"hum", "hiss"}
+    assert scan(*options, "--classes", "hiss", capsys=capsys).code == 0
+    assert [p.relative_to(out).as_posix() for p in sorted(out.glob("cuts/*/*.wav"))] == [
+        "cuts/hiss/a.wav_00000600.wav",
+        "cuts/hum/mine_00000000.wav",
+    ]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "calls.csv").write_text("my own")
+    said = scan(night / "a.wav", "--model", model, "--out", other, capsys=capsys)
+    assert said.code == 1
+    assert "calls.csv: is in the way, and was not written by soundfold" in said.err
+
+
 def test_another_threshold_scores_nothing_again_and_another_window_does(
     model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
