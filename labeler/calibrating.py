@@ -1,8 +1,8 @@
 """A threshold for each class, chosen on labelled recordings by the F1 of events.
 
-Scores are smoothed, joined and cut to length exactly as in the scan that the thresholds are for. Of a few dozen calls the
-very best threshold is an accident: taken is the middle of the widest range of thresholds whose F1 is within 0.05 of the
-best. The figures are those on the same recordings, and so a little optimistic.
+Scores are smoothed, joined and cut to length exactly as in the scan that the thresholds are for. Of a few dozen calls
+the very best threshold is an accident: taken is the middle of the widest range of thresholds whose F1 is within 0.05 of
+the best. The figures are those on the same recordings, and so a little optimistic.
 """
 
 from __future__ import annotations
