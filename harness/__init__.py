@@ -20,7 +20,7 @@
 - `shared_groups`: groups that span folds, and what is done about them
 - `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused
 - `native_stderr`: what native code prints, held back
-- `hub`: modules of every kind
+- `hub`: modules of every kind; `scattering_loops`: the compiled loops of one, where no registry imports them
 - `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line

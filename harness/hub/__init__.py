@@ -5,7 +5,7 @@
 - `kinds`: read a handle, describe its module, load it
 - `preprocess`: what happens to an image or a sound before a module sees it
 - `builtin`: the kind ``builtin:``; `scattering` is its one module: for TensorFlow, made of
-  operations in `maps`, and as compiled loops, in `scattering_loops`
+  operations in `maps`, and as the compiled loops of `harness.scattering_loops`
 - `keras`: the kind ``keras:``
 - `saved_model`: SavedModels: folders, https://tfhub.dev and other addresses, and the kind ``kaggle:``; `fetching`
   finds their folders and knows their publishers

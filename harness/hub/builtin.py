@@ -29,7 +29,7 @@ def scattering_digest(settings: ScatteringSpec = DEFAULT) -> str:
     >>> scattering_digest() == same != scattering_digest(ScatteringSpec(offset=1e-2))
     True
     """
-    code = code_version("harness.hub.scattering", "harness.hub.scattering_loops")
+    code = code_version("harness.hub.scattering", "harness.scattering_loops")
     return digest_json({"module": "builtin:scattering", "code": code, "spec": settings.to_json()})
 
 
@@ -49,7 +49,7 @@ class _Scattering(HubModule):
     def run(self, batch: np.ndarray) -> np.ndarray:
         if gpu_found():
             return super().run(batch)
-        from harness.hub.scattering_loops import scatter  # numba: half a second
+        from harness.scattering_loops import scatter  # numba: half a second
 
         return scatter(batch)
 

@@ -22,7 +22,7 @@ from harness.hub.scattering import (
     feature_count,
     wavelets,
 )
-from harness.hub.scattering_loops import scatter
+from harness.scattering_loops import scatter
 from harness.store import Store
 
 SMALL = ScatteringSpec(height=48, width=40, octaves=3, orientations=3, kernel=7, bands=4, first_bands=5, second_bands=2)
