@@ -28,6 +28,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.command import main
 from benchmarks.tables import Cell, Table, ratio
+from harness.head import Head
 from harness.hub.handles import ModuleSpec
 from harness.protocol import Split, splits
 from harness.record import read_steps
@@ -35,7 +36,6 @@ from harness.store import Store
 from trainer import designs
 from trainer.bottlenecks import image_features
 from trainer.fitting import HeadSettings, fit_folds
-from trainer.head import Head
 from trainer.inputs import read_encoding, training_order
 from trainer.logistic import LogisticSettings, Regression
 

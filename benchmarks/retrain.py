@@ -26,11 +26,11 @@ from benchmarks.tables import Cell, Table, ratio
 from converter import convert_clips, encodings_from_study
 from corpora import load_corpus
 from harness.errors import SoundfoldError
+from harness.head import softmax
 from harness.hub import parse
 from harness.store import Store
 from trainer.bottlenecks import image_features
 from trainer.commands import retrain_commands
-from trainer.head import softmax
 from trainer.inputs import read_encoding
 from trainer.retrain.data import bottleneck_file
 from trainer.sgd import SgdSettings, first_head, fit

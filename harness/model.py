@@ -26,6 +26,7 @@ from harness.record import versions
 
 __all__ = [
     "CARD",
+    "HEAD",
     "LABELS",
     "ModelCard",
     "check_files",
@@ -36,7 +37,7 @@ __all__ = [
     "write_card",
 ]
 
-CARD, LABELS = "model.json", "labels.txt"
+CARD, LABELS, HEAD = "model.json", "labels.txt", "head.npz"
 _SCHEMA = 1
 _KEYS = {"recipe": "picture"}  # names whose key in the file is another one
 _NAMES = {key: name for name, key in _KEYS.items()}

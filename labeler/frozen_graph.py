@@ -19,7 +19,7 @@ from harness.hub.base import ModuleInfo
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard
 from harness.settings import PositiveInt, Settings
-from labeler.loading import Model
+from labeler.loading import Model, by_signature
 
 __all__ = ["GraphSettings", "load_frozen_graph"]
 
@@ -88,7 +88,7 @@ def load_frozen_graph(settings: GraphSettings) -> Model:
         handle=settings.graph, digest="", takes="image", height=height, width=width, value_range=(0.0, 1.0),
         sample_rate=0, features=0,
     )  # fmt: skip
-    return Model(ModelCard(classes=classes, takes="image", module=asdict(info)), signature)
+    return Model(ModelCard(classes=classes, takes="image", module=asdict(info)), by_signature(signature, "image"))
 
 
 def _read_labels(path: str) -> list[str]:

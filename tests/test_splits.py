@@ -20,11 +20,11 @@ from corpora.__main__ import app as corpora_app
 from evaluator.__main__ import app as evaluator_app
 from harness.audio import write_wav
 from harness.files import read_json
+from harness.head import load_heads
 from harness.record import read_shared_groups, read_steps
 from harness.tables import CLIPS, PREDICTIONS, read
 from merger.__main__ import app as merger_app
 from trainer.__main__ import app as trainer_app
-from trainer.head import load_heads
 
 CONVERT = f"[convert]\nencodings = ['gray', 'waveform']\nsize = [32, 32]\nsample_rate = {RATE}\nn_fft = 256\n"
 GROUP = "(?P<group>[a-z]+[0-9]+)-"

@@ -3,7 +3,7 @@
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store; `sources`: their keys and batches
 - `drawn_features`: those of images that are drawn for them and never become files
-- `head`: the linear layer on top; `logistic` and `sgd` train it
+- `logistic` and `sgd` train the head, the linear layer on top (`harness.head`)
 - `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
   inverse Hessian, about
 - `fitting`: a head for every fold, and the final one; all code that their numbers depend on

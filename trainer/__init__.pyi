@@ -16,8 +16,6 @@ from .export import write_model as write_model
 from .final import write_final as write_final
 from .fitting import HeadSettings as HeadSettings
 from .fitting import Trained as Trained
-from .head import Head as Head
-from .head import load_heads as load_heads
 from .inputs import check_trainable as check_trainable
 from .inputs import read_encoding as read_encoding
 from .inputs import read_sounds as read_sounds

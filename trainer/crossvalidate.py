@@ -11,13 +11,13 @@ import pandas as pd
 from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
+from harness.head import heads_from_bytes, heads_to_bytes
 from harness.protocol import Split
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
 from trainer.fitting import HeadSettings, Trained
-from trainer.head import heads_from_bytes, heads_to_bytes
 from trainer.inputs import check_classes, split_table
 
 __all__ = ["cross_validate", "fold_sizes", "predictions", "round_significant"]

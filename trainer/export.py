@@ -10,10 +10,11 @@ from typing import Any
 from harness import audio
 from harness.errors import ModuleError, SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import atomic_folder, digest_file
+from harness.head import ALL, Head, load_heads, save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
-from harness.model import CARD, ModelCard, model_files, module_to_json, write_card
+from harness.model import CARD, HEAD, ModelCard, model_files, module_to_json, write_card
 from harness.recipes import longest_sound, read_recipes
 from harness.run_lock import check_complete
 from harness.shared_groups import NO_GROUPS, groups_known
@@ -21,7 +22,6 @@ from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
 from harness.written import check_only
-from trainer.head import Head, load_heads
 from trainer.run_record import read_caveats, read_heads, read_image_specs, read_module
 from trainer.running import combination_name, heads_file
 
@@ -101,6 +101,7 @@ def write_model(
         except tf.errors.OpError as error:  # a full disk, and what else the system says
             reason = re.search(r"; ([^;\[\]]+) \[Op:", str(error))
             raise SoundfoldError(f"{folder}: {reason[1] if reason else ' '.join(str(error).split())}") from error
+        save_heads(part / HEAD, {ALL: head}, classes=classes)  # for modules that need no TensorFlow
         write_card(part, card)
     return card
 

@@ -23,11 +23,11 @@ from pydantic import AfterValidator, Field
 
 from harness.balance import Balance, balanced_rows, balanced_split
 from harness.errors import DivergedError
+from harness.head import Head
 from harness.protocol import Split
 from harness.settings import PositiveFloat, Settings
 from harness.tables import class_order
 from trainer import logistic, sgd
-from trainer.head import Head
 from trainer.logistic import LogisticSettings, Regression, StrengthPath
 from trainer.sgd import SgdSettings
 

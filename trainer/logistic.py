@@ -16,9 +16,9 @@ from functools import cached_property
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from harness.head import Head
 from harness.settings import PositiveFloat, PositiveInt, Settings
 from trainer.designs import Features, Rotated, Shared
-from trainer.head import Head
 from trainer.history import HISTORY
 from trainer.lbfgs import Problems, minimise
 from trainer.preconditioning import Spectrum

@@ -29,6 +29,7 @@ from harness.errors import SettingsError
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
 from harness.files import digest_bytes, digest_file
+from harness.head import save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
@@ -44,7 +45,6 @@ from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.grid_ends import grid_end_notes
-from trainer.head import save_heads
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread

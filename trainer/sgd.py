@@ -19,8 +19,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from harness.errors import DivergedError, SettingsError, SplitError
+from harness.head import Head, softmax
 from harness.settings import Count, PositiveFloat, PositiveInt, Settings
-from trainer.head import Head, softmax
 
 __all__ = ["BalancedRows", "SgdSettings", "SgdState", "Step", "cross_entropy", "descend", "first_head", "fit"]
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +17,15 @@ from small_study import CLASSES, command
 from harness import audio
 from harness.errors import AudioError, ModuleError, SettingsError
 from harness.files import read_json, write_json
-from harness.model import CARD, ModelCard
+from harness.head import Head
+from harness.hub.kinds import load, parse
+from harness.model import CARD, ModelCard, read_card, write_card
+from harness.store import Store
 from labeler.__main__ import app
-from labeler.loading import Model, load_model
+from labeler.loading import Model, by_signature, load_model
 from labeler.predict import label_files
+from labeler.preprocess import prepare_file
+from trainer.export import write_model
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def hear(classes: list[str]) -> Model:
         mean = np.asarray(waveform).mean(axis=1, keepdims=True)
         return {"prediction": _Tensor(np.hstack([0.5 + mean, 0.5 - mean]).astype(np.float32))}
 
-    return Model(ModelCard(classes=classes, takes="waveform", module=module), signature)
+    return Model(ModelCard(classes=classes, takes="waveform", module=module), by_signature(signature, "waveform"))
 
 
 class _Tensor:
@@ -170,3 +178,38 @@ def _copied(model: Path, folder: Path, settings: dict[str, object]) -> Path:
     card = read_json(model / CARD) | {"picture": {"encoding": settings["encoding"], "spec": settings}}
     write_json(folder / CARD, card)
     return folder
+
+
+@pytest.fixture(scope="module")
+def scattering(studied: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder with ``builtin:scattering``; its head is made up."""
+    folder, card = tmp_path_factory.mktemp("scattering") / "model", read_card(studied / "run" / "model")
+    module = load(parse("builtin:scattering"), store=Store(folder.parent / "store"))
+    weights = np.random.default_rng(0).normal(0, 0.1, (module.info.features, len(card.classes)))
+    head = Head(weights.astype(np.float32), np.zeros(len(card.classes), np.float32))
+    write_model(folder, module=module, head=head, classes=card.classes, recipe=card.recipe)
+    return folder
+
+
+def test_models_of_the_scattering_need_no_tensorflow(scattering: Path, wav: Path) -> None:
+    code = (
+        "import sys; from labeler.loading import load_model\n"
+        "print(*load_model(sys.argv[1]).label(sys.argv[2])); assert 'tensorflow' not in sys.modules"
+    )
+    words = [sys.executable, "-c", code, str(scattering), str(wav)]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    assert [float(word) for word in done.stdout.split()] == list(load_model(scattering).label(wav))
+
+
+def test_a_window_scores_the_same_in_any_batch(scattering: Path, wav: Path) -> None:
+    model = load_model(scattering)
+    images = np.stack([prepare_file(wav, model.card), np.zeros((224, 224, 3), np.uint8)])[[0, 1, 0, 1, 0]]
+    np.testing.assert_allclose(model.scores(images)[4], model.scores(images[:1])[0], rtol=1e-12)
+
+
+def test_the_saved_model_scores_alike(scattering: Path, wav: Path, tmp_path: Path) -> None:
+    """It is what serves where soundfold is not, or another version of it."""
+    older = shutil.copytree(scattering, tmp_path / "model")
+    card = read_card(older)
+    write_card(older, replace(card, module={**card.module, "digest": "0" * 64}))
+    np.testing.assert_allclose(load_model(older).label(wav), load_model(scattering).label(wav), atol=1e-4)

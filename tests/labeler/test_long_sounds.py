@@ -16,7 +16,7 @@ from harness.errors import SettingsError
 from harness.model import CARD, ModelCard, read_card
 from harness.store import Store
 from labeler.__main__ import app
-from labeler.loading import Model, load_model
+from labeler.loading import Model, by_signature, load_model
 from labeler.predict import label_files
 from labeler.scanning import windows_for
 from trainer.export import export_fold
@@ -44,7 +44,9 @@ def hear(longest_s: float = 0.0, lengths: list[int] | None = None) -> Model:
         raised = np.exp(np.stack([y.mean(axis=1), (y**2).mean(axis=1)], axis=1) @ WEIGHTS)
         return {"prediction": _Tensor((raised / raised.sum(axis=1, keepdims=True)).astype(np.float32))}
 
-    return Model(ModelCard(["a", "b"], takes="waveform", module=module, longest_s=longest_s), signature)
+    return Model(
+        ModelCard(["a", "b"], takes="waveform", module=module, longest_s=longest_s), by_signature(signature, "waveform")
+    )
 
 
 def noise(seconds: float, rate: int = 8000) -> np.ndarray:

@@ -15,13 +15,13 @@ from sklearn.preprocessing import StandardScaler
 from harness.balance import balanced_rows
 from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
+from harness.head import Head
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from harness.tables import PREDICTIONS, read, score_columns, write
 from trainer import crossvalidate, fitting, logistic, sgd
 from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained, fit_final, fit_folds
-from trainer.head import Head
 from trainer.inputs import split_table, training_order
 
 LBFGS = HeadSettings()

@@ -12,12 +12,12 @@ from sklearn.preprocessing import StandardScaler
 import corpora
 from converter.pipeline import convert_clips
 from converter.registry import ENCODINGS
+from harness.head import Head
 from harness.hub import parse
 from harness.store import Store
 from trainer import designs, logistic
 from trainer.bottlenecks import image_features
 from trainer.designs import Features, Rotated, Shared
-from trainer.head import Head
 from trainer.logistic import STRENGTHS, LogisticSettings, Regression, fit, fit_many
 
 TIGHT = LogisticSettings(tolerance=1e-9, max_iter=20_000)

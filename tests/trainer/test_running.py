@@ -10,6 +10,7 @@ import pytest
 from small_study import CLASSES, Said, command
 
 from harness.errors import SettingsError
+from harness.head import load_heads
 from harness.hub.kinds import parse
 from harness.record import read_steps
 from harness.store import Store
@@ -17,7 +18,6 @@ from harness.tables import CLIPS, FAILURES, IMAGES, PREDICTIONS, read, score_col
 from trainer.__main__ import app
 from trainer.bottlenecks import image_features
 from trainer.fitting import HeadSettings
-from trainer.head import load_heads
 from trainer.inputs import read_encoding
 from trainer.running import combination_name, combinations
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.errors import SettingsError
 from harness.files import write_bytes
-from trainer.head import Head
+from harness.head import Head
 from trainer.sgd import SgdState
 
 __all__ = ["load_checkpoint", "save_checkpoint"]

@@ -14,9 +14,9 @@ import numpy as np
 
 from harness.errors import ModuleError, SettingsError
 from harness.files import write_bytes
+from harness.head import Head
 from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
-from trainer.head import Head
 
 __all__ = ["BOTTLENECK_INPUT", "GROUND_TRUTH_INPUT", "IMAGE_INPUT", "FrozenModule"]
 

@@ -12,13 +12,13 @@ from typing import Any
 from harness.cli import say
 from harness.errors import ModuleError, SoundfoldError
 from harness.files import digest_bytes, digest_json, write_text
+from harness.head import Head
 from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.kinds import describe, load, parse
 from harness.recipes import read_recipes
 from harness.registry import load_plugins
 from harness.store import Store
 from trainer.export import check_model_folder, write_model
-from trainer.head import Head
 from trainer.retrain.augment import Distortions
 from trainer.retrain.callback import TrainingCallback
 from trainer.retrain.checkpoint import load_checkpoint

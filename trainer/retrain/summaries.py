@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.head import Head
 from harness.hub.tensorflow import import_tensorflow
-from trainer.head import Head
 from trainer.sgd import cross_entropy
 
 __all__ = ["Summaries"]

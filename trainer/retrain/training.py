@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from harness.head import Head
 from harness.hub.base import HubModule
-from trainer.head import Head
 from trainer.retrain.augment import Distortions, distorted_batch
 from trainer.retrain.data import DISTORTION_DRAW, TEST_DRAW, FeatureRows
 from trainer.retrain.flags import Flags

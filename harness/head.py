@@ -16,7 +16,9 @@ import numpy as np
 from harness.errors import TableError
 from harness.files import write_bytes
 
-__all__ = ["Head", "heads_from_bytes", "heads_to_bytes", "load_heads", "save_heads", "softmax"]
+__all__ = ["ALL", "Head", "heads_from_bytes", "heads_to_bytes", "load_heads", "save_heads", "softmax"]
+
+ALL = "all"  # name of a head that no fold was held back from
 
 
 @dataclass(frozen=True, eq=False)
