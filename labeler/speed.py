@@ -53,7 +53,7 @@ class Speed:
     def __enter__(self) -> Self:
         """Show the bar where stderr is a terminal."""
         if sys.stderr.isatty():
-            words = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[speed]}")
+            words = TextColumn("{task.description}"), BarColumn(bar_width=20), TextColumn("{task.fields[speed]}")
             self._bar = Progress(*words, TimeRemainingColumn(), console=Console(stderr=True), transient=True)
             total = sum(_seconds(path) for path in self._left)
             self._task = self._bar.add_task("scanning", total=total or None, speed="")

@@ -180,14 +180,15 @@ def test_a_clip_has_the_scores_of_its_prediction_its_file_and_a_window(studied: 
     np.testing.assert_allclose(of_samples, of_file, atol=1e-6)
 
 
-def test_scores_of_predictions_are_those_of_the_labeler(studied: Path, tmp_path: Path) -> None:
-    """With the model of one fold, on a clip that it does not know."""
+@pytest.mark.parametrize("encoding", ["gray", "merged", "sound"])
+def test_scores_of_predictions_are_those_of_the_labeler(studied: Path, tmp_path: Path, encoding: str) -> None:
+    """With the model of one fold, on a clip that it does not know: an encoding, a merge, the sound itself."""
     from harness.store import Store
     from trainer.export import export_fold
 
     run = studied / "run"
     table = pd.read_csv(run / "predictions.csv", dtype={"fold": str, "seed": str})
-    row = table[(table["fold"] == "1") & (table["encoding"] == "gray")].iloc[0]
+    row = table[(table["fold"] == "1") & (table["encoding"] == encoding)].iloc[0]
     named = {name: row[name] for name in ("encoding", "module", "head", "seed")}
     out = tmp_path / "m"
     export_fold(run, named, "1", out, images_folder=run / "images", store=Store(studied / "store"))
