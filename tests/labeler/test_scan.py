@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +199,17 @@ def test_scores_of_predictions_are_those_of_the_labeler(studied: Path, tmp_path:
     expected = row[[f"{SCORE_PREFIX}{name}" for name in loaded.card.classes]].to_numpy(float)
     np.testing.assert_allclose(window, expected, atol=1e-5)
     np.testing.assert_allclose(loaded.label(path)[loaded.card.classes].to_numpy(), expected, atol=1e-5)
+
+
+def test_what_is_not_installed_is_one_line(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "crowsetta", None)
+    said = scan(night, "--model", model, "--out", tmp_path / "out", "--formats", "raven", capsys=capsys)
+    assert said.code == 1
+    assert said.err.startswith("error: label files of Audacity, Raven and Praat need crowsetta")
+    assert said.err.endswith("pip install 'soundfold[annotations]'\n")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
