@@ -260,7 +260,7 @@ def test_clips_that_would_share_a_file_are_refused(clips: pd.DataFrame, store: S
 
 def test_a_label_cannot_leave_the_folder(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
     images = convert_clips(clips.assign(label=".."), ENCODED, tmp_path / "images", store=store).images
-    assert images["path"][0] == "gray/_../clip0.wav.png"
+    assert images["path"][0] == "gray/__/clip0.wav.png"
 
 
 def test_the_name_of_a_merge_is_refused(clips: pd.DataFrame, store: Store, tmp_path: Path) -> None:
