@@ -47,7 +47,7 @@ def _shares(value: Any) -> dict[str, float]:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, (list, tuple)) or not all(isinstance(each, str) for each in value):
         raise ValueError("must be a list of class names")
     return tuple(value)
 
