@@ -22,6 +22,7 @@ from harness.errors import SettingsError, TableError
 from harness.record import read_steps, record_step
 from harness.shared_groups import NO_GROUPS
 from harness.tables import FAILURES, METRICS, PREDICTIONS, frame, read, write
+from harness.written import claim
 
 
 def test_the_package_has_the_names_that_it_lists() -> None:
@@ -95,13 +96,14 @@ def test_a_second_run_in_another_row_order_gives_the_same_bytes_and_run_json_has
 
 
 def test_old_files_go(small_run: Path) -> None:
-    (small_run / "confusion").mkdir()
-    for name in ("heatmap.png", "confusion/waveform-builtin_scattering-lbfgs.csv"):
-        (small_run / name).write_text("of an earlier evaluation")
+    claim(small_run, ["heatmap.png"])
+    (small_run / "heatmap.png").write_text("of an earlier evaluation")
     evaluate(small_run, all_plots=True)
     assert {p.name.split("-")[0] for p in (small_run / "confusion").glob("[!.]*")} == {"gray", "logmel"}
     assert len(list((small_run / "confusion").glob("*.png"))) == 4
     assert not (small_run / "heatmap.png").exists()
+    evaluate(small_run)
+    assert len(list((small_run / "confusion").glob("*.png"))) == 2
 
 
 def test_the_report_embeds_the_plots_and_asks_the_network_for_nothing(evaluated: Evaluation) -> None:
