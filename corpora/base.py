@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import field_validator
 
 from harness.audio import SUFFIXES
+from harness.cells import unguarded_columns
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import natural_key, walk
 from harness.registry import Extension
@@ -40,12 +41,18 @@ class ScanOptions(Settings):
         For a corpus that is made by the program.
     pattern_parts : tuple of str
         The columns (fold, group, label) that a pattern on the path will fill in afterwards.
+    store : str
+        Folder in which a corpus that is made by the program lies where no root is given; empty: of the default store.
+    make : bool
+        Whether such a corpus is made where it is not there; else its rows are given all the same.
     """
 
     columns: Mapping[str, str] = {}
     subset: str = ""
     seed: int = 0
     pattern_parts: tuple[str, ...] = ()
+    store: str = ""
+    make: bool = True
 
     @field_validator("columns")
     @classmethod
@@ -210,6 +217,7 @@ def read_metadata(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
         header = data.partition(b"\n")[0].decode("utf-8-sig")
         separator = max(",;\t", key=header.count)
         table = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=separator)
+        table = unguarded_columns(table, table.columns)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a readable CSV ({error})") from error
     for needed, column in columns.items():

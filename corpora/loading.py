@@ -20,6 +20,7 @@ from corpora.identical import as_identical_sounds, groups_by_sound, identical_cl
 from corpora.patterns import compile_pattern
 from corpora.rows import completed, of_classes, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
+from harness.cells import is_escaped
 from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
 from harness.record import read_shared_groups
@@ -148,12 +149,20 @@ def load_corpus(
     seed: int = 0,
     shared_groups: str = "official",
     identical_sounds: str = "group",
+    store: str = "",
+    make: bool = True,
 ) -> LoadedCorpus:
-    """Read a corpus: its clips table, its exceptions, and notes on them; parameters and errors as :func:`load`."""
+    """Read a corpus: its clips table, its exceptions, and notes on them.
+
+    Parameters and errors are those of :func:`load`; `store` and `make` those of
+    :class:`corpora.base.ScanOptions`.
+    """
     corpus, policy, lists = CORPORA[name], as_policy(shared_groups), lists or {}
     joins = as_identical_sounds(identical_sounds) == "group"
     pattern_parts = tuple(compile_pattern(pattern).groupindex) if pattern else ()
-    options = ScanOptions(columns=dict(columns or {}), subset=subset, seed=seed, pattern_parts=pattern_parts)
+    options = ScanOptions(
+        columns=dict(columns or {}), subset=subset, seed=seed, pattern_parts=pattern_parts, store=store, make=make
+    )
     _check_options(corpus, options)
     check_ways(folds=folds, split=split, lists=lists)
     if not 0 <= seed < 2**32:
@@ -169,6 +178,8 @@ def load_corpus(
         listed = listed_folds(rows, [relative_path(as_path(row["path"]), base) for row in rows], lists, base)
         rows, notes = listed.rows, listed.notes
     table = _table(rows, [classes] if isinstance(classes, str) else classes, where)
+    if make:
+        _check_any_there(table, where)
     identical = identical_clips(table)
     if joins:
         given = not (folds or split) and bool(table["fold"].any())
@@ -193,7 +204,6 @@ def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame
     except TableError as error:
         raise TableError(f"{where}: {error}") from None
     _check_parts(table)
-    _check_any_there(table, where)
     return table
 
 
@@ -220,11 +230,18 @@ def missing_files(table: pd.DataFrame) -> pd.DataFrame:
     """Clips whose file is not there, as rows of ``failures.csv``."""
     there = _there(table["path"])
     missing = [
-        {"clip_id": clip_id, "path": path, "step": "corpus", "reason": "no such file"}
+        {"clip_id": clip_id, "path": path, "step": "corpus", "reason": _why_missing(path)}
         for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
         if path not in there
     ]
     return frame(missing, FAILURES)
+
+
+def _why_missing(path: str) -> str:
+    if is_escaped(path):
+        return "its name is not UTF-8, so that no table can have it; rename it"
+    there = not url_of(path) and os.path.exists(path)
+    return "is not a regular file" if there and not os.path.isdir(path) else "no such file"
 
 
 def warnings_of(table: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from corpora.base import Row
 from corpora.patterns import apply_pattern
+from harness.cells import utf8_text
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.remote import as_path
 from harness.tables import class_order
@@ -18,7 +19,10 @@ __all__ = ["completed", "of_classes", "relative_path"]
 
 
 def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
-    """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it."""
+    """Rows with a clip_id each, what the pattern finds, and the file as group where several clips are cut from it.
+
+    A name that is not UTF-8 is written as text that names no file, so that the clip fails as one whose file is missing.
+    """
     files = [as_path(row["path"]) for row in rows]
     relative = [relative_path(path, base) for path in files]
     if pattern:
@@ -30,7 +34,8 @@ def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
         whole = path.name if sharing[path.name] == 1 else below
         group = row.get("group") or (whole if cuts[path] > 1 else "")
         clip_id = row.get("clip_id") or whole + _cut_mark(row)
-        done.append({**row, "clip_id": clip_id, "path": str(path), "group": group})
+        given = {**row, "clip_id": clip_id, "path": str(path), "group": group}
+        done.append({name: utf8_text(cell) if isinstance(cell, str) else cell for name, cell in given.items()})
     return done
 
 

@@ -19,6 +19,7 @@ from harness.split_parts import part_of
 from harness.tables import (
     CLIPS,
     PREDICTIONS,
+    RESERVED_FOLDS,
     SCORE_PREFIX,
     Schema,
     check,
@@ -117,9 +118,9 @@ def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
         table = table.assign(fold="all")
     elif without:
         raise TableError(f"fold is empty for {without} of {len(table)} predictions; give every clip a fold, or none")
-    taken = sorted(set(table["fold"].unique()) & set(OVERALL))
+    taken = sorted(RESERVED_FOLDS.intersection(table["fold"].unique()))
     if taken:
-        raise TableError(f"fold={taken[0]!r} is the name of a summary in metrics.csv; give the fold another name")
+        raise TableError(f"fold={taken[0]!r} is the name of a summary or a column; give the fold another name")
     place = {
         text: i for i, text in enumerate(sorted({*table["fold"].unique(), *table["seed"].unique()}, key=natural_key))
     }

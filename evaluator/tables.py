@@ -17,8 +17,8 @@ import pandas as pd
 from evaluator.combinations import COLUMNS, Combination, short_modules
 from evaluator.predictions import OVERALL
 from evaluator.statistics import Bootstrap
+from harness.cells import write_cells
 from harness.figures import percent, spread
-from harness.files import atomic_path
 from harness.tables import fold_order
 
 __all__ = [
@@ -91,14 +91,14 @@ def fold_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
     folds = fold_order(set(chosen["fold"]) - set(OVERALL))
     folds += ["mean", "std"] if len(folds) > 1 else []
     wide = chosen.pivot(index=[*COLUMNS, "seed"], columns="fold", values="value").reindex(columns=folds)
-    return _in_order(wide.reset_index(), ranked)
+    return _in_order(wide, ranked)
 
 
 def recall_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
     """Pooled recall per class (columns) of each combination, averaged over seeds, in the order of `ranked`."""
     chosen = metrics[(metrics["metric"] == "recall") & (metrics["fold"] == "pooled")]
     wide = chosen.groupby([*COLUMNS, "class"])["value"].mean().unstack("class")
-    return _in_order(wide.reset_index(), ranked)
+    return _in_order(wide, ranked)
 
 
 def readable(ranked: pd.DataFrame) -> pd.DataFrame:
@@ -161,21 +161,22 @@ def _latex(text: object) -> str:
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table atomically, numbers in full precision, what is missing empty."""
-    with atomic_path(path) as part:
-        table.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+    """Write a table atomically, numbers in full precision, what is missing empty, nothing that a spreadsheet runs."""
+    write_cells(table, path)
 
 
 def _by_seed(part: pd.DataFrame, metric: str, fold: str) -> pd.Series:
     return part.loc[(part["metric"] == metric) & (part["fold"] == fold), "value"]
 
 
-def _in_order(table: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+def _in_order(wide: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
+    """A table with combinations as its index as one with columns, which a class may be named like, in order."""
     place = {tuple(key): i for i, key in enumerate(ranked[list(COLUMNS)].itertuples(index=False, name=None))}
-    order = [place[key] for key in table[list(COLUMNS)].itertuples(index=False, name=None)]
-    table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+    names = wide.index.to_frame(index=False)
+    order = [place[key] for key in names[list(COLUMNS)].itertuples(index=False, name=None)]
+    table = pd.concat([names, wide.reset_index(drop=True)], axis=1).iloc[np.argsort(order, kind="stable")]
     table.columns.name = None
-    return table
+    return table.reset_index(drop=True)
 
 
 def _is_figure(column: Sequence[str] | pd.Series) -> bool:

@@ -8,6 +8,7 @@
 - `written`: which files soundfold has written, the only ones that it replaces
 - `urls`: paths that may be URLs; `remote`: files behind them
 - `tables`: the schemas of every table that stages hand each other; `failures`: ``failures.csv``
+- `cells`: of CSV files, which no spreadsheet runs
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `memory_images`: images that never become files; `memory_runs`: their rows; `image_digests`: of those drawn before
 - `figures`: accuracy as every command quotes it

@@ -17,8 +17,9 @@ from typing import Any
 
 import pandas as pd
 
+from harness.cells import unguarded_columns, write_cells
 from harness.errors import TableError
-from harness.files import atomic_path, natural_key
+from harness.files import natural_key
 from harness.remote import as_path, fetch
 from harness.urls import absolute, located, url_of
 
@@ -29,6 +30,7 @@ __all__ = [
     "IMAGES",
     "METRICS",
     "PREDICTIONS",
+    "RESERVED_FOLDS",
     "Schema",
     "check",
     "class_order",
@@ -42,6 +44,9 @@ __all__ = [
 
 SCORE_PREFIX = "p:"
 _TEXT = pd.Series([], dtype=str).dtype
+
+RESERVED_FOLDS = frozenset({"mean", "std", "pooled", "encoding", "module", "head", "seed"})
+"""Names that no fold may have: those of summaries, and of columns beside the folds."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +163,7 @@ def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
 def write(table: pd.DataFrame, path: str | Path, schema: Schema) -> None:
     """Check a table and write it atomically; numbers have their full precision."""
     checked = check(_typed(table, schema), schema)
-    with atomic_path(path) as part:
-        checked.to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+    write_cells(checked, path)
 
 
 def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -219,17 +223,22 @@ def class_order(labels: Iterable[str]) -> list[str]:
 def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
     url = url_of(path)
-    data = fetch(url) if url else b""
+    data = fetch(url) if url else path.read_bytes()
 
     def cells(**options: Any) -> pd.DataFrame:
-        return pd.read_csv(io.BytesIO(data) if url else path, keep_default_na=False, encoding="utf-8", **options)
+        return pd.read_csv(io.BytesIO(data), keep_default_na=False, encoding="utf-8", **options)
 
-    numbers = _numbers(cells(dtype=str, nrows=0), schema)
+    def as_given(table: pd.DataFrame, text: Iterable[str]) -> pd.DataFrame:
+        return unguarded_columns(table, text) if b"'" in data else table
+
+    numbers = _numbers(as_given(cells(dtype=str, nrows=0), []), schema)
     if numbers:
         types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))
         with suppress(ValueError):  # one is no number: `_typed` names it
-            return cells(dtype=types, na_values={c: [""] for c in numbers})
-    return cells(dtype=str)
+            table = cells(dtype=types, na_values={c: [""] for c in numbers})
+            return as_given(table, [c for c in table if c not in numbers])
+    table = cells(dtype=str)
+    return as_given(table, table.columns)
 
 
 def _numbers(table: pd.DataFrame, schema: Schema) -> list[str]:
@@ -243,6 +252,8 @@ def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         if column in table and not _is_text(table[column]):
             table[column] = table[column].astype(object).where(table[column].notna(), "").astype(str)
     for column in _numbers(table, schema):
+        if table[column].dtype == "float64":
+            continue
         values = table[column].replace("", None) if table[column].dtype.kind not in "fi" else table[column]
         table[column] = pd.to_numeric(values, errors="coerce").astype("float64")
         wrong = table[column].isna() & values.notna()

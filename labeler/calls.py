@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.files import atomic_path
+from harness.cells import write_cells
 from harness.tables import Schema, frame
 from labeler.detecting import Event
 
@@ -73,5 +73,4 @@ def call_tables(
 def write_counts(table: pd.DataFrame, path: Path) -> None:
     """Write :data:`CALLS` or :data:`MINUTES`, whole numbers as such."""
     whole = {name: int for name in ("calls", "minute") if name in table}
-    with atomic_path(path) as part:
-        table.astype(whole).to_csv(part, index=False, encoding="utf-8", lineterminator="\n")
+    write_cells(table.astype(whole), path)

@@ -265,7 +265,7 @@ def _saved_model(folder: Path, card: ModelCard) -> Callable[[np.ndarray], np.nda
     try:
         loaded = tf.saved_model.load(str(folder))
         signature = loaded.signatures["serving_default"]
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except Exception as error:  # at damaged files TensorFlow raises what it likes
         raise ModuleError(f"{folder}: the model cannot be loaded ({' '.join(str(error).split())[:160]})") from error
     signature.owner = loaded  # a signature alone does not hold its variables
     return by_signature(signature, card.takes)

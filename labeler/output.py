@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 import warnings
@@ -13,6 +11,7 @@ from typing import TextIO
 
 import numpy as np
 
+from harness.cells import csv_line, utf8_text
 from harness.files import atomic_path
 from harness.model import ModelCard
 from harness.progress import track
@@ -43,14 +42,19 @@ def as_text(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str:
     """The file, then ``score label`` lines."""
     assert labelled.scores is not None
     lines = [f"{score:.5f} {name}" for name, score in ranked(labelled.scores, card.classes, top)]
-    return "\n".join([str(labelled.path), *lines])
+    return "\n".join([utf8_text(str(labelled.path)), *lines])
 
 
 def as_jsonl(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str:
     """One JSON object: clip_id, path, predicted, scores of the `top` classes."""
     assert labelled.scores is not None
     best = ranked(labelled.scores, card.classes, top)
-    row = {"clip_id": clip_id, "path": str(labelled.path), "predicted": best[0][0], "scores": dict(best)}
+    row = {
+        "clip_id": utf8_text(clip_id),
+        "path": utf8_text(str(labelled.path)),
+        "predicted": best[0][0],
+        "scores": dict(best),
+    }
     return json.dumps(row, ensure_ascii=False)
 
 
@@ -61,18 +65,12 @@ def as_csv(clip_id: str, labelled: Labelled, card: ModelCard, top: int) -> str:
     known = {"encoding": recipe.get("encoding") or recipe.get("merge") or card.takes, **card.training}
     known |= {"module": card.module["handle"], "clip_id": clip_id, "fold": "", "label": ""}
     known["predicted"] = ranked(labelled.scores, card.classes, 1)[0][0]
-    return _row([str(known.get(c, "")) for c in PREDICTIONS.columns] + [f"{s:.9g}" for s in labelled.scores])
+    return csv_line([str(known.get(c, "")) for c in PREDICTIONS.columns], [f"{s:.9g}" for s in labelled.scores])
 
 
 def csv_header(card: ModelCard) -> str:
     """Header line of ``predictions.csv`` for this model's classes."""
-    return _row([*PREDICTIONS.columns, *(f"{SCORE_PREFIX}{name}" for name in card.classes)])
-
-
-def _row(cells: list[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    return buffer.getvalue()
+    return csv_line([*PREDICTIONS.columns, *(f"{SCORE_PREFIX}{name}" for name in card.classes)])
 
 
 FORMATS: dict[str, Writer] = {"text": as_text, "csv": as_csv, "jsonl": as_jsonl}

@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from harness import cluster, tables
+from harness.cells import csv_line
 from harness.cli import count
 from harness.errors import AudioError
 from harness.failures import update_failures
@@ -210,13 +210,12 @@ def _write(out: Path, outcomes: Sequence[_Outcome], classes: list[str], started:
     """Write the tables; scores go from recording to recording, so that memory does not grow with them."""
     good = [each for each in outcomes if not each.reason]
     with atomic_path(out / SCORES.name) as part, open(part, "w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*SCORES.columns, *(f"{SCORE_PREFIX}{name}" for name in classes)])
+        print(csv_line([*SCORES.columns, *(f"{SCORE_PREFIX}{name}" for name in classes)]), file=stream)
         for each in good:
             assert each.blocks is not None
             times, scores = each.blocks.load(len(classes))
             for row in np.concatenate([times, scores], axis=1):
-                writer.writerow([each.path, *(f"{value:.9g}" for value in row)])
+                print(csv_line([each.path], (f"{value:.9g}" for value in row)), file=stream)
     detections = frame((row for each in good for row in rows_of(each.path, each.found)), DETECTIONS)
     calls, minutes = call_tables([(each.path, each.found, each.length_s) for each in good])
     tables.write(detections, out / DETECTIONS.name, DETECTIONS)
