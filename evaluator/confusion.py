@@ -108,11 +108,11 @@ def most_confused(confusion: Confusion, *, n: int = 10) -> pd.DataFrame:
     DataFrame
         Columns label, predicted, count, share (of the label's clips, in [0, 1]); at most `n` rows, most first.
     """
+    shares, names = confusion.shares, confusion.classes
     rows = [
-        (a, b, int(confusion.counts[i, j]), float(confusion.shares[i, j]))
-        for i, a in enumerate(confusion.classes)
-        for j, b in enumerate(confusion.classes)
-        if i != j and confusion.counts[i, j]
+        (names[i], names[j], int(confusion.counts[i, j]), float(shares[i, j]))
+        for i, j in zip(*np.nonzero(confusion.counts), strict=True)
+        if i != j
     ]
     rows.sort(key=lambda row: (-row[2], -row[3], row[0], row[1]))
     return pd.DataFrame(rows[:n], columns=["label", "predicted", "count", "share"])

@@ -84,7 +84,7 @@ def render(data: ReportData) -> str:
         modules={s: handle for handle, s in short.items() if s != handle},
         heat_map=data.heat_map and _image(data.heat_map, _heat_map_alt(found.ranking, short)),
         folds=_folds(found.folds, names),
-        confusion=_image(data.confusion_plot, _confusion_alt(found, best, confused)),
+        confusion=data.confusion_plot.is_file() and _image(data.confusion_plot, _confusion_alt(found, best, confused)),
         seeds=int(found.ranking["seeds"].iloc[0]),
         classes=_classes(found),
         confused=confused.to_dict("records"),

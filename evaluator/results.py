@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from evaluator.combinations import Combination, short_modules, titles
 from evaluator.confusion import Confusion, over_seeds, report_text
-from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, is_drawn, write_png
+from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, is_drawn, try_png
 from evaluator.tables import as_latex, as_markdown, ranking_text, readable, write_csv
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, safe_name, write_json, write_text
@@ -117,7 +118,7 @@ def write_confusion(
     Returns
     -------
     Path
-        The PNG of the first of `drawn`.
+        The PNG of the first of `drawn`; there is none where it could not be drawn.
     """
     names = titles(dict.fromkeys(c for c, _ in matrices))
     stems = _stems(names)
@@ -134,10 +135,11 @@ def write_confusion(
             write_text(part / f"{stem}.txt", report_text(matrix))
         for combination in drawn:
             matrix, name = over_seeds(matrices, combination), names[combination]
-            write_png(draw_confusion(matrix, title=name), part / f"{stems[combination]}.png")
+            try_png(partial(draw_confusion, matrix, title=name), part / f"{stems[combination]}.png")
             support = matrix.counts.sum(axis=1) > 0
-            recall = {c: float(matrix.shares[i, i]) for i, c in enumerate(matrix.classes) if support[i]}
-            write_png(draw_recall(recall, title=f"Recall, {name}"), part / f"{stems[combination]}.recall.png")
+            shares = matrix.shares
+            recall = {c: float(shares[i, i]) for i, c in enumerate(matrix.classes) if support[i]}
+            try_png(partial(draw_recall, recall, title=f"Recall, {name}"), part / f"{stems[combination]}.recall.png")
         files = {path.name: digest_file(path) for path in sorted(part.iterdir())}
         check_only(folder, {_MADE, *files, *_made_files(folder)})
         write_json(part / _MADE, {"key": key, "files": files})
@@ -183,6 +185,5 @@ def write_heat_map(ranked: pd.DataFrame, path: Path) -> Path | None:
     title = "Mean accuracy over folds, in %" if (ranked["folds"] > 1).any() else "Accuracy, in %"
     shown = ranked[["encoding", "module", "accuracy"]].to_numpy().tolist()
     key = key_of(shown=shown, title=title, code=code_version(__name__), versions=versions())
-    if not is_drawn(path, key):
-        write_png(draw_heat_map(ranked, title=title), path, key=key)
-    return path
+    there = is_drawn(path, key) or try_png(partial(draw_heat_map, ranked, title=title), path, key=key)
+    return path if there else None
