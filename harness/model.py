@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness.errors import ModuleError
@@ -23,6 +23,7 @@ from harness.files import digest_file, digest_json, read_json, write_json, write
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import preprocessing
 from harness.record import versions
+from harness.settings import is_number
 
 __all__ = [
     "CARD",
@@ -39,6 +40,16 @@ __all__ = [
 
 CARD, LABELS, HEAD = "model.json", "labels.txt", "head.npz"
 _SCHEMA = 1
+_DEEPEST = 50  # merges of merges
+_LARGEST = 1_000_000  # pixels in a row, samples in a second
+_KINDS: dict[str, Any] = {
+    "module": dict,
+    "recipe": (dict, type(None)),
+    "training": dict,
+    "note": str,
+    "versions": dict,
+    "files": dict,
+}
 _KEYS = {"recipe": "picture"}  # names whose key in the file is another one
 _NAMES = {key: name for name, key in _KEYS.items()}
 
@@ -114,7 +125,7 @@ def read_card(folder: str | Path) -> ModelCard:
         values = read_json(path)
     except FileNotFoundError:
         raise ModuleError(f"{folder}: not a model folder, no {CARD} in it") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModuleError(f"{path}: not readable ({error})") from error
     schema = values.pop("schema", None) if isinstance(values, dict) else None
     if isinstance(values, dict):
@@ -122,9 +133,71 @@ def read_card(folder: str | Path) -> ModelCard:
     if schema != _SCHEMA:
         raise ModuleError(f"{path}: schema {schema!r}, expected {_SCHEMA}; written by another version")
     try:
-        return ModelCard(**{_NAMES.get(key, key): value for key, value in values.items()})
+        card = ModelCard(**{_NAMES.get(key, key): value for key, value in values.items()})
     except TypeError as error:
         raise ModuleError(f"{path}: not a card of this version ({error})") from error
+    wrong = _wrong(card)
+    if wrong:
+        raise ModuleError(f"{path}: damaged ({wrong}); train or export the model again")
+    return card
+
+
+def _wrong(card: ModelCard) -> str:
+    """What is wrong with the values of a card; empty where nothing is."""
+    names = card.classes
+    if not _is_list_of(names, str) or len(names) < 2 or len(set(names)) < len(names):
+        return f"classes: {_short(names)}, expected two names or more that differ"
+    if card.takes not in ("image", "waveform"):
+        return f"takes: {_short(card.takes)}, expected 'image' or 'waveform'"
+    for name, kinds in _KINDS.items():
+        if not isinstance(getattr(card, name), kinds):
+            return f"{_KEYS.get(name, name)}: {_short(getattr(card, name))} is of the wrong kind"
+    if not is_number(card.longest_s) or card.longest_s < 0:
+        return f"longest_s: {_short(card.longest_s)}, expected seconds"
+    if not _is_list_of([*card.files, *card.files.values()], str) or any(not _is_inside(name) for name in card.files):
+        return "files: expected digests by paths inside the folder"
+    if card.recipe is not None and not _is_recipe(card.recipe):
+        return f"{_KEYS['recipe']}: not a way to draw a sound"
+    return _wrong_module(card)
+
+
+def _is_recipe(recipe: Any, depth: int = 0) -> bool:
+    """Whether a recipe has the form that :mod:`harness.recipes` describes; its settings are not looked at."""
+    if not isinstance(recipe, dict) or not isinstance(recipe.get("spec"), dict) or depth > _DEEPEST:
+        return False
+    of = recipe.get("of")
+    return "encoding" in recipe or (
+        isinstance(of, dict) and bool(of) and all(_is_recipe(each, depth + 1) for each in of.values())
+    )
+
+
+def _wrong_module(card: ModelCard) -> str:
+    try:
+        info = card.module_info
+    except (KeyError, TypeError, ValueError) as error:
+        return f"module: {type(error).__name__}: {error}"
+    pixels = (info.height, info.width)
+    if not _is_list_of([info.handle, info.digest, info.takes], str) or info.takes != card.takes:
+        return f"module: takes {_short(info.takes)}, the model {card.takes!r}"
+    if not _is_list_of([*pixels, info.sample_rate, info.features], int) or max(*pixels, info.sample_rate) > _LARGEST:
+        return "module: a size, a rate or a number of features that cannot be"
+    if min(pixels) < 1 if card.takes == "image" else info.sample_rate < 1:
+        return f"module: {pixels[0]}x{pixels[1]} pixels, {info.sample_rate} Hz"
+    if len(info.value_range) != 2 or not all(map(is_number, info.value_range)):
+        return f"module: value_range: {_short(info.value_range)}, expected two numbers"
+    return ""
+
+
+def _is_list_of(values: object, kind: type) -> bool:
+    return isinstance(values, list) and all(isinstance(each, kind) and not isinstance(each, bool) for each in values)
+
+
+def _is_inside(name: str) -> bool:
+    return not PurePosixPath(name).is_absolute() and ".." not in PurePosixPath(name).parts and "\0" not in name
+
+
+def _short(value: object) -> str:
+    return repr(value)[:60]
 
 
 def check_files(folder: str | Path, card: ModelCard) -> None:

@@ -37,6 +37,8 @@ __all__ = [
     "positive_int",
 ]
 
+_LARGEST = 2**63 - 1  # that other programs, and tables, bear
+
 Check = Callable[[Any], Any]
 Namer = Callable[[str], str]
 
@@ -59,7 +61,9 @@ def in_section(section: str) -> Namer:
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, and not true or false."""
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return False
+    return abs(value) <= _LARGEST if isinstance(value, int) else math.isfinite(value)
 
 
 def positive_int(value: Any) -> int:

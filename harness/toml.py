@@ -20,11 +20,13 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         No such file, or not TOML; the line says where.
     """
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8-sig"))  # editors of Windows put a mark before it
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:  # not UTF-8, not TOML, a number of thousands of digits
         raise SettingsError(f"{path}: not TOML ({error})") from error
+    except RecursionError:
+        raise SettingsError(f"{path}: not a study: its lists or tables are nested hundreds of levels deep") from None
 
 
 def toml_value(text: str) -> Any:
@@ -37,7 +39,7 @@ def toml_value(text: str) -> Any:
     """
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text.strip()
 
 

@@ -15,7 +15,7 @@ from harness.images import check_files
 from harness.protocol import Split, leak_notes, splits
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import parts_of
-from harness.tables import CLIPS, IMAGES, class_order, read_located
+from harness.tables import CLIPS, IMAGES, RESERVED_FOLDS, class_order, read_located
 from trainer.absent import absent_classes, absent_notes
 from trainer.fitting import HeadSettings
 
@@ -139,8 +139,14 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
     Raises
     ------
     SplitError
-        Fewer than two folds, a clip without a fold, or a group in both the training and the test rows of a split.
+        Fewer than two folds, a clip without a fold, a fold with the name of a summary, or a group in both the training
+        and the test rows of a split.
     """
+    taken = sorted(RESERVED_FOLDS.intersection(table["fold"].unique()))
+    if taken:
+        raise SplitError(
+            f"fold {taken[0]!r}: is the name of a summary or a column of the results; give the fold another name"
+        )
     columns = (table[name].tolist() for name in ("fold", "group", "label"))
     return list(splits(*columns, seed=seed, shared=shared))
 

@@ -3,6 +3,7 @@
 - `handles`: a module as a person gives it
 - `base`: a loaded module, what is known of it, and what a kind of modules must be able to do
 - `kinds`: read a handle, describe its module, load it
+- `probing`: whether it gives the same features each time
 - `preprocess`: what happens to an image or a sound before a module sees it
 - `builtin`: the kind ``builtin:``; `scattering` is its one module: for TensorFlow, made of
   operations in `maps`, and as the compiled loops of `harness.scattering_loops`

@@ -18,6 +18,7 @@ from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.devices import precision_of
 from harness.hub.handles import GivenModule, ModuleSpec
+from harness.hub.probing import probe
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
@@ -95,7 +96,7 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     Raises
     ------
     ModuleError
-        It is not available, or takes neither images nor a waveform.
+        It is not available, takes neither images nor a waveform, or gives other features each time.
     """
     if kind_of(spec).tensorflow:
         import_tensorflow()
@@ -104,6 +105,7 @@ def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
     module.precision = precision(spec, module.info)
     store, key = store or Store(), _key(spec, module.info.digest)
     if store.get_json("modules", key) is None:
+        probe(module)
         store.put_json("modules", key, asdict(module.info))
     _said(module.info)
     return module

@@ -14,7 +14,16 @@ from harness.model import CARD, LABELS, ModelCard, check_files, is_whole, read_c
 CARD_OF_ALL = ModelCard(
     classes=["dog bark", "siren", "café"],
     takes="image",
-    module={"handle": "builtin:scattering", "digest": "ab", "height": 224, "width": 224, "value_range": [0.0, 1.0]},
+    module={
+        "handle": "builtin:scattering",
+        "digest": "ab",
+        "takes": "image",
+        "height": 224,
+        "width": 224,
+        "value_range": [0.0, 1.0],
+        "sample_rate": 0,
+        "features": 6936,
+    },
     recipe={"encoding": "gray", "spec": {"n_mels": 128}},
     training={"fold": "3", "seed": 0},
     note="chosen among 8",
