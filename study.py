@@ -26,7 +26,7 @@ import merger
 import trainer
 from harness.cli import NoGpu, NoMixedPrecision, SchedulerOption, command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
-from harness.run_lock import locks_folder, run_lock
+from harness.run_lock import run_lock
 from harness.settings import Namer
 
 if TYPE_CHECKING:  # half a second, for annotations alone
@@ -152,6 +152,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names.
 
     Meanwhile `jobs` worker processes are started, where the store is empty and so they will be needed.
+    With a store that is not written to, nothing is: the demo is not made either.
     """
     given, modules = harness.read_study(path, overrides)
     head = head_settings(given, harness.name_in("train", path, overrides))
@@ -161,7 +162,8 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
         try:
-            corpus = corpora.load_corpus(**{name: value for name, value in given.corpus if name != "near_duplicates"})
+            section = {name: value for name, value in given.corpus if name != "near_duplicates"}
+            corpus = corpora.load_corpus(**section, store=str(store.local.root), make=store.writes)
         except SettingsError as error:
             raise SettingsError(f"[corpus] {error}") from None
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
@@ -169,6 +171,11 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
         harness.start_workers(jobs, converter.WORKERS_IMPORT)
     todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
     known = {each.encoding for each in todo}
+    idle = [module.handle for module in modules if module not in {each.module for each in todo}]
+    if idle:
+        raise SettingsError(
+            f"{name_of('encodings')}: none, so that module {idle[0]!r} has no images; name one at least"
+        )
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         where = harness.name_in("evaluate", path, overrides)("baseline")
@@ -189,10 +196,17 @@ def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
     return trainer.HeadSettings.read(settings, name_of=name_of)
 
 
-@locks_folder("out")
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
-    """Run every stage."""
-    check_outputs(out)
+    """Run every stage, with the lock of the folder."""
+    with run_lock(out) as interrupted:
+        if interrupted:
+            harness.remove_leftovers(plan.store)
+        check_outputs(out)
+        return run_stages(plan, out, jobs=jobs, strict=strict)
+
+
+def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
+    """Run every stage, one after the other."""
     copies = duplicate_sounds(plan, out, jobs=jobs)
     missing = write_clips(plan, out)
     note(f"corpus    {corpus_line(plan)}")
@@ -371,7 +385,7 @@ def command(
     """Run a whole ablation: which encoding, which module, how well, is it real?"""
     path = file or Path(str(files("studies") / "demo.toml"))  # travels in the wheel
     folder = out or Path("runs") / path.stem
-    own = harness.Store(store or None)
+    own = harness.Store(store or None, writes=not dry_run)
     with harness.remembered_code(own, write=not dry_run):
         plan = make_plan(path, settings or [], own, jobs=1 if scheduler or dry_run else jobs)
         if dry_run:
@@ -401,6 +415,10 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         f"corpus  {corpus_line(plan)}",
         *(f"        {line}" for line in [*plan.corpus.notes, *plan.corpus.copies]),
     ]
+    n_missing = len(corpora.missing_files(plan.clips))
+    if n_missing:
+        made = ", and will be made" if plan.study.corpus.name == "demo" else ""
+        lines.append(f"        of their sounds {n_missing} {'is' if n_missing == 1 else 'are'} not there{made}")
     features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
     if plan.study.image_files:
         drawn = converter.count_cached(plan.clips, plan.encodings, store=plan.store)

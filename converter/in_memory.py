@@ -78,7 +78,10 @@ class DrawingPlan:
             ),
             recipes=Recipes(
                 {name: encoding.to_json() for name, encoding in self.encodings.items()},
-                longest_s=dict.fromkeys(self.encodings, audio.longest((c.path, c.start_s, c.end_s) for c in good)),
+                longest_s=dict.fromkeys(
+                    self.encodings,
+                    audio.longest((c.path, c.start_s, c.end_s) for c in good if c.clip_id not in reasons),
+                ),
             ),
             inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in self.sounds])},
             started=self.started,

@@ -131,7 +131,7 @@ def convert_clips(
         ),
         recipes=Recipes(
             {name: encoding.to_json() for name, encoding in encodings.items()},
-            longest_s=dict.fromkeys(encodings, longest_clip(good, store)),
+            longest_s=dict.fromkeys(encodings, longest_clip([c for c in good if c.clip_id not in reasons], store)),
         ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,

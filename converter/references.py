@@ -98,7 +98,7 @@ def _with_reference(encoding: Encoding, clips: Sequence[Clip], *, store: Store, 
     keys = [key_of(audio=clip.digest, spec=own.digest(), code=code) for clip in clips]
     known: list[float | None] = [store.get_json(_KIND, key) for key in keys]
     todo = [_Measurement(clip, own, k, store) for clip, k, peak in zip(clips, keys, known, strict=True) if peak is None]
-    peaks = [*known, *in_parallel(_measure, todo, jobs=jobs, what="measuring")]
+    peaks = [*known, *in_parallel(_measure, todo, jobs=jobs, what="measuring", if_killed=lambda _: None)]
     measured = [peak for peak in peaks if peak is not None]
     if not measured:
         raise AudioError('ref="corpus": none of the clips could be measured')
@@ -110,8 +110,8 @@ def _measure(task: _Measurement) -> float | None:
     try:
         clip = task.clip
         y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
-    except AudioError:
+        peak = task.encoding.peak(as_sound(y, sr=sr, settings=task.encoding))
+    except (AudioError, MemoryError):
         return None
-    peak = task.encoding.peak(as_sound(y, sr=sr, settings=task.encoding))
     task.store.put_json(_KIND, task.key, peak)
     return peak

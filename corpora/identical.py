@@ -213,7 +213,7 @@ def _size(path: str, remote: Mapping[str, int]) -> int | None:
         return remote.get(url) or None
     try:
         return os.stat(path).st_size or None
-    except OSError:
+    except (OSError, ValueError):  # ValueError: no name that a file can have
         return None
 
 

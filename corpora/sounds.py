@@ -75,7 +75,7 @@ def digest_clips(clips: pd.DataFrame, *, store: Store, jobs: int = 1) -> list[So
     def digest_if_readable(path: str) -> str:
         try:
             return known.of(path)
-        except OSError:
+        except (OSError, ValueError):  # ValueError: no name that a file can have
             return ""
 
     paths = list(dict.fromkeys(clips["path"]))
@@ -111,7 +111,7 @@ def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fing
     jobs = jobs if len(missing) > _FEW else 1
     if missing:
         cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
-    made = in_parallel(_make, missing, jobs=jobs, what="fingerprints")
+    made = in_parallel(_make, missing, jobs=jobs, what="fingerprints", if_killed=lambda _: None)
     found.update(zip([task.digest for task in missing], made, strict=True))
     return {digest: known for digest, known in found.items() if known is not None}
 
@@ -136,9 +136,9 @@ def _make(task: SoundTask) -> Fingerprint | None:
     """Read a sound, put its fingerprint into the store, and give it; None where it cannot be read."""
     try:
         y, sr = audio.read(task.path, start_s=task.start_s, end_s=task.end_s, digest=task.digest)
-    except AudioError:  # which may have changed meanwhile
+        made, data = fingerprint(y, sr)
+    except (AudioError, MemoryError):  # which may have changed meanwhile
         return None
-    made, data = fingerprint(y, sr)
     task.store.put_array(_KIND, task.key, data)
     task.store.put_json(_KIND, task.key, {name: _packed(value) for name, value in asdict(made).items()})
     return made

@@ -23,6 +23,7 @@ from .shared_groups import groups_known as groups_known
 from .shared_groups import in_words_of as in_words_of
 from .split_parts import split_words as split_words
 from .store import Store as Store
+from .store_care.leftovers import remove_leftovers as remove_leftovers
 from .study_file import Study as Study
 from .study_file import name_in as name_in
 from .study_file import read_study as read_study

@@ -10,6 +10,7 @@ channel's polarity is inverted) it is the channel with the most power, of equals
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from harness.decoding import SoundBytes, SoundSource, decode, decode_blocks, header_duration
+from harness.decoding import MOST_SAMPLES, SoundBytes, SoundSource, decode, decode_blocks, header_duration
 from harness.errors import AudioError
 from harness.files import atomic_path, digest_bytes, digest_file, digest_json
 from harness.remote import fetch, in_threads, opened
@@ -131,6 +132,11 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
     """Resample with soxr's high quality; the same rate gives the same array."""
     if sr_from == sr_to:
         return y
+    if len(y) * sr_to > MOST_SAMPLES * sr_from:
+        raise AudioError(
+            f"{len(y) / sr_from:.0f} s at {sr_to} Hz are more than {MOST_SAMPLES:,} samples, the most that is read as "
+            "one sound; cut it into shorter ones"
+        )
     out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
     return out if out.size else y[:1]
 
@@ -185,8 +191,8 @@ def digest(
     path = url_of(path) or local_path(path)
     try:
         whole = digests.of(path) if digests else digest_file(path)
-    except OSError as error:
-        raise AudioError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: no name that a file can have
+        raise AudioError(f"{path}: {getattr(error, 'strerror', '') or error}") from error
     return part_digest(whole, start_s, end_s)
 
 
@@ -208,8 +214,9 @@ def _existing(path: str | Path) -> SoundSource:
     url = url_of(path)
     if not url:
         path = Path(path)
-        if not path.is_file():
-            raise AudioError(f"{path}: no such file")
+        if not os.path.isfile(path):
+            special = os.path.exists(path) and not os.path.isdir(path)
+            raise AudioError(f"{path}: {'is not a regular file' if special else 'no such file'}")
         if path.stat().st_size == 0:
             raise AudioError(f"{path}: the file is empty (0 bytes)")
         return path

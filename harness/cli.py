@@ -7,11 +7,14 @@ Exit codes: 0 done; 1 a :class:`~harness.errors.SoundfoldError`, or done with na
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -43,6 +46,7 @@ __all__ = [
 
 _INTERRUPTED = 130
 _ENDED = 143  # by SIGTERM
+_FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 
 
 def command_app(*, name: str, help: str) -> typer.Typer:
@@ -172,7 +176,11 @@ def main(app: Callable[[], Any]) -> NoReturn:
         return _one_line(app)
 
     signal.signal(signal.SIGTERM, end)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are not UTF-8
     code = guard(checked)
+    if not _written():
+        code = code or 1
     gc.freeze()  # or Python looks for garbage in all of TensorFlow's objects, up to two seconds, before it leaves
     sys.exit(_ENDED if ended else code)
 
@@ -209,15 +217,26 @@ def guard(command: Callable[[], Any]) -> int:
         if leaving.code == _INTERRUPTED:
             return _interrupted()
         raise
-    except BrokenPipeError:
-        sys.stderr.close()
+    except BrokenPipeError:  # who read it, as head does, has seen enough
+        _written()
         return 1
     except OSError as error:  # no permission, no space, a file where a folder should be
         if not error.strerror:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        print(f"error: {where}{error.strerror}", file=sys.stderr)
+        where = error.filename or ("standard output" if error.errno in _FULL else "")  # who writes files names them
+        print("error: " + " ".join(f"{where}{': ' if where else ''}{error.strerror}".splitlines()), file=sys.stderr)
         return 1
+
+
+def _written() -> bool:
+    """Whether all that was printed could be written; else nothing more is, so that Python can leave without a word."""
+    try:
+        sys.stdout.flush()
+        return True
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
 
 
 def _interrupted() -> int:

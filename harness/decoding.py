@@ -7,6 +7,8 @@ asked for, that part must be there.
 
 A sound is a local file, or the bytes of one that lies elsewhere (:class:`SoundBytes`). It is that file alone: what
 libsndfile (the other half of an SD2) and FFmpeg (a list of files that is named ``.wav``) could read of others is not.
+Whatever a decoder raises is an :class:`~harness.errors.AudioError`; so are rates outside 100 Hz to 1 MHz, and sounds of
+more than 2**28 samples (:data:`MOST_SAMPLES`) where they are read as a whole.
 """
 
 from __future__ import annotations
@@ -25,11 +27,17 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 
-from harness.errors import AudioError
+from harness.errors import AudioError, SoundfoldError
 from harness.native_stderr import LineFilter
 
-__all__ = ["QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
+__all__ = ["MOST_SAMPLES", "QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
 
+MOST_SAMPLES = 1 << 28
+"""In one sound that is read as a whole, over all channels: 1 GiB as float32."""
+
+_RATES_HZ = (100, 1_000_000)
+_AT_ONCE = 1 << 22  # frames that are read together: a header may promise any number
+_UNKNOWN_FRAMES = 1 << 62  # and more: a FLAC that does not count its samples
 _MISSING_S = {False: 0.01, True: 0.1}  # what may be missing, in seconds: of PCM, of lossy formats
 _MISSING_SHARE = 0.01  # of what a lossy file promises
 _UNKNOWN_SIZES = (range(0x7FFF0000, 0x100000000), range(2**62, 2**64))  # written where the length was not known yet
@@ -118,32 +126,69 @@ def decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray,
     AudioError
         Not a sound that can be read, or cut short before the end that is asked for.
     """
-    promised, head = 0, _head(path)
+    with _named(path):
+        return _decode(path, start_s, end_s)
+
+
+def _decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray, int]:
+    head = _head(path)
     try:
         with _quiet(path, head), _opened(path) as file:
-            sr, promised = int(file.samplerate), _promised(file, path, head)
-            start = 0 if math.isnan(start_s) else min(round(start_s * sr), file.frames)
-            stop = file.frames if math.isnan(end_s) else min(round(end_s * sr), file.frames)
-            if file.format == "MP3":  # seeking misses the frame that was meant
-                y = file.read(stop, dtype="float32")
-                there, y = len(y), y[start:]
-            else:
-                if start:
-                    file.seek(start)
-                y = file.read(max(stop - start, 0), dtype="float32")
-                there = start + len(y)
-            lossy = file.format in {"MP3", "OGG"}
+            sr, promised, lossy = _rate(path, file.samplerate), _promised(file, path, head), _is_lossy(file)
+            start = 0 if math.isnan(start_s) else round(start_s * sr)
+            stop = math.inf if math.isnan(end_s) else round(end_s * sr)
+            y, there = _read(path, file, start, stop)
         wanted = promised if math.isnan(end_s) else min(round(end_s * sr), promised)
         _check_whole(path, promised / sr, there / sr, wanted / sr, lossy=lossy)
         return y, sr
     except (soundfile.LibsndfileError, RuntimeError) as error:
         reason = _reason(error)
     _refuse_malformed(path, head, reason)
-    blocks = list(_av_blocks(path, reason, end_s))
-    sr = blocks[0][1]
-    y = np.concatenate([block for block, _ in blocks])
-    start = 0 if math.isnan(start_s) else round(start_s * sr)
-    return y[start : None if math.isnan(end_s) else round(end_s * sr)], sr
+    parts = _Parts(path)
+    for block, sr in _av_blocks(path, reason, end_s):
+        start = 0 if math.isnan(start_s) else round(start_s * sr)
+        parts.add(block, start, math.inf if math.isnan(end_s) else round(end_s * sr))
+    return parts.joined(), sr
+
+
+def _read(path: SoundSource, file: soundfile.SoundFile, start: int, stop: float) -> tuple[np.ndarray, int]:
+    """Frames `start` to `stop` as far as they are there, and the number of the last one that is."""
+    parts, frames = _Parts(path), int(file.frames)
+    if start and file.format != "MP3":  # there, seeking misses the frame that was meant
+        parts.end = file.seek(min(start, frames))
+    while parts.end < min(stop, frames):
+        y = file.read(int(min(_AT_ONCE, stop - parts.end, frames - parts.end)), dtype="float32")
+        if not len(y):
+            break
+        parts.add(y, start, stop)
+    return parts.joined(), parts.end
+
+
+class _Parts:
+    """Blocks of a sound as they are read, of which a part is wanted."""
+
+    def __init__(self, path: SoundSource) -> None:
+        self.end = 0  # frames so far
+        self._path, self._found, self._samples = path, list[np.ndarray](), 0
+
+    def add(self, block: np.ndarray, start: float, stop: float) -> None:
+        """Take from a block what lies between the frames `start` and `stop` of the sound."""
+        part = block[int(min(max(start - self.end, 0), len(block))) : int(max(min(stop - self.end, len(block)), 0))]
+        self.end += len(block)
+        self._samples += part.size
+        if self._samples > MOST_SAMPLES:
+            raise AudioError(
+                f"{self._path}: holds more than {MOST_SAMPLES:,} samples, the most that is read as one sound; "
+                "cut it into shorter ones, or take parts of it (start_s, end_s)"
+            )
+        if len(part) or not self._found:
+            self._found.append(part)
+
+    def joined(self) -> np.ndarray:
+        """All that was wanted."""
+        if len(self._found) < 2:
+            return self._found[0] if self._found else np.zeros(0, np.float32)
+        return np.concatenate(self._found)
 
 
 def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
@@ -161,12 +206,17 @@ def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarra
     sr : int
         In Hz.
     """
+    with _named(path):
+        yield from _decode_blocks(path, seconds)
+
+
+def _decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
     there, head = 0, _head(path)
     try:
         with ExitStack() as stack:
             with _quiet(path, head):
                 file = stack.enter_context(_opened(path))
-            sr, promised = int(file.samplerate), _promised(file, path, head)
+            sr, promised = _rate(path, file.samplerate), _promised(file, path, head)
             while True:
                 with _quiet(path, head):
                     y = file.read(max(1, round(seconds * sr)), dtype="float32")
@@ -174,7 +224,7 @@ def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarra
                     break
                 there += len(y)
                 yield y, sr
-            lossy = file.format in {"MP3", "OGG"}
+            lossy = _is_lossy(file)
         _check_whole(path, promised / sr, there / sr, promised / sr, lossy=lossy)
         return
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -194,9 +244,14 @@ def decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarra
 
 def header_duration(path: SoundSource) -> float:
     """Length of a sound in seconds as its header says; 0 where no header says it."""
+    with _named(path):
+        return _header_duration(path)
+
+
+def _header_duration(path: SoundSource) -> float:
     try:
         with _quiet(path, _head(path)), _opened(path) as file:
-            return float(file.frames / file.samplerate)
+            return int(file.frames) / _rate(path, file.samplerate) if file.frames < _UNKNOWN_FRAMES else 0.0
     except (soundfile.LibsndfileError, RuntimeError):
         pass
     import av  # tens of milliseconds, and rarely needed
@@ -206,6 +261,32 @@ def header_duration(path: SoundSource) -> float:
             return _av_duration(container, container.streams.audio[0]) if container.streams.audio else 0.0
     except (av.FFmpegError, ValueError, OSError):
         return 0.0
+
+
+@contextmanager
+def _named(path: SoundSource) -> Iterator[None]:
+    """Make whatever a decoder raises an error that names the file: at damaged ones that may be anything."""
+    try:
+        yield
+    except SoundfoldError:
+        raise
+    except MemoryError as error:
+        raise AudioError(f"{path}: there is not enough memory to read it") from error
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise AudioError(f"{path}: not a sound that can be read ({reason})") from error
+
+
+def _rate(path: SoundSource, given: float) -> int:
+    """The rate that a header says, in Hz."""
+    lowest, highest = _RATES_HZ
+    if not lowest <= given <= highest:
+        raise AudioError(f"{path}: its header says {given:,} Hz, expected {lowest} to {highest:,}; is it damaged?")
+    return int(given)
+
+
+def _is_lossy(file: soundfile.SoundFile) -> bool:
+    return file.format in {"MP3", "OGG"}
 
 
 def _reason(error: Exception) -> str:
@@ -244,6 +325,8 @@ def _refuse_malformed(path: SoundSource, head: bytes, reason: str) -> None:
 def _promised(file: soundfile.SoundFile, path: SoundSource, head: bytes) -> int:
     """Samples of each channel that the header promises; those that are there, where it promises nothing."""
     frames = int(file.frames)
+    if frames >= _UNKNOWN_FRAMES:
+        raise RuntimeError("it does not count its samples")  # libsndfile cannot read it to its end; FFmpeg can
     if file.format in _WITH_LENGTHS:
         if head[36:40] == b"data" and int.from_bytes(head[40:44], "little") <= _size(path) - 44:
             return frames  # the usual WAV, all there
@@ -320,7 +403,9 @@ def _av_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tuple[n
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it")
             stream = container.streams.audio[0]
-            sr = int(stream.codec_context.sample_rate)
+            if stream.codec_context is None:
+                raise AudioError(f"{path}: not a sound that can be read (its codec is not known)")
+            sr = _rate(path, stream.codec_context.sample_rate)
             promised_s = _av_duration(container, stream)
             to_float = av.AudioResampler(format="fltp", rate=sr)  # every channel: FFmpeg's own mono is 3 dB louder
             for frame in chain(container.decode(stream), [None]):

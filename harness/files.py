@@ -5,12 +5,16 @@ Nothing in soundfold is written in place: a file appears whole under its name, o
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
 import re
 import secrets
 import shutil
+import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +30,12 @@ __all__ = [
     "digest_file",
     "digest_json",
     "folder_name",
+    "is_abandoned",
     "is_plain_name",
     "is_temporary",
     "link_or_copy",
     "natural_key",
+    "open_regular",
     "read_json",
     "safe_name",
     "short_name",
@@ -38,6 +44,8 @@ __all__ = [
     "write_json",
     "write_text",
 ]
+
+_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:3]  # in names of temporary files
 
 
 _NAME_BYTES = 250
@@ -109,10 +117,24 @@ def is_temporary(name: str) -> bool:
     return re.fullmatch(r"\..*\.([0-9a-f]{16}|\d+-[0-9a-f]{8})\.part(\.old)?", name, re.DOTALL) is not None
 
 
+def is_abandoned(path: str | Path) -> bool:
+    """Whether a temporary file is of :func:`write_bytes`, in a process of this machine that is gone."""
+    match = re.search(rf"\.(\d+)-{_HOST}[0-9a-f]{{5}}\.part$", os.fspath(path))
+    if match is None or os.name == "nt":
+        return False
+    try:
+        os.kill(int(match[1]), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
+
+
 def write_bytes(path: str | Path, data: bytes) -> None:
     """Write `data` to `path` atomically, in as few system calls as that takes; there may be thousands of files."""
     folder, name = os.path.split(os.fspath(path))
-    part = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    part = os.path.join(folder, f".{name[:40]}.{os.getpid()}-{_HOST}{secrets.token_hex(4)[3:]}.part")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
         handle = os.open(part, flags, 0o666)
@@ -147,6 +169,20 @@ def read_json(path: str | Path) -> Any:
     return json.loads(fetch(url) if url else Path(path).read_text(encoding="utf-8"))
 
 
+def open_regular(path: str | Path) -> io.BufferedReader:
+    """Open a file to read it; refuse a pipe or a device, which may have no end, or wait for somebody to write.
+
+    Raises
+    ------
+    OSError
+        As for `open`, and for what is not a regular file.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise OSError(errno.EINVAL, "is not a regular file", os.fspath(path))
+    return open(path, "rb")
+
+
 def digest_bytes(data: bytes | memoryview) -> str:
     """sha256 of `data`, as 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
@@ -156,7 +192,7 @@ def digest_file(path: str | Path) -> str:
     """sha256 of a file's bytes, as 64 hex digits; the file may be behind a URL."""
     if url := url_of(path):
         return digest_bytes(fetch(url))
-    with open(path, "rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -7,7 +7,9 @@ same. Any gray, palette, RGBA or 16-bit image reads as RGB; transparency is laid
 from __future__ import annotations
 
 import io
+import math
 import re
+import warnings
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,18 +18,21 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from harness.errors import ImageError
-from harness.files import digest_bytes
+from harness.files import digest_bytes, open_regular
 
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
     from harness.digests import FileDigests
 
-__all__ = ["SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", "read_bytes", "resize"]
+__all__ = ["MOST_PIXELS", "SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", "read_bytes", "resize"]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow's others can start programs (EPS: Ghostscript)
 _MAX_COLOURS = 256
 _TRIES = 64
+MOST_PIXELS = 100_000_000
+"""In an image that is read."""
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)  # that many are refused by a name
 
 
 def read(path: str | Path, *, digest: str = "") -> np.ndarray:
@@ -60,7 +65,8 @@ def read_bytes(path: str | Path, *, digest: str = "") -> bytes:
         The file cannot be read, or has changed since its digest was found.
     """
     try:
-        data = Path(path).read_bytes()
+        with open_regular(path) as file:
+            data = file.read()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from error
     if digest and digest_bytes(data) != digest:
@@ -102,12 +108,17 @@ def decode(data: bytes, *, name: str = "image") -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as opened:
+            if math.prod(opened.size) > MOST_PIXELS:
+                raise ImageError(f"{name}: has {opened.width}x{opened.height} pixels, expected {MOST_PIXELS:,} at most")
             opened.load()
             return np.asarray(_as_rgb(opened))
+    except ImageError:
+        raise
     except UnidentifiedImageError as error:  # Pillow would name the buffer
         raise ImageError(f"{name}: not an image that can be read (of no kind that is known)") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{name}: not an image that can be read ({error})") from error
+    except Exception as error:  # at damaged files Pillow raises what it likes
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ImageError(f"{name}: not an image that can be read ({reason})") from error
 
 
 def _as_rgb(opened: Image.Image) -> Image.Image:

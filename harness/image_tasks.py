@@ -14,10 +14,11 @@ from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes, write_bytes
 from harness.store import Store
 
-__all__ = ["KIND", "ImageTask", "Made", "PlannedImage", "Written", "make_images", "without_cached"]
+__all__ = ["KIND", "TOO_LITTLE_MEMORY", "ImageTask", "Made", "PlannedImage", "Written", "make_images", "without_cached"]
 
 KIND = "images"
 """The kind under which the store has PNG files."""
+TOO_LITTLE_MEMORY = "there is not enough memory to draw it; cut it into shorter sounds"
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ def make_images(task: ImageTask) -> Made:
             made.written.append(Written(FileState.of(planned.target), digest_bytes(data)))
     except (AudioError, ImageError) as error:
         made.reason = str(error)
+    except MemoryError:
+        made.reason = TOO_LITTLE_MEMORY
     return made
 
 

@@ -18,8 +18,8 @@ from harness.digests import FileDigests
 from harness.errors import ClusterError, TableError
 from harness.failures import update_failures
 from harness.files import folder_name, safe_name, short_name
-from harness.image_tasks import ImageTask, make_images, without_cached
-from harness.parallel import in_parallel
+from harness.image_tasks import ImageTask, Made, make_images, without_cached
+from harness.parallel import KILLED, in_parallel
 from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 from harness.written import check_one_folder_each, claim
@@ -168,7 +168,8 @@ def failed_tasks(
         A worker wrote images to a folder that this machine does not see.
     """
     missing = [task for task in (without_cached(task, digests) for task in tasks) if task.images]
-    for task, made in zip(missing, in_parallel(make_images, missing, jobs=jobs, what=what), strict=True):
+    results = in_parallel(make_images, missing, jobs=jobs, what=what, if_killed=lambda _: Made(reason=KILLED))
+    for task, made in zip(missing, results, strict=True):
         if made.written and cluster.current() and not task.images[0].target.exists():
             raise ClusterError(f"a worker has written {task.images[0].target}, but it is not there: share the folder")
         for planned, each in zip(task.images, made.written, strict=False):  # the first of them, where one failed

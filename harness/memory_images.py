@@ -18,7 +18,7 @@ from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import image_input
-from harness.image_tasks import KIND, PlannedImage
+from harness.image_tasks import KIND, TOO_LITTLE_MEMORY, PlannedImage
 from harness.store import Store, key_of
 
 __all__ = ["DrawTask", "Drawn", "MemoryClip", "MemoryImage", "MemoryMerge", "draw_clip"]
@@ -158,6 +158,8 @@ def draw_clip(task: DrawTask) -> Drawn:
         _bring_to_size(pixels, task, drawn)
     except (AudioError, ImageError) as error:
         return Drawn(reason=str(error))
+    except MemoryError:
+        return Drawn(reason=TOO_LITTLE_MEMORY)
     for merge in merges:
         try:
             _bring_to_size({merge.name: _merged(clip, merge, pixels, drawn.digests)}, task, drawn)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from importlib import import_module
 from threading import Thread
 from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
+from joblib.externals.loky import ProcessPoolExecutor
 
 from harness import cluster
 from harness.errors import SettingsError, WorkerError
 from harness.progress import track
 
-__all__ = ["check_jobs", "in_parallel", "start_workers"]
+__all__ = ["KILLED", "check_jobs", "in_parallel", "start_workers"]
+
+KILLED = "the process that worked on it was killed, twice: by a decoder that crashes, or for want of memory"
+"""Why an item has no result, for `if_killed`."""
+
+_SUSPECTS = 64  # items that may have been worked on when a process was killed
+_IN_A_ROW = 3
+_WATCH_S = 1.0
+_WATCHED: set[int] = set()  # the process that this one works for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -30,6 +41,7 @@ def in_parallel(
     what: str,
     ahead: int = 0,
     batch: int | None = None,
+    if_killed: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """Call `work` on each item, with a progress bar.
 
@@ -48,6 +60,9 @@ def in_parallel(
         How many results may wait to be taken, where they are large; 0: as many as there are.
     batch : int, optional
         Items in one task of a cluster. Default: up to 16.
+    if_killed : callable, optional
+        The result of an item whose processes are killed again and again, as by a decoder that crashes. Not for one
+        process, nor for a cluster.
 
     Yields
     ------
@@ -57,7 +72,7 @@ def in_parallel(
     Raises
     ------
     WorkerError
-        A process was killed.
+        A process was killed; with `if_killed`, by several items one after the other.
     """
     jobs = min(check_jobs(jobs), len(items))
     workers = cluster.current()
@@ -68,7 +83,9 @@ def in_parallel(
         yield from track(map(work, items), total=len(items), what=what)
         return
     parts = range(0, len(items), ahead or len(items))
-    results = (result for start in parts for result in _part(work, items[start : start + parts.step], jobs, what))
+    results = (
+        result for start in parts for result in _part(work, items[start : start + parts.step], jobs, what, if_killed)
+    )
     yield from track(results, total=len(items), what=what)
 
 
@@ -90,7 +107,9 @@ def start_workers(jobs: int, modules: Sequence[str]) -> None:
 
 def _start(jobs: int, modules: list[str]) -> None:
     with suppress(Exception):  # whoever needs them will say what is the matter
-        Parallel(n_jobs=jobs, backend="loky", batch_size=1)(delayed(_import)(modules) for _ in range(jobs))
+        Parallel(n_jobs=jobs, backend="loky", batch_size=1)(
+            delayed(_in_worker)(_import, modules, os.getpid()) for _ in range(jobs)
+        )
 
 
 def _import(modules: list[str]) -> None:
@@ -98,17 +117,69 @@ def _import(modules: list[str]) -> None:
         import_module(name)
 
 
-def _part(work: Callable[[Item], Result], items: Sequence[Item], jobs: int, what: str) -> Iterator[Result]:
+def _part(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    jobs: int,
+    what: str,
+    if_killed: Callable[[Item], Result] | None,
+) -> Iterator[Result]:
     while _STARTING:
         _STARTING.pop().join()
-    parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
-    try:
-        yield from parallel(delayed(work)(item) for item in items)
-    except BrokenProcessPool as error:  # as the system does where memory runs out
-        raise WorkerError(
-            f"{what}: a worker process was killed, by somebody or for want of memory; "
-            "run the same command again to go on, with fewer --jobs where memory is short"
-        ) from error
+    done = 0
+    while done < len(items):
+        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
+        try:
+            for result in parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:]):
+                done += 1
+                yield result
+        except BrokenProcessPool as error:  # as the system does where memory runs out
+            if if_killed is None:
+                raise _killed(what) from error
+            for result in _one_by_one(work, items[done : done + _SUSPECTS], what, if_killed):
+                done += 1
+                yield result
+
+
+def _one_by_one(
+    work: Callable[[Item], Result], items: Sequence[Item], what: str, if_killed: Callable[[Item], Result]
+) -> Iterator[Result]:
+    """Call `work` on one item after the other, so that it is known which of them kills its process."""
+    in_a_row = 0
+    with ExitStack() as stack:
+        pool = stack.enter_context(ProcessPoolExecutor(max_workers=1))
+        for item in items:
+            try:
+                result = pool.submit(_in_worker, work, item, os.getpid()).result()
+                in_a_row = 0
+            except BrokenProcessPool as error:
+                in_a_row += 1
+                if in_a_row == _IN_A_ROW:  # then it is hardly the items
+                    raise _killed(what) from error
+                result = if_killed(item)
+                pool = stack.enter_context(ProcessPoolExecutor(max_workers=1))
+            yield result
+
+
+def _in_worker(work: Callable[[Item], Result], item: Item, parent: int) -> Result:
+    """Call `work` in a worker process, which ends within a second or so after the process that it works for."""
+    if os.getpid() != parent and parent not in _WATCHED:
+        _WATCHED.add(parent)
+        Thread(target=_end_with, args=(parent,), daemon=True).start()
+    return work(item)
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:  # of a process whose parent was killed, the parent is another
+        time.sleep(_WATCH_S)
+    os._exit(1)
+
+
+def _killed(what: str) -> WorkerError:
+    return WorkerError(
+        f"{what}: a worker process was killed, by somebody or for want of memory; "
+        "run the same command again to go on, with fewer --jobs where memory is short"
+    )
 
 
 def check_jobs(jobs: int) -> int:

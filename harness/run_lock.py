@@ -42,7 +42,7 @@ _HELD: dict[str, int] = {}  # by this process, which may read what it has writte
 
 
 @contextmanager
-def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[None]:
+def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[bool]:
     """Be the only one that writes into a folder; who has the lock already, in the same thread, goes on.
 
     Parameters
@@ -60,7 +60,7 @@ def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[None]:
     """
     path = need_local(folder, what="results").absolute() / LOCK
     if _HELD.get(str(path)) == threading.get_ident():
-        yield
+        yield False
         return
     made = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[None]:
         _HELD[str(path)] = threading.get_ident()
         if interrupted:
             _remove_temporary(path.parent)
-        yield
+        yield interrupted
         if not doubtful:
             path.unlink(missing_ok=True)  # not where the command was stopped: the folder may hold parts of two runs
     except SoundfoldError:  # refused, mostly before anything was written

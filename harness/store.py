@@ -58,6 +58,8 @@ class Store:
     ----------
     root : path or URL, optional
         Folder of the store; made when something is first put. Default: ``SOUNDFOLD_STORE``, else the user's cache.
+    writes : bool
+        Whether entries can be put and removed; else they are only read, and nothing on the disk changes.
 
     Attributes
     ----------
@@ -67,7 +69,8 @@ class Store:
         Where it is; empty for a local store.
     """
 
-    def __init__(self, root: str | Path | None = None) -> None:
+    def __init__(self, root: str | Path | None = None, *, writes: bool = True) -> None:
+        self.writes = writes
         given = root or os.environ.get("SOUNDFOLD_STORE") or default_root()
         self.url = url_of(given).rstrip("/")
         self.root = as_path(self.url) if self.url else local_path(given).absolute()  # for workers elsewhere
@@ -76,7 +79,7 @@ class Store:
     @property
     def local(self) -> Store:
         """The store for what concerns this machine only, as what is known of its files; a local one is its own."""
-        return Store(default_root()) if self.url else self
+        return Store(default_root(), writes=self.writes) if self.url else self
 
     def path(self, kind: str, key: str, suffix: str = "") -> Path:
         """Where the entry `key` of `kind` lies, whether it exists or not."""
@@ -102,7 +105,8 @@ class Store:
             path = f"{self._text}/{kind}/{key[:2]}/{key}{suffix}"
             with open(path, "rb", buffering=0) as file:
                 data = memoryview(file.readall())
-                _mark_used(path, file.fileno())
+                if self.writes:
+                    _mark_used(path, file.fileno())
         except OSError:  # not there, not readable, damaged: as good as none
             return None
         return _whole(data, f"{kind}/{key}{suffix}")
@@ -124,6 +128,8 @@ class Store:
 
     def remove(self, kind: str, key: str, suffix: str = "") -> None:
         """Remove an entry where it is there and may be removed."""
+        if not self.writes:
+            return
         if self.url:
             entries_at(self.url).remove(_place(kind, key, suffix))
             return
@@ -146,6 +152,8 @@ class Store:
 
     def put(self, kind: str, key: str, data: bytes, suffix: str = "") -> None:
         """Put `data` under `key`, with a checksum behind it; a store that cannot be written to goes without."""
+        if not self.writes:
+            return
         checksum, _ = _checks(data, f"{kind}/{key}{suffix}")
         try:
             if self.url:

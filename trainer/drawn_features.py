@@ -24,7 +24,7 @@ from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.image_digests import ImageDigests, known_digests
 from harness.memory_images import Drawn, DrawTask, MemoryClip, MemoryImage, draw_clip
-from harness.parallel import in_parallel
+from harness.parallel import KILLED, in_parallel
 from harness.store import Store
 from harness.vectors import Vectors
 from trainer.sources import BATCH, CALLS, image_key, module_key
@@ -97,7 +97,10 @@ def draw_features(
     with _Computing(modules, store) as computing, ImageDigests(store) as memory:
         ordered = sorted(clips, key=_place_in_training)
         tasks = [DrawTask(clip, wanted) for clip in ordered if (wanted := computing.wanted(clip, done.digests))]
-        drawing = in_parallel(draw_clip, tasks, jobs=jobs, what="features", ahead=computing.clips_ahead(tasks))
+        ahead = computing.clips_ahead(tasks)
+        drawing = in_parallel(
+            draw_clip, tasks, jobs=jobs, what="features", ahead=ahead, if_killed=lambda _: Drawn(reason=KILLED)
+        )
         for task, drawn in zip(tasks, drawing, strict=True):
             _note_failures(task.clip, drawn, done, strict)
             if drawn.reason:

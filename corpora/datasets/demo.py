@@ -40,9 +40,12 @@ _NAME = re.compile(r"(?P<fold>\d+)-(?P<source>[a-z_]+\d+)-(?P<take>[A-Z])\.wav")
 
 def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per clip; the demo is made first where it is not there."""
-    make(need_local(root, what="the demo"), seed=options.seed)
+    folder = need_local(root, what="the demo")
+    if options.make:
+        make(folder, seed=options.seed)
+    there = _is_made(folder, _marker(options.seed))
     rows = []
-    for path in find_sounds(root):
+    for path in find_sounds(root) if there else [folder / name for name in _names()]:
         parts = match_name(path, _NAME, expected="[fold]-[source]-[take].wav, as the demo's sounds are")
         rows.append({"path": path, "label": path.parent.name, "fold": parts["fold"], "group": parts["source"]})
     return rows
@@ -50,7 +53,7 @@ def _scan(root: Path, options: ScanOptions) -> list[Row]:
 
 def _default_root(options: ScanOptions) -> Path:
     """Where the demo of a seed lies if no root is given: in the store."""
-    return store_root() / "corpora" / f"demo-v{VERSION}-seed{options.seed}"
+    return Path(options.store or store_root()) / "corpora" / f"demo-v{VERSION}-seed{options.seed}"
 
 
 def make(folder: str | Path, *, seed: int = 0) -> None:

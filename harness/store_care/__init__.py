@@ -5,6 +5,7 @@
 - `verifying`: the checksum of every entry
 - `pruning`: removing by age, size or run
 - `compacting`: small files of feature vectors joined to larger ones
+- `leftovers`: temporary files of killed processes
 - `runs`: which entries a run used
 - `units`: ages and sizes as people write them
 """

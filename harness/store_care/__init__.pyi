@@ -1,5 +1,6 @@
 from .compacting import Compacted as Compacted
 from .compacting import compact as compact
+from .leftovers import remove_leftovers as remove_leftovers
 from .pruning import Pruned as Pruned
 from .pruning import PrunePlan as PrunePlan
 from .pruning import plan_prune as plan_prune
