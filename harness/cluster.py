@@ -33,7 +33,7 @@ _LOOK_S = 5.0  # between two looks at which workers there are
 _AHEAD = 2  # tasks under way for each thread of a worker
 _MOST = 16  # calls in a task, where nothing else is said
 _AGAIN = "run the same command again to go on where it stopped"
-_OURS = ("harness", "converter", "merger", "trainer", "corpora")
+_OURS = ("harness", "converter", "merger", "trainer", "corpora", "labeler")
 
 
 def current() -> Cluster | None:

@@ -23,7 +23,7 @@ from harness.registry import load_plugins
 
 __all__ = ["Needs", "dask_setup", "run_calls", "versions"]
 
-_PACKAGES = ("converter", "corpora", "harness", "merger", "trainer")
+_PACKAGES = ("converter", "corpora", "harness", "labeler", "merger", "trainer")
 _LIBRARIES = ("av", "numpy", "pandas", "pillow", "scikit-learn", "scipy", "soundfile", "soxr", "tensorflow")
 _URL = "://"
 
