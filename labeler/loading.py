@@ -23,11 +23,11 @@ from harness.registry import load_plugins
 from labeler.detecting import Detection
 from labeler.live.listening import Heard
 from labeler.live.settings import ListenSettings, listen
-from labeler.live.smoothing import LiveSmoothing
 from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scan_result import Scan, scan_one
 from labeler.scanning import windows_for
+from labeler.smoothing import Smoothing
 
 __all__ = ["Model", "by_signature", "load_model"]
 
@@ -134,7 +134,7 @@ class Model:
         input: str | Path | int = "",
         window: float = 0.0,
         hop: float = 0.0,
-        smoothing: LiveSmoothing = "none",
+        smoothing: Smoothing = "none",
         smoothing_s: float = 0.0,
         rate: int = 0,
         fast: bool = False,

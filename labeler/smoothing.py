@@ -12,12 +12,12 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
-__all__ = ["SMOOTHINGS", "Smoothing", "averages", "smooth"]
+__all__ = ["FAST", "SLOW", "SMOOTHINGS", "Smoothing", "averages", "smooth"]
 
 Smoothing = Literal["none", "mean", "median", "onset"]
 SMOOTHINGS: tuple[str, ...] = get_args(Smoothing)
 """Names of the ways to smooth."""
-_FAST, _SLOW = 0.3, 0.1  # of the new score
+FAST, SLOW = 0.3, 0.1  # of the new score
 
 
 def smooth(scores: np.ndarray, how: Smoothing, windows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -64,6 +64,6 @@ def averages(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     fast, slow = np.zeros_like(scores), np.zeros_like(scores)
     last_fast, last_slow = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
     for k, row in enumerate(scores):
-        last_fast = fast[k] = (1 - _FAST) * last_fast + _FAST * row
-        last_slow = slow[k] = (1 - _SLOW) * last_slow + _SLOW * row
+        last_fast = fast[k] = (1 - FAST) * last_fast + FAST * row
+        last_slow = slow[k] = (1 - SLOW) * last_slow + SLOW * row
     return fast, slow

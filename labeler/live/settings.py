@@ -15,9 +15,10 @@ from harness.settings import Count, Namer, Settings, at_least, plain
 from labeler.live.listening import Heard, Listener, listen_to
 from labeler.live.opening import open_source
 from labeler.live.recording import check_recording, recording
-from labeler.live.smoothing import LiveSmoother, LiveSmoothing
+from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Source
 from labeler.scanning import Windows, windows_for
+from labeler.smoothing import Smoothing
 
 if TYPE_CHECKING:  # which offers `listen` as a method
     from labeler.loading import Model
@@ -57,7 +58,7 @@ class ListenSettings(Settings):
     hop: _Seconds = 0.0
     rate: Count = 0
     fast: bool = False
-    smoothing: LiveSmoothing = "none"
+    smoothing: Smoothing = "none"
     smoothing_s: _Seconds = 0.0
     record: str | Path | None = None
 

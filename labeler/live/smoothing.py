@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Literal, get_args
 
 import numpy as np
 
-__all__ = ["LIVE_SMOOTHINGS", "LiveSmoother", "LiveSmoothing"]
+from labeler.smoothing import FAST, SLOW, Smoothing
 
-LiveSmoothing = Literal["none", "mean", "median", "onset"]
-LIVE_SMOOTHINGS: tuple[str, ...] = get_args(LiveSmoothing)
+__all__ = ["LiveSmoother"]
+
 _USUAL = 3  # windows
-_FAST, _SLOW = 0.3, 0.1  # of the new score
 
 
 class LiveSmoother:
@@ -38,7 +36,7 @@ class LiveSmoother:
     [0.0]
     """
 
-    def __init__(self, smoothing: LiveSmoothing = "none", windows: int = 0) -> None:
+    def __init__(self, smoothing: Smoothing = "none", windows: int = 0) -> None:
         self._smoothing = smoothing
         self._last: deque[np.ndarray] = deque(maxlen=windows or _USUAL)
         self._fast = self._slow = np.zeros(1)
@@ -51,8 +49,8 @@ class LiveSmoother:
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Smoothed scores of the next window, float64 (classes,)."""
         if self._smoothing == "onset":
-            self._fast = (1 - _FAST) * self._fast + _FAST * scores
-            self._slow = (1 - _SLOW) * self._slow + _SLOW * scores
+            self._fast = (1 - FAST) * self._fast + FAST * scores
+            self._slow = (1 - SLOW) * self._slow + SLOW * scores
             return np.where(self._fast > self._slow, self._fast, 0.0)
         if self._smoothing == "none":
             return scores

@@ -28,10 +28,11 @@ from labeler.live.listening import Heard, Listener, listen_to
 from labeler.live.microphone import Microphone
 from labeler.live.opening import open_source
 from labeler.live.ring import RingBuffer
-from labeler.live.smoothing import LiveSmoother, LiveSmoothing
+from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Block, FileSource, PcmSource, Source
 from labeler.loading import Model, load_model
 from labeler.scanning import SCORES, Windows, scan_sound
+from labeler.smoothing import Smoothing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -176,7 +177,7 @@ def test_no_window_reaches_over_lost_sound() -> None:
     ("how", "ups"),
     [("mean", [1.0, 0.5, 0.0, 0.5]), ("median", [1.0, 0.5, 0.0, 0.5]), ("onset", [0.3, 0.21, 0.147, 0.4029])],
 )
-def test_smoothing_goes_over_the_windows_so_far(how: LiveSmoothing, ups: list[float]) -> None:
+def test_smoothing_goes_over_the_windows_so_far(how: Smoothing, ups: list[float]) -> None:
     y = np.repeat(np.array([1.0, -1.0, -1.0, 1.0], np.float32), 4000)
     notes = notes_of(hear(), Parts(Block(y)), Windows(0.5, 0.5), LiveSmoother(how, 2))
     assert [w.scores["up"] for w in notes.windows] == pytest.approx(ups)
