@@ -221,6 +221,7 @@ def model_files(folder: str | Path) -> set[str]:
     found = {
         CARD,
         LABELS,
+        HEAD,
         "saved_model.pb",
         "fingerprint.pb",
         *(f"variables/{p.name}" for p in below.glob("variables.*")),

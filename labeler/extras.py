@@ -28,7 +28,7 @@ _FILES = {  # the name of the recording in that of a file, with numbers and with
 
 
 def _formats(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(each in ANNOTATION_FORMATS for each in value):
+    if not isinstance(value, list | tuple) or not all(each in ANNOTATION_FORMATS for each in value):
         raise ValueError(f"must be a list of {', '.join(ANNOTATION_FORMATS)}")
     return tuple(value)
 

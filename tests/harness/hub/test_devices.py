@@ -82,7 +82,7 @@ def test_the_precision_is_part_of_the_key_and_of_run_json(monkeypatch: pytest.Mo
     (tmp_path / "predictions.csv").touch()
 
     def recorded() -> str:
-        given: dict[str, Any] = {name: {} for name in ("image_specs", "chosen", "protocol", "inputs")}
+        given: dict[str, Any] = {name: {} for name in ("image_specs", "chosen", "protocol", "inputs", "heads")}
         record_training(
             tmp_path, HeadSettings(), seeds=[0], modules={spec: IMAGES}, sizes=[], started=time.monotonic(), **given
         )
