@@ -18,7 +18,7 @@ import math
 import os
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -102,8 +102,23 @@ def _open(path: SoundSource, *, buffering: int = -1) -> Any:
 @contextmanager
 def _opened(path: SoundSource) -> Iterator[soundfile.SoundFile]:
     """The file opened by libsndfile, which is not given its name: with that it would look for a file next to it."""
-    with _open(path) as file, soundfile.SoundFile(file) as sound:
+    with _open(path) as file, soundfile.SoundFile(_Seekable(file)) as sound:
         yield sound
+
+
+class _Seekable:
+    """A file as libsndfile reads it: a place before its beginning, as damaged headers name, is not gone to.
+
+    Python would print a traceback for the error, which cannot pass through libsndfile.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self.readinto, self.read, self.tell, self._seek = file.readinto, file.read, file.tell, file.seek
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        with suppress(OSError, ValueError):
+            self._seek(offset, whence)
+        return int(self.tell())
 
 
 def decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray, int]:

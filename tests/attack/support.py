@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from retrain_parts import small_module
+from small_study import MERGES, sound_module, write_corpus, write_study
 
 from harness.files import is_temporary
 from harness.run_lock import LOCK
@@ -140,6 +142,22 @@ class Base:
         assert code == 0, running.stderr
         assert tables(out) == self.tables
         assert left_behind(out) == []
+
+
+def undisturbed(home: Path, server: StudyServer) -> Base:
+    """Run the study that is attacked: two encodings, two merges, a module for images and one for sounds."""
+    modules = [small_module(home / "tiny"), sound_module(home / "tiny_yamnet")]
+    write_study(
+        home / "small.toml", write_corpus(home / "sounds"), modules, encodings='["gray", "waveform"]', more=MERGES
+    )
+    base = Base(home, server)
+    began = time.monotonic()
+    running = base.start(home / "run", home / "store")
+    assert running.wait() == 0, running.stderr
+    assert left_behind(home) == []
+    base.seconds = time.monotonic() - began
+    base.tables = tables(home / "run")
+    return base
 
 
 def damage(path: Path, how: str, rng: random.Random) -> None:

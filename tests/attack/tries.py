@@ -11,7 +11,7 @@ import io
 import random
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -280,12 +280,12 @@ def run_tries(
             yield kind, number, outcome, details
 
 
-def summary(found: Counter[tuple[str, str]]) -> str:
+def summary(found: Counter[tuple[str, str]], kinds: Iterable[str] = KINDS) -> str:
     """A line for each kind, and one for all."""
-    lines = [f"{'':12}{'tried':>7}" + "".join(f"{name:>11}" for name in OUTCOMES)]
-    for kind in [*KINDS, "all"]:
+    lines = [f"{'':19}{'tried':>7}" + "".join(f"{name:>11}" for name in OUTCOMES)]
+    for kind in [*kinds, "all"]:
         counts = [sum(n for (k, o), n in found.items() if kind in (k, "all") and o == name) for name in OUTCOMES]
-        lines.append(f"{kind:12}{sum(counts):7}" + "".join(f"{n:11}" for n in counts))
+        lines.append(f"{kind:19}{sum(counts):7}" + "".join(f"{n:11}" for n in counts))
     return "\n".join(lines)
 
 
