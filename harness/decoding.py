@@ -42,7 +42,7 @@ _MISSING_S = {False: 0.01, True: 0.1}  # what may be missing, in seconds: of PCM
 _MISSING_SHARE = 0.01  # of what a lossy file promises
 _UNKNOWN_SIZES = (range(0x7FFF0000, 0x100000000), range(2**62, 2**64))  # written where the length was not known yet
 _LENGTHS = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
-_WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "W64", "RF64"})
+_WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "CAF", "W64", "RF64"})
 _WITH_DURATION = re.compile(r"mov|mp4|matroska|asf|flac")  # containers of FFmpeg whose header has the duration
 _ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, as concat, hls, dash, sdp
     "format_whitelist": "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,eac3,flac,flv,iff,ircam,loas,matroska,mov,mp3,mpc,"

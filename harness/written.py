@@ -1,8 +1,8 @@
 """Which files in a folder soundfold has written: only those are ever replaced or removed.
 
 Their names are in the folder's ``.soundfold.json``, those of folders with a slash at their end. What is in the way and
-is not among them is somebody's own, and is refused by name. Of a folder with a ``run.json`` but without that file, as
-older versions have left it, everything counts as written.
+is not among them is somebody's own, and is refused by name. Of a folder with a ``run.json`` of soundfold but without
+that file, as older versions have left it, everything counts as written.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ def claim(folder: str | Path, names: Iterable[str]) -> None:
     Raises
     ------
     SettingsError
-        Something is there that soundfold has not written, or a name leads out of the folder.
+        Something is there that soundfold has not written, the folder's record is damaged, or a name leads out of it.
     """
     folder, names = Path(folder), list(dict.fromkeys(names))
     record = _read(folder / RECORD)
     known = set(record["written"]) if record else set()
-    if record or not (folder / _RUN).is_file():
+    if record or not _is_older_run(folder):
         for name in (name for name in names if name not in known):
             path = inside(folder, name)
             if _in_the_way(path):
@@ -143,10 +143,25 @@ def _in_the_way(path: Path) -> bool:
     return os.path.lexists(path) and not (path.is_file() and path.stat().st_size == 0)
 
 
+def _is_older_run(folder: Path) -> bool:
+    """Whether a folder has a ``run.json`` of soundfold, and not of another program."""
+    try:
+        return isinstance(read_json(folder / _RUN)["steps"], dict)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a record says; None where there is none, or one that cannot be read."""
+    """What a record says; None where there is none."""
     try:
         found = read_json(path)
-        return found if all(isinstance(name, str) for name in found["written"]) else None
-    except (OSError, ValueError, KeyError, TypeError):
+        if all(isinstance(name, str) for name in found["written"]):
+            return dict(found)
+    except FileNotFoundError:
         return None
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise SettingsError(
+        f"{path}: damaged, so that nobody knows which files here soundfold has written; choose another folder, or "
+        "remove that file and whatever is to be written anew"
+    )

@@ -33,6 +33,13 @@ def cut(path: Path, share: float = 0.4) -> Path:
     return out
 
 
+def test_a_caf_that_lacks_its_last_bytes(tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.caf", sweep(4.0))
+    whole.write_bytes(whole.read_bytes()[:-2000])
+    with pytest.raises(AudioError, match="cut short"):
+        audio.read(whole)
+
+
 @pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.au", "a.w64", "a.rf64", "a.mp3"])
 def test_less_than_the_header_promises(tmp_path: Path, name: str) -> None:
     whole = write(tmp_path / name, sweep(4.0))

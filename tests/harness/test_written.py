@@ -105,11 +105,8 @@ def test_what_was_written_is_replaced_and_nothing_else(tmp_path: Path) -> None:
         claim(out, ["nowhere"])
 
 
-@pytest.mark.parametrize("record", ["none", "damaged"])
-def test_a_folder_of_an_older_version_counts_as_written(record: str, tmp_path: Path) -> None:
+def test_a_folder_of_an_older_version_counts_as_written(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("1")
-    if record == "damaged":
-        (tmp_path / RECORD).write_text('{"written": [')
     with pytest.raises(SettingsError, match=IN_THE_WAY):
         claim(tmp_path, ["metrics.csv"])
     (tmp_path / "run.json").write_text(json.dumps({"schema": 1, "steps": {}}))
@@ -237,3 +234,20 @@ def test_a_model_takes_the_place_of_a_model_alone(tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=f"^{folder / name}: was not written by soundfold"):
             check_model_folder(folder)
         (folder / name).unlink()
+
+
+@pytest.mark.parametrize("record", ['{"mlflow": 1}', "[]", "{"])
+def test_another_program_s_run_json_opens_no_folder(tmp_path: Path, record: str) -> None:
+    (tmp_path / "run.json").write_text(record)
+    (tmp_path / "clips.csv").write_text("thesis")
+    with pytest.raises(SettingsError, match="in the way"):
+        claim(tmp_path, ["clips.csv"])
+
+
+@pytest.mark.parametrize("record", ["{", "[]", '{"written": 3}', '{"written": [1]}'])
+def test_a_damaged_record_opens_no_folder(tmp_path: Path, record: str) -> None:
+    (tmp_path / ".soundfold.json").write_text(record)
+    (tmp_path / "clips.csv").write_text("thesis")
+    with pytest.raises(SettingsError, match="damaged"):
+        claim(tmp_path, ["clips.csv"])
+    assert (tmp_path / "clips.csv").read_text() == "thesis"
