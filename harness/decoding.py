@@ -113,7 +113,9 @@ class _Seekable:
     """
 
     def __init__(self, file: Any) -> None:
-        self.readinto, self.read, self.tell, self._seek = file.readinto, file.read, file.tell, file.seek
+        self.read, self.tell, self._seek = file.read, file.tell, file.seek
+        if hasattr(file, "readinto"):  # not a stream from elsewhere
+            self.readinto = file.readinto
 
     def seek(self, offset: int, whence: int = 0) -> int:
         with suppress(OSError, ValueError):
