@@ -81,7 +81,7 @@ def scatter(images: np.ndarray, spec: ScatteringSpec = DEFAULT) -> np.ndarray:
         same = [next(t for t in range(c + 1) if np.array_equal(channels[t], channels[c])) for c in range(3)]
         taken = [c for c in range(3) if same[c] == c and channels[c].min() < channels[c].max()]
         for c in taken:  # one by one: its maps stay in the cache
-            blocks[c] = _of_channels(channels[c : c + 1], spec)[0]
+            blocks[c] = _of_channel(channels[c], spec)
         blocks[:] = blocks[same]
     return found.reshape(len(images), -1)
 
@@ -90,31 +90,24 @@ def _power(x: np.ndarray, exponent: float) -> np.ndarray:
     return x * np.sqrt(np.sqrt(x)) if exponent == 1.25 else x ** np.float32(exponent)
 
 
-def _of_channels(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
-    """Features (M, feature_count / 3) of channels (M, height, width)."""
-    zero, parts = _in_rows(_pool(x[:, None], spec.bands), len(x)), []
-    for j, (wide, shape) in enumerate(_octaves(x, spec.octaves)):
+def _of_channel(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
+    """Features (feature_count / 3,) of one channel (height, width)."""
+    zero, parts = _pool(x[None, None], spec.bands).ravel(), []
+    for j, (wide, shape) in enumerate(_octaves(x[None], spec.octaves)):
         step = step_of(shape[0], spec.first_bands)
         u = _moduli(wide, *shape, step, *_bank(spec))
-        parts.append(_in_rows(_pool(u, spec.first_bands), len(x)))
+        parts.append(_pool(u, spec.first_bands).ravel())
         if j + 1 < spec.octaves and spec.second_bands:
-            v = u.reshape(-1, *u.shape[2:])
-            v = v if step == 2 else _halved(_mirrored(v), *v.shape[1:])
-            parts += [_in_rows(pooled, len(x)) for pooled in _second_order(v, spec, octaves=spec.octaves - j - 1)]
-    logarithms = np.log1p(np.concatenate(parts, axis=1) / np.float32(spec.offset))
-    return np.concatenate([zero, np.float32(spec.gain) * logarithms], axis=1)
+            v = u[0] if step == 2 else _halved(_mirrored(u[0]), *u.shape[2:])
+            parts += _second_order(v, spec, octaves=spec.octaves - j - 1)
+    return np.concatenate([zero, np.float32(spec.gain) * np.log1p(np.concatenate(parts) / np.float32(spec.offset))])
 
 
 def _second_order(v: np.ndarray, spec: ScatteringSpec, *, octaves: int) -> Iterator[np.ndarray]:
-    """Pooled second-order maps of first-order maps (M * orientations, h, w), an array for each octave."""
+    """Pooled second-order maps of first-order maps (orientations, h, w), an array for each octave."""
     for wide, shape in _octaves(v, octaves):
         w = _moduli(wide, *shape, step_of(shape[0], spec.second_bands, most=4), *_bank(spec))
-        yield _pool(w, spec.second_bands)
-
-
-def _in_rows(pooled: np.ndarray, channels: int) -> np.ndarray:
-    """Means and deviations (2, channels * n, bands, maps) as a row for each channel."""
-    return pooled.reshape(2, channels, -1).swapaxes(0, 1).reshape(channels, -1)
+        yield _pool(w, spec.second_bands).ravel()
 
 
 def _octaves(x: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, tuple[int, ...]]]:

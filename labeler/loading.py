@@ -16,7 +16,7 @@ from harness.errors import AudioError, ModuleError, SettingsError
 from harness.head import ALL, load_heads
 from harness.hub import kinds
 from harness.hub.base import run_batch
-from harness.hub.builtin import HANDLES
+from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import HEAD, ModelCard, check_files, read_card
 from harness.registry import load_plugins
@@ -250,10 +250,11 @@ def _without_tensorflow(folder: Path, card: ModelCard) -> Callable[[np.ndarray],
 
     None where the module needs TensorFlow, or the installed one is not the one that the model was trained on.
     """
-    spec = kinds.parse(card.module["handle"]) if card.module["handle"] in HANDLES else None
-    if spec is None or not (folder / HEAD).is_file():
+    spec = ModuleSpec(handle=card.module["handle"])
+    kind = kinds.kind_of(spec)
+    if kind.tensorflow or not (folder / HEAD).is_file():
         return None
-    module = kinds.kind_of(spec).load(spec)
+    module = kind.load(spec)
     if module.info.digest != card.module["digest"]:
         return None
     head = load_heads(folder / HEAD)[0][ALL]

@@ -15,9 +15,9 @@ from harness.hub.devices import gpu_found
 from harness.hub.handles import ModuleSpec
 from harness.hub.scattering import DEFAULT, ScatteringSpec, build, feature_count
 
-__all__ = ["BUILTIN", "HANDLES", "scattering_digest"]
+__all__ = ["BUILTIN", "scattering_digest"]
 
-HANDLES = ("builtin:scattering",)
+_HANDLES = ("builtin:scattering",)
 
 
 def scattering_digest(settings: ScatteringSpec = DEFAULT) -> str:
@@ -69,8 +69,8 @@ def _load(spec: ModuleSpec) -> HubModule:
 
 
 def _check(spec: ModuleSpec) -> None:
-    if spec.handle not in HANDLES:
-        raise SettingsError(f"module {spec.handle!r} is not known; {did_you_mean(spec.handle, HANDLES)}")
+    if spec.handle not in _HANDLES:
+        raise SettingsError(f"module {spec.handle!r} is not known; {did_you_mean(spec.handle, _HANDLES)}")
     if spec.image_size or spec.value_range or spec.sample_rate:
         raise SettingsError(f"module {spec.handle!r} is what it is; leave out image_size, value_range and sample_rate")
 
