@@ -28,7 +28,7 @@ __all__ = ["TAPS", "scatter"]
 
 TAPS = 11  # kernel sizes are compiled: the loops over a kernel's row are unrolled
 _HALF = TAPS // 2
-_LONG = 192  # columns: rows of small images are joined up to here
+_LONG = 288
 _LANES = 8  # numbers that a processor computes at once
 _COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
 
@@ -72,22 +72,54 @@ def scatter(images: np.ndarray, spec: ScatteringSpec = DEFAULT) -> np.ndarray:
     if spec.kernel != TAPS:
         raise ValueError(f"kernel={spec.kernel}: these loops are for {TAPS}")
     found = np.zeros((len(images), 3, feature_count(spec) // 3), np.float32)
+    levels = _power(np.arange(256, dtype=np.float32) / np.float32(255), spec.contrast)
     for image, blocks in zip(images, found, strict=True):
-        channels = np.ascontiguousarray(image.transpose(2, 0, 1))
-        if channels.dtype == np.uint8:
-            channels = np.divide(channels, np.float32(255), dtype=np.float32)
-        channels = _power(np.maximum(channels, np.float32(0)), spec.contrast)
-        blocks[:, : spec.bands] = channels[:, 0, :1]  # of an even channel; it has nothing but its level
-        same = [next(t for t in range(c + 1) if np.array_equal(channels[t], channels[c])) for c in range(3)]
-        taken = [c for c in range(3) if same[c] == c and channels[c].min() < channels[c].max()]
-        for c in taken:  # one by one: its maps stay in the cache
-            blocks[c] = _of_channel(channels[c], spec)
+        same = [next(t for t in range(c + 1) if _equal(image, t, c)) for c in range(3)]
+        for c in sorted(set(same)):  # one by one: its maps stay in the cache
+            x = _of_levels(image, c, levels) if image.dtype == np.uint8 else _of_shares(image[..., c], spec)
+            if _constant(image, c):
+                blocks[c, : spec.bands] = x[0, 0]  # it has nothing but its level
+            else:
+                blocks[c] = _of_channel(x, spec)
         blocks[:] = blocks[same]
     return found.reshape(len(images), -1)
 
 
+def _of_shares(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
+    return _power(np.maximum(x, np.float32(0)), spec.contrast)
+
+
 def _power(x: np.ndarray, exponent: float) -> np.ndarray:
     return x * np.sqrt(np.sqrt(x)) if exponent == 1.25 else x ** np.float32(exponent)
+
+
+@njit(**_COMPILED)
+def _of_levels(image: Any, c: Any, levels: Any) -> Any:
+    """Channel `c` of an image of uint8, its 256 values by a table."""
+    h, w, _ = image.shape
+    found = np.empty((h, w), np.float32)
+    for y in range(h):
+        for x in range(w):
+            found[y, x] = levels[image[y, x, c]]
+    return found
+
+
+@njit(**_COMPILED)
+def _equal(image: Any, a: Any, b: Any) -> Any:
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            if image[y, x, a] != image[y, x, b]:
+                return False
+    return True
+
+
+@njit(**_COMPILED)
+def _constant(image: Any, c: Any) -> Any:
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            if image[y, x, c] != image[0, 0, c]:
+                return False
+    return True
 
 
 def _of_channel(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
@@ -193,7 +225,7 @@ def _moduli(wide: Any, h: Any, w: Any, step: Any, even: Any, odd: Any, used: Any
     """Moduli (M, angles, h / step, w / step) of the wavelet transform of maps (M, h, w) that are given mirrored."""
     rows, columns = -(-h // step), -(-w // step)
     period = columns + (TAPS - 1) // step  # of a row in a lane
-    joined = max(1, min(rows, _LONG // period))
+    joined = -(-rows // -(-rows // max(1, min(rows, _LONG // period))))  # batches of almost one size
     length = -(-joined * period // _LANES) * _LANES
     sums = np.zeros((_HALF + 1, step, length + TAPS), np.float32)
     differences = np.zeros((_HALF, step, length + TAPS), np.float32)
