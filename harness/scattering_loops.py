@@ -28,7 +28,7 @@ __all__ = ["TAPS", "scatter"]
 
 TAPS = 11  # kernel sizes are compiled: the loops over a kernel's row are unrolled
 _HALF = TAPS // 2
-_LONG = 288
+_LONG = 288  # columns: rows of small images are joined up to here
 _LANES = 8  # numbers that a processor computes at once
 _COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
 
