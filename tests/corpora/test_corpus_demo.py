@@ -148,7 +148,7 @@ def test_spectra_and_their_changes_in_time_separate_the_classes(demo_root: Path)
         model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
         model.fit(x[~test], table["label"][~test])
         right.append(model.score(x[test], table["label"][test]))
-    assert 0.7 < np.mean(right) < 0.98, "neither a riddle nor a toy"
+    assert 0.5 < np.mean(right) < 0.85, "neither a riddle nor a toy"
 
 
 def _pooled(y: np.ndarray) -> np.ndarray:
