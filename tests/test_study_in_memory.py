@@ -13,7 +13,7 @@ from harness.memory_images import Drawn, DrawTask
 from harness.record import read_steps
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, read
 from merger.__main__ import app as merger_app
-from trainer import bottlenecks, drawn_features
+from trainer import bottlenecks, drawn_batches, drawn_features
 from trainer.__main__ import app as trainer_app
 
 IN_MEMORY = ("--set", "convert.keep_images=false")
@@ -139,16 +139,16 @@ def test_what_was_interrupted_goes_on(
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     out = tmp_path / "run"
-    real = drawn_features._Computing.add
+    real = drawn_batches.DrawnBatches.add
 
-    def stop(self: drawn_features._Computing, each: Drawn) -> None:
+    def stop(self: drawn_batches.DrawnBatches, each: Drawn) -> None:
         real(self, each)
         if len(drawn) == 20:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(drawn_features, "BATCH", 5)
+    monkeypatch.setattr(drawn_batches, "BATCH", 5)
     with monkeypatch.context() as patched:
-        patched.setattr(drawn_features._Computing, "add", stop)
+        patched.setattr(drawn_batches.DrawnBatches, "add", stop)
         assert run(*own, "--out", out, capsys=capsys).code != 0
     drawn.clear()
     assert run(*own, "--out", out, capsys=capsys).code == 0

@@ -2,7 +2,7 @@
 
 - `inputs`: the tables that a training starts from, their order, classes and splits
 - `bottlenecks`: feature vectors through the store; `sources`: their keys and batches
-- `drawn_features`: those of images that are drawn for them and never become files
+- `drawn_features`: those of images that are drawn for them and never become files; `drawn_batches`: these on their way
 - `logistic` and `sgd` train the head, the linear layer on top (`harness.head`)
 - `lbfgs`: the optimiser of `logistic`; `history`: its pairs; `designs`: its matrices; `preconditioning`: the
   inverse Hessian, about

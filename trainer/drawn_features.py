@@ -2,37 +2,33 @@
 
 Worker processes draw, clip after clip; this process forms batches of each encoding's images, in the order in which the
 heads see them, and has the modules compute while more are drawn. The batches are those of a run with image files, so
-that the vectors are the same.
+that the vectors are the same. On a cluster a worker does both for the clips of its task, and writes the vectors itself:
+only digests come back.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
-import numpy as np
-
-from harness.errors import AudioError, ImageError
+from harness import cluster
+from harness.errors import AudioError, ClusterError, ImageError
 from harness.hub import kinds
-from harness.hub.base import HubModule, ModuleInfo
+from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.image_digests import ImageDigests, known_digests
 from harness.memory_images import Drawn, DrawTask, MemoryClip, MemoryImage, draw_clip
 from harness.parallel import KILLED, in_parallel
+from harness.progress import track
 from harness.store import Store
 from harness.vectors import Vectors
-from trainer.sources import BATCH, CALLS, image_key, module_key
+from trainer.drawn_batches import DrawnBatches
+from trainer.sources import BATCH, image_key, module_key
+from trainer.vector_tasks import another_module, loaded
 
 __all__ = ["DrawnFeatures", "count_drawn", "draw_features"]
-
-_BYTES_AHEAD = 64_000_000  # of images that are drawn before a module takes them
-_MOST_AHEAD = 256  # clips
 
 
 @dataclass
@@ -94,24 +90,92 @@ def draw_features(
         A module is not available.
     """
     done = DrawnFeatures(known_digests(clips, store=store))
-    with _Computing(modules, store) as computing, ImageDigests(store) as memory:
+    with DrawnBatches(modules, store, _load) as batches, ImageDigests(store) as memory:
         ordered = sorted(clips, key=_place_in_training)
-        tasks = [DrawTask(clip, wanted) for clip in ordered if (wanted := computing.wanted(clip, done.digests))]
-        ahead = computing.clips_ahead(tasks)
-        drawing = in_parallel(
-            draw_clip, tasks, jobs=jobs, what="features", ahead=ahead, if_killed=lambda _: Drawn(reason=KILLED)
-        )
-        for task, drawn in zip(tasks, drawing, strict=True):
+        tasks = [DrawTask(clip, wanted) for clip in ordered if (wanted := batches.wanted(clip, done.digests))]
+        for task, drawn in zip(tasks, _drawn(tasks, batches, modules, store, jobs), strict=True):
             _note_failures(task.clip, drawn, done, strict)
             if drawn.reason:
                 continue
             for key, digest in _keys(task.clip, drawn):
                 memory.put(key, digest)
             done.digests.update({(task.clip.clip_id, name): digest for name, digest in drawn.digests.items()})
-            computing.add(drawn)
-        computing.finish()
-        done.computed = computing.computed
+            batches.add(drawn)
+        batches.finish()
+        done.computed += batches.computed
     return done
+
+
+def _load(spec: ModuleSpec, store: Store) -> HubModule:
+    return kinds.load(spec, store=store)
+
+
+def _drawn(
+    tasks: Sequence[DrawTask], batches: DrawnBatches, modules: Sequence[ModuleSpec], store: Store, jobs: int
+) -> Iterator[Drawn]:
+    """The clips' images as they are drawn; from a cluster without what modules take, which they have taken there."""
+    workers = cluster.current()
+    if workers is None or not tasks:
+        ahead = batches.clips_ahead(tasks)
+        killed = lambda _: Drawn(reason=KILLED)  # noqa: E731
+        yield from in_parallel(draw_clip, tasks, jobs=jobs, what="features", ahead=ahead, if_killed=killed)
+        return
+    cluster.require(folders=[store.root])
+    specs = tuple(spec.model_copy(update={"base": spec.base.absolute()}) for spec in modules)
+    parts = [ClipsTask(tuple(tasks[k : k + BATCH]), specs, batches.keys(), store) for k in range(0, len(tasks), BATCH)]
+    made = workers.map(draw_and_compute, parts, batch=1)
+    done = track(zip(parts, made, strict=True), total=len(tasks), what="features", size=lambda each: len(each[0].clips))
+    for _, (drawn, computed) in done:
+        batches.computed += computed
+        yield from drawn
+
+
+@dataclass(frozen=True)
+class ClipsTask:
+    """Clips whose vectors a worker of a cluster shall put into the store.
+
+    Parameters
+    ----------
+    clips : tuple of DrawTask
+    modules : tuple of ModuleSpec
+    keys : list of dict
+        What each module contributes to the keys; see :func:`trainer.sources.module_key`.
+    store : Store
+    """
+
+    clips: tuple[DrawTask, ...]
+    modules: tuple[ModuleSpec, ...]
+    keys: list[dict[str, Any]]
+    store: Store
+
+
+def draw_and_compute(task: ClipsTask) -> tuple[list[Drawn], int]:
+    """Draw clips and put the vectors of their images into the store; what a worker of a cluster does.
+
+    Returns
+    -------
+    list of Drawn
+        Without what the modules took.
+    int
+        Vectors that were computed.
+
+    Raises
+    ------
+    ClusterError
+        A module is another one here, or computes in another precision.
+    """
+    found = []
+    with DrawnBatches(task.modules, task.store, loaded) as batches:
+        for spec, own, wanted in zip(task.modules, batches.keys(), task.keys, strict=True):
+            if own != wanted:
+                raise ClusterError(another_module(spec))
+        for clip in task.clips:
+            drawn = draw_clip(clip)
+            if not drawn.reason:
+                batches.add(drawn)
+            found.append(replace(drawn, inputs={}))
+        batches.finish()
+        return found, batches.computed
 
 
 def count_drawn(
@@ -154,108 +218,3 @@ def _note_failures(clip: MemoryClip, drawn: Drawn, done: DrawnFeatures, strict: 
         done.failed_merges[clip.clip_id, name] = reason
         if strict:
             raise ImageError(f"clip_id={clip.clip_id!r}: {name}: {reason}")
-
-
-@dataclass
-class _Module:
-    """A module, loaded when its first batch is there, and where its vectors go."""
-
-    spec: ModuleSpec
-    info: ModuleInfo
-    key: Mapping[str, Any]
-    vectors: Vectors
-    loaded: HubModule | None = None
-
-
-class _Computing(AbstractContextManager["_Computing"]):
-    """Batches of images on their way through the modules and into the store.
-
-    Parameters
-    ----------
-    modules : sequence of ModuleSpec
-    store : Store
-    """
-
-    def __init__(self, modules: Sequence[ModuleSpec], store: Store) -> None:
-        described = [(spec, kinds.describe(spec, store=store)) for spec in modules]
-        self._modules = [_Module(spec, info, module_key(spec, info), Vectors(store)) for spec, info in described]
-        self._store = store
-        self._has = Vectors(store).finder()
-        self._loading = Lock()
-        self._seen: set[bytes] = set()  # digests of images that were begun
-        self._waiting: dict[tuple[str, int], tuple[list[str], list[np.ndarray]]] = {}
-        self._begun: deque[tuple[_Module, list[str], Future[np.ndarray]]] = deque()
-        self._exits = ExitStack()
-        self.computed = 0
-
-    def __enter__(self) -> _Computing:
-        for module in self._modules:
-            self._exits.enter_context(module.vectors)
-        self._callers = self._exits.enter_context(ThreadPoolExecutor(CALLS))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._callers.shutdown(cancel_futures=True)
-        self._exits.close()
-
-    def wanted(self, clip: MemoryClip, known: Mapping[tuple[str, str], str]) -> dict[str, Sequence[ModuleInfo]]:
-        """By image the modules that shall see it: all where its digest is not known, else those without its vector."""
-        everything = [module.info for module in self._modules]
-        wanted: dict[str, Sequence[ModuleInfo]] = {}
-        for name in (str(row["encoding"]) for row in clip.rows):
-            digest = known.get((clip.clip_id, name))
-            missing = self._lacking(digest) if digest else []
-            if not digest or missing:
-                wanted[name] = [module.info for module in missing] if digest else everything
-        return wanted
-
-    def clips_ahead(self, tasks: Sequence[DrawTask]) -> int:
-        """How many clips may be drawn before their images are taken."""
-        sizes = [{(name, i.height, i.width) for name, own in task.wanted.items() for i in own} for task in tasks[:1]]
-        of_clip = sum(3 * height * width for size in sizes for _, height, width in size)
-        return max(4, min(_MOST_AHEAD, _BYTES_AHEAD // max(of_clip, 1)))
-
-    def add(self, drawn: Drawn) -> None:
-        """Take the images of a clip; those of one content once."""
-        for name, inputs in drawn.inputs.items():
-            digest = drawn.digests[name]
-            if bytes.fromhex(digest) in self._seen:
-                continue
-            self._seen.add(bytes.fromhex(digest))
-            for module in self._lacking(digest):
-                place = (name, self._modules.index(module))
-                keys, arrays = self._waiting.setdefault(place, ([], []))
-                keys.append(image_key(digest, module.key))
-                arrays.append(inputs[module.info.height, module.info.width])
-                if len(arrays) >= BATCH:
-                    self._begin(place)
-
-    def finish(self) -> None:
-        """Compute what is left."""
-        for place in list(self._waiting):
-            self._begin(place)
-        while self._begun:
-            self._take_first()
-
-    def _lacking(self, digest: str) -> list[_Module]:
-        """The modules whose vector of an image the store does not have."""
-        has = self._has([image_key(digest, module.key) for module in self._modules])
-        return [module for module, there in zip(self._modules, has, strict=True) if not there]
-
-    def _begin(self, place: tuple[str, int]) -> None:
-        keys, arrays = self._waiting.pop(place)
-        module = self._modules[place[1]]
-        self._begun.append((module, keys, self._callers.submit(self._compute, module, arrays)))
-        while len(self._begun) > CALLS:
-            self._take_first()
-
-    def _compute(self, module: _Module, arrays: list[np.ndarray]) -> np.ndarray:
-        with self._loading:
-            if module.loaded is None:
-                module.loaded = kinds.check_same(kinds.load(module.spec, store=self._store), module.info)
-        return module.loaded(np.stack(arrays))
-
-    def _take_first(self) -> None:
-        module, keys, computed = self._begun.popleft()
-        module.vectors.put(keys, computed.result())
-        self.computed += len(keys)

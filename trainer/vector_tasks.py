@@ -32,7 +32,7 @@ from harness.urls import absolute
 from harness.vectors import Vectors
 from trainer.sources import SoundPart, ahead, batches_of, image_source, module_key, rows_by_key, sound_source
 
-__all__ = ["Computed", "VectorTask", "compute_on_cluster", "compute_vectors", "items_of"]
+__all__ = ["Computed", "VectorTask", "another_module", "compute_on_cluster", "compute_vectors", "items_of", "loaded"]
 
 _ITEMS = 1024  # in a task, at most: the vectors of a task are a file of the store
 _CALLS = 2  # of the module at a time
@@ -133,12 +133,9 @@ def compute_vectors(task: VectorTask) -> Computed:
     ModuleError
         It is not available here.
     """
-    module = _loaded(task.spec, task.store)
+    module = loaded(task.spec, task.store)
     if module_key(task.spec, module.info) != task.module:
-        raise ClusterError(
-            f"has another module {task.spec.handle!r} than this command, or computes it in another precision; give "
-            "machines the same, and the same GPU settings"
-        )
+        raise ClusterError(another_module(task.spec))
     made = Computed()
     digests = FileDigests(task.store)
     source = (image_source if module.info.takes == "image" else sound_source)(task.spec, module.info, digests)
@@ -179,7 +176,15 @@ def _missing(items: Sequence[Any], spec: ModuleSpec, store: Store, threads: int)
     return tasks
 
 
-def _loaded(spec: ModuleSpec, store: Store) -> HubModule:
+def another_module(spec: ModuleSpec) -> str:
+    """What a worker says that has another module than the command."""
+    return (
+        f"has another module {spec.handle!r} than this command, or computes it in another precision; give "
+        "machines the same, and the same GPU settings"
+    )
+
+
+def loaded(spec: ModuleSpec, store: Store) -> HubModule:
     """The module, loaded once in a process, whichever of its threads asks first."""
     with _LOADING:
         return _load(spec, str(store.root))

@@ -12,11 +12,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from small_study import PATTERN, write_corpus, write_study
+from small_study import MERGES, PATTERN, write_corpus, write_study
 
 import converter
 import corpora
 import merger
+import study
 import trainer
 from harness import cluster as clusters
 from harness import cluster_connection
@@ -27,6 +28,7 @@ from harness.parallel import in_parallel
 from harness.registry import load_plugin
 from harness.store import Store
 from harness.tables import CLIPS, write
+from trainer import drawn_features
 
 distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")  # Dask needs it
@@ -104,6 +106,29 @@ def test_the_same_tables_and_heads_as_on_one_machine(
     assert [name for name in alone if alone[name] != there.get(name)] == []
     assert set(alone) == set(there)
     assert sum(name.endswith(".npz") for name in there) == 8
+
+
+def test_images_in_memory_become_vectors_on_the_workers(
+    tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sounds = write_corpus(tmp_path / "sounds", takes=1)
+    (sounds / "hum" / "1-999-9.wav").write_bytes(b"RIFF, and nothing else")
+    file = write_study(tmp_path / "memory.toml", sounds, ["builtin:scattering"], more=MERGES)
+    given = ["convert.keep_images=false", 'convert.encodings=["gray", "waveform"]']
+    plan = study.make_plan(file, given, Store(tmp_path / "alone_store"))
+    study.run_study(plan, tmp_path / "alone")
+
+    def load(*_: object) -> None:
+        raise AssertionError("a module is loaded by the command itself")
+
+    monkeypatch.setattr(drawn_features, "_load", load)
+    with connected(address):
+        there = study.run_study(study.make_plan(file, given, Store(tmp_path / "there_store")), tmp_path / "there")
+        again = study.run_study(study.make_plan(file, given, Store(tmp_path / "there_store")), tmp_path / "again")
+    assert list(there.failures["clip_id"]) == list(again.failures["clip_id"]) == ["1-999-9.wav"]
+    tables = ("predictions.csv", "ranking.csv", "failures.csv", "images/images.csv")
+    for name in tables:
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes(), name
 
 
 def test_results_are_in_the_order_of_the_items(cluster: Cluster) -> None:
