@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from trainer.sources import BATCH, image_key, module_key
 from trainer.vector_tasks import another_module, loaded
 
 __all__ = ["DrawnFeatures", "count_drawn", "draw_features"]
+
+_CLIPS = 1024  # in a task of a cluster, at most: the vectors of a task are a file of the store
 
 
 @dataclass
@@ -122,7 +125,8 @@ def _drawn(
         return
     cluster.require(folders=[store.root])
     specs = tuple(spec.model_copy(update={"base": spec.base.absolute()}) for spec in modules)
-    parts = [ClipsTask(tuple(tasks[k : k + BATCH]), specs, batches.keys(), store) for k in range(0, len(tasks), BATCH)]
+    size = BATCH * max(1, min(_CLIPS // BATCH, ceil(len(tasks) / (4 * workers.threads() * BATCH))))
+    parts = [ClipsTask(tuple(tasks[k : k + size]), specs, batches.keys(), store) for k in range(0, len(tasks), size)]
     made = workers.map(draw_and_compute, parts, batch=1)
     done = track(zip(parts, made, strict=True), total=len(tasks), what="features", size=lambda each: len(each[0].clips))
     for _, (drawn, computed) in done:
