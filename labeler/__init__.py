@@ -3,11 +3,13 @@
 - `loading`: a model folder, ready to score
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
+- `reading`: recordings block by block, up to where they are damaged
 - `scanning`: the scores of a long recording, window by window
 - `smoothing`, `detecting`: from scores to calls with times
 - `calls`: calls counted, by recording and minute
 - `scan_result`: one recording scanned from Python
 - `recordings`: a scan of many recordings, in parallel and resumed
+- `replacing`: one scan's results in a folder, none of those before
 - `score_blocks`: the scores of a scan on disk, from which it goes on
 - `speed`: how far a scan has come, in times real time
 - `extras`: what a scan writes besides its tables

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from harness import audio
 from harness.files import atomic_path, safe_name
 from labeler.detecting import Event
+from labeler.reading import read_until_damage
 
 __all__ = ["cut_events", "cut_parts", "write_exact_wav"]
 
@@ -38,17 +38,19 @@ def cut_parts(path: str | Path, parts: Sequence[tuple[float, float]]) -> Iterato
     Raises
     ------
     AudioError
-        The sound cannot be read to its end.
+        The sound cannot be read to the end of the last part.
     """
     waiting = sorted(range(len(parts)), key=lambda k: (parts[k][1], k))
     rest, first, sr = np.zeros(0, np.float32), 0, 1
-    for y, sr in audio.read_blocks(path, seconds=_BLOCK_S):
+    for y, sr in read_until_damage(path, seconds=_BLOCK_S):
         rest = np.concatenate([rest, y])
         while waiting and round(parts[waiting[0]][1] * sr) <= first + len(rest):
             yield _part(parts, waiting.pop(0), rest, first, sr)
         needed = min((round(parts[k][0] * sr) for k in waiting), default=first + len(rest))
         drop = max(0, min(needed - first, len(rest)))
         rest, first = rest[drop:], first + drop
+        if not waiting:
+            return
     for k in waiting:
         yield _part(parts, k, rest, first, sr)
 

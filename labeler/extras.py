@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,15 +15,10 @@ from labeler.cutting import cut_events
 from labeler.detecting import Event
 from labeler.scan_images import draw_scan
 
-__all__ = ["CUTS", "IMAGES", "LABELS", "Extras", "remove_old", "write_extras"]
+__all__ = ["CUTS", "IMAGES", "LABELS", "Extras", "write_extras"]
 
 LABELS, CUTS, IMAGES = "labels", "cuts", "images"
 """Folders of label files, cut-outs and images, in that of the scan."""
-_FILES = {  # the name of the recording in that of a file, with numbers and without
-    LABELS: re.compile(r"(?P<name>.*?)(\.audacity\.txt|\.raven\.txt|\.TextGrid)", re.DOTALL),
-    CUTS: re.compile(r"(?P<name>.*)_\d{8,}\.wav", re.DOTALL),
-    IMAGES: re.compile(r"(?P<name>.*?)(_\d{3,})?\.png", re.DOTALL),
-}
 
 
 def _formats(value: Any) -> tuple[str, ...]:
@@ -66,23 +60,6 @@ class Extras(Settings):
         """
         if self.formats:
             check_installed()
-
-
-def remove_old(out: Path, names: Collection[str]) -> None:
-    """Remove what an earlier scan has written of some recordings, so that nothing is of other thresholds.
-
-    Parameters
-    ----------
-    out : Path
-        Folder of the scan.
-    names : collection of str
-        Of the recordings, as they can stand in a file name.
-    """
-    for folder, pattern in _FILES.items():
-        for file in [*(out / folder).glob("*/*" if folder == CUTS else "*")]:
-            match = pattern.fullmatch(file.name)
-            if match and (match["name"] in names or file.stem in names):
-                file.unlink(missing_ok=True)
 
 
 def write_extras(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness import audio, image
 from harness.errors import SettingsError
-from harness.files import natural_key, walk
+from harness.files import digest_bytes, natural_key, safe_name, walk
 from harness.urls import url_of
 
-__all__ = ["clip_names", "find_files"]
+__all__ = ["clip_names", "find_files", "unique_names"]
+
+_MOST_BYTES = 200  # of a name to which endings are added
 
 
 def find_files(given: Sequence[str]) -> list[Path]:
@@ -56,6 +59,28 @@ def clip_names(files: Sequence[Path]) -> list[str]:
     """A clip_id for each file: its name where that is unique, else its path."""
     times = Counter(file.name for file in files)
     return [file.name if times[file.name] == 1 else file.as_posix() for file in files]
+
+
+def unique_names(files: Sequence[Path]) -> list[str]:
+    """As :func:`clip_names`, each such that it can begin the name of a file, and no two the same.
+
+    Examples
+    --------
+    >>> unique_names([Path("a/x.wav"), Path("b/x.wav"), Path("y.wav")])
+    ['a_x.wav', 'b_x.wav', 'y.wav']
+    """
+    names = [safe_name(name) for name in clip_names(files)]
+    times = Counter(name.lower() for name in names)  # which is one file where case does not count
+    return [
+        name if times[name.lower()] == 1 and len(os.fsencode(name)) <= _MOST_BYTES else _with_digest(name, path)
+        for name, path in zip(names, files, strict=True)
+    ]
+
+
+def _with_digest(name: str, path: Path) -> str:
+    """A name cut to length, and a digest of the path."""
+    begun = os.fsencode(name)[: _MOST_BYTES - 17].decode(errors="ignore")
+    return f"{begun}-{digest_bytes(os.fsencode(path))[:16]}"
 
 
 def _known(path: Path) -> bool:

@@ -7,6 +7,7 @@
     OUT/calls.csv           recording, label, calls, minutes, per_minute
     OUT/minutes.csv         recording, label, minute, calls
     OUT/failures.csv        recordings that could not be read to their end; not there where all could
+    OUT/recordings.json     which recordings these results are of
     OUT/labels, cuts, images    what :mod:`labeler.extras` adds
     OUT/windows             scores by recording, from which a scan goes on
     OUT/run.json            model, windows, settings
@@ -26,10 +27,10 @@ import pandas as pd
 
 from harness import cluster, tables
 from harness.cells import csv_line
-from harness.cli import count
+from harness.cli import count, warn
 from harness.errors import AudioError
 from harness.failures import update_failures
-from harness.files import atomic_path, safe_name
+from harness.files import atomic_path
 from harness.parallel import check_jobs, in_parallel
 from harness.record import record_step
 from harness.run_lock import locks_folder
@@ -37,17 +38,19 @@ from harness.tables import FAILURES, SCORE_PREFIX, frame
 from harness.written import claim
 from labeler.calls import CALLS, MINUTES, call_tables, write_counts
 from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of
-from labeler.extras import Extras, remove_old, write_extras
-from labeler.files import clip_names
+from labeler.extras import Extras, write_extras
 from labeler.loading import Model, load_model
+from labeler.replacing import RECORDINGS, begin_results, remove_files
 from labeler.scanning import SCORES, Windows
-from labeler.score_blocks import FOLDER, ScoreBlocks, model_digest
+from labeler.score_blocks import FOLDER, ScoreBlocks, model_digest, scored_seconds
 from labeler.speed import Speed, speed_words
 
 __all__ = ["STEP", "ScanResult", "scan_recordings", "summary_lines"]
 
 STEP = "scan"
 """Name in ``run.json`` and ``failures.csv``."""
+
+_TABLES = tuple(schema.name for schema in (SCORES, DETECTIONS, CALLS, MINUTES))
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class ScanResult:
         Seconds of sound that were scored, those of an earlier scan left out.
     seconds : float
         By the clock.
+    parts : int
+        How many recordings are there only up to where they are damaged.
     """
 
     detections: pd.DataFrame
@@ -74,6 +79,7 @@ class ScanResult:
     windows: int
     sound_s: float
     seconds: float
+    parts: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,7 +125,9 @@ def scan_recordings(
 ) -> ScanResult:
     """Find the calls in recordings, and write tables into a folder.
 
-    What an earlier scan into the same folder has scored with the same model and windows is not scored again.
+    What an earlier scan into the same folder has scored with the same model and windows is not scored again; its
+    results are removed, with a warning where it was of other recordings. Of a recording that is damaged the windows
+    before that are in the tables, and the recording is among the failures.
 
     Parameters
     ----------
@@ -152,29 +160,34 @@ def scan_recordings(
         "", "", str(out.absolute()), str(model.folder.absolute()), model_digest(model), windows, detection, extras
     )
     task = replace(task, plugins=tuple(os.fspath(p) for p in plugins), threads=max(1, check_jobs(-1) // jobs))
-    names = [safe_name(name) for name in clip_names(files)]
-    tasks = [replace(task, path=str(path), name=name) for path, name in zip(files, names, strict=True)]
     cluster.require(files=[model.folder / "model.json", *files[:1]], folders=[out])
-    claim(out, [*(schema.name for schema in (SCORES, DETECTIONS, CALLS, MINUTES)), f"{FOLDER}/", *extras.folders])
-    remove_old(out, set(names))
-    speed = Speed([str(path) for path in files])
-    outcomes = list(_outcomes(model, tasks, jobs, speed))
+    claim(out, [*_TABLES, RECORDINGS, f"{FOLDER}/", *extras.folders])
+    names, removed = begin_results(out, files, _TABLES, step=STEP)
+    if removed:
+        warn(removed)
+    tasks = [replace(task, path=str(path), name=name) for path, name in zip(files, names, strict=True)]
+    outcomes = list(_outcomes(model, tasks, jobs))
     result = _write(out, outcomes, model.card.classes, started)
     spec = {"model": str(model.folder), "windows": windows._asdict(), "detection": detection.to_json()}
     record_step(out, STEP, spec=spec, inputs={"model": task.digest}, started=started)
     return result
 
 
-def _outcomes(model: Model, tasks: Sequence[_Task], jobs: int, speed: Speed) -> Iterator[_Outcome]:
+def _outcomes(model: Model, tasks: Sequence[_Task], jobs: int) -> Iterator[_Outcome]:
     """What became of each recording, in order: in this process, in others, or on a cluster."""
+    speed = Speed([task.path for task in tasks])
     if jobs == 1 and cluster.current() is None:
         with speed:
             for task in tasks:
-                yield _scan(task, model, speed)
+                outcome = _scan(task, model, speed)
+                speed.finished(outcome.path, outcome.scored_s)
+                yield outcome
         return
-    for outcome in in_parallel(_scan_elsewhere, tasks, jobs=jobs, what="scanning", batch=1):
-        speed.finished(outcome.path, outcome.scored_s)
-        yield outcome
+    folder, classes = Path(tasks[0].out) / FOLDER, len(model.card.classes)
+    with speed.watching(lambda: scored_seconds(folder, classes, tasks[0].windows.hop_s)):
+        for outcome in in_parallel(_scan_elsewhere, tasks, jobs=jobs, what="scanning", batch=1):
+            speed.finished(outcome.path, outcome.scored_s)
+            yield outcome
 
 
 def _scan_elsewhere(task: _Task) -> _Outcome:
@@ -189,26 +202,38 @@ def _loaded(folder: str, digest: str, plugins: tuple[str, ...]) -> Model:
 
 
 def _scan(task: _Task, model: Model, speed: Speed | None) -> _Outcome:
+    """Score a recording as far as it can be read, find its calls, write what is asked for."""
+    reason, first, last, name = "", -1.0, -1.0, task.path
     try:
-        blocks = ScoreBlocks(task.out, task.path, task.digest, task.windows)
-        first = last = -1.0
+        blocks = ScoreBlocks(task.out, name, task.digest, task.windows)
+    except AudioError as error:
+        return _Outcome(name, reason=str(error))
+    try:
         for _, last in blocks.score(model):
             first = last if first < 0 else first
             if speed:
-                speed.reached(task.path, last - first)
-        times, scores = blocks.load(len(model.card.classes))
-        found = detect(scores, times[:, 0], times[:, 1], model.card.classes, task.detection)
-        write_extras(task.extras, task.out, task.name, Path(task.path), times, scores, model.card.classes, found)
+                speed.reached(name, last - first)
     except AudioError as error:
-        return _Outcome(task.path, reason=str(error))
-    if speed:
-        speed.finished(task.path, last - first)
-    return _Outcome(task.path, blocks, found, len(times), float(times[-1, 1]) if len(times) else 0.0, last - first)
+        reason = str(error)
+    times, scores = blocks.load(len(model.card.classes))
+    if reason and not len(times):
+        return _Outcome(name, reason=reason)
+    found = detect(scores, times[:, 0], times[:, 1], model.card.classes, task.detection)
+    try:
+        write_extras(task.extras, task.out, task.name, Path(name), times, scores, model.card.classes, found)
+    except AudioError as error:
+        if not reason:
+            remove_files(Path(task.out), {task.name})
+            return _Outcome(name, reason=str(error))
+    length_s = float(times[-1, 1]) if len(times) else 0.0
+    if reason:
+        reason += f"; the tables have it up to {length_s:.2f} s"
+    return _Outcome(name, blocks, found, len(times), length_s, last - first, reason)
 
 
 def _write(out: Path, outcomes: Sequence[_Outcome], classes: list[str], started: float) -> ScanResult:
     """Write the tables; scores go from recording to recording, so that memory does not grow with them."""
-    good = [each for each in outcomes if not each.reason]
+    good = [each for each in outcomes if each.blocks]
     with atomic_path(out / SCORES.name) as part, open(part, "w", encoding="utf-8", newline="") as stream:
         print(csv_line([*SCORES.columns, *(f"{SCORE_PREFIX}{name}" for name in classes)]), file=stream)
         for each in good:
@@ -227,7 +252,8 @@ def _write(out: Path, outcomes: Sequence[_Outcome], classes: list[str], started:
     failures = frame(failed, FAILURES)
     update_failures(out, failures, step=STEP)
     counted, scored = sum(each.windows for each in good), sum(each.scored_s for each in good)
-    return ScanResult(detections, calls, failures, counted, scored, time.monotonic() - started)
+    parts = sum(bool(each.reason) for each in good)
+    return ScanResult(detections, calls, failures, counted, scored, time.monotonic() - started, parts)
 
 
 def summary_lines(result: ScanResult, out: Path, windows: Windows) -> list[str]:
@@ -236,7 +262,8 @@ def summary_lines(result: ScanResult, out: Path, windows: Windows) -> list[str]:
     files = result.calls["recording"].nunique()
     length = f"{hours:.2f} h" if hours >= 1 else f"{hours * 60:.1f} min"
     windowed = f"{count(result.windows, 'window')} of {windows.length_s:g} s every {windows.hop_s:g} s"
-    lines = [f"{count(files, 'recording')}, {length}: {windowed}"]
+    damaged = f" ({result.parts} only up to where it is damaged)" if result.parts else ""
+    lines = [f"{count(files, 'recording')}{damaged}, {length}: {windowed}"]
     if result.sound_s:
         lines[0] += f", {speed_words(result.sound_s, result.seconds)}"
     for label, some in result.calls.groupby("label", sort=False):

@@ -13,6 +13,7 @@ from converter.dsp import decibels, mel_bands, stft_power
 from harness import audio
 from harness.files import atomic_path
 from labeler.detecting import Event, edges
+from labeler.reading import read_until_damage
 
 __all__ = ["draw_scan", "spectrogram"]
 
@@ -80,7 +81,7 @@ def draw_scan(
     files: list[Path] = []
     drawn = scores[:, [list(classes).index(name) for name in found]]
     long = len(times) and times[-1, 1] > _PAGE_S
-    for page, (y, sr) in enumerate(audio.read_blocks(path, seconds=_PAGE_S)):
+    for page, (y, sr) in enumerate(read_until_damage(path, seconds=_PAGE_S)):
         name = f"{file.name}_{page + 1:03}.png" if long or page else f"{file.name}.png"
         _draw_page(file.with_name(name), y, sr, page * _PAGE_S, times, drawn, found)
         files.append(file.with_name(name))

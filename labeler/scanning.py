@@ -2,7 +2,7 @@
 
 A recording is never whole in memory, and overlapping windows share its decoding. They do not share spectra: every
 window is drawn for itself, as a clip is, with silence before and after it. The last window of a recording holds what is
-left of it, and is left out where that is next to nothing.
+left of it, and is left out where that is next to nothing. A recording that is damaged ends there.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from harness import audio
-from harness.errors import SettingsError
+from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard
 from harness.tables import SCORE_PREFIX, Schema
 from labeler.preprocess import prepare_samples
+from labeler.reading import read_until_damage
 
 if TYPE_CHECKING:  # which offers scanning as a method
     from labeler.loading import Model
@@ -115,10 +115,11 @@ def scan_sound(
     Raises
     ------
     AudioError
-        The recording cannot be read, or not to its end.
+        The recording cannot be read, or not to its end: after the windows before that.
     """
-    found = islice(_windows(audio.read_blocks(path, seconds=max(_READ_S, windows.length_s)), windows), skip, None)
-    together = windows.batch
+    damage: list[AudioError] = []
+    blocks = _until(read_until_damage(path, seconds=max(_READ_S, windows.length_s)), damage)
+    found, together = islice(_windows(blocks, windows), skip, None), windows.batch
     with ThreadPoolExecutor(_READERS) as pool:
         next_one = _prepare(pool, list(islice(found, together)), model.card)
         while next_one:
@@ -127,6 +128,16 @@ def scan_sound(
             next_one = _prepare(pool, list(islice(found, together)), model.card)  # while the model is at work
             scores = _scores(model, prepared)
             yield from ((each.start_s, each.end_s, row) for each, row in zip(batch, scores, strict=True))
+    if damage:
+        raise damage[0]
+
+
+def _until(blocks: Iterable[tuple[np.ndarray, int]], damage: list[AudioError]) -> Iterator[tuple[np.ndarray, int]]:
+    """Blocks up to an error, which goes into the list: what came before it is scored first."""
+    try:
+        yield from blocks
+    except AudioError as error:
+        damage.append(error)
 
 
 def _prepare(
@@ -170,7 +181,7 @@ def score_table(path: str | Path, times: np.ndarray, scores: np.ndarray, classes
 
 
 def _windows(blocks: Iterable[tuple[np.ndarray, int]], windows: Windows) -> Iterator[_Window]:
-    """Cut a stream of samples, as :func:`harness.audio.read_blocks` gives it, into windows."""
+    """Cut a stream of samples, as :func:`harness.audio.read_blocks` gives it, into windows; none of an empty one."""
     rest, first, number, total, heard, sr = np.zeros(0, np.float32), 0, 0, 0, 0, 1  # all but the rate in samples
     for y, sr in blocks:
         rest, total = np.concatenate([rest, y]), total + len(y)
@@ -181,5 +192,5 @@ def _windows(blocks: Iterable[tuple[np.ndarray, int]], windows: Windows) -> Iter
             number += 1
             start = round(number * windows.hop_s * sr)
         rest, first = rest[start - first :], min(start, total)
-    if not heard or total - heard >= _LEAST * windows.length_s * sr:
+    if total and (not heard or total - heard >= _LEAST * windows.length_s * sr):
         yield _Window(first / sr, total / sr, rest, sr)

@@ -3,6 +3,7 @@
 ::
 
     OUT/windows/<key>/00000.npy    start_s, end_s and the scores of up to 256 windows, float64
+    OUT/windows/<key>/last.npy     those before the damage that a recording could not be read beyond
     OUT/windows/<key>/done.json    how many windows there are; only of a recording that was read to its end
 
 The key is made of the recording's bytes, the model, the windows and the code, so that another threshold needs no new
@@ -11,7 +12,9 @@ scores, and another model takes none of the old ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ import numpy as np
 from converter.registry import encoding_from_json, image_version
 from harness import audio
 from harness.code_version import code_version
+from harness.errors import AudioError
 from harness.files import atomic_path, digest_file, digest_json, read_json, write_json
 from harness.model import CARD
 from harness.store import key_of
@@ -28,11 +32,12 @@ from labeler.loading import Model
 from labeler.scanning import Windows, scan_sound
 from merger.registry import method_code, method_from_json
 
-__all__ = ["FOLDER", "ScoreBlocks", "model_digest"]
+__all__ = ["FOLDER", "ScoreBlocks", "model_digest", "scored_seconds"]
 
 FOLDER = "windows"
-_DONE = "done.json"
+_DONE, _LAST = "done.json", "last.npy"
 _BLOCK = 8  # batches in a file
+_HEADER = 128  # bytes of a .npy file before its values
 
 
 def model_digest(model: Model) -> str:
@@ -81,29 +86,36 @@ class ScoreBlocks:
         Raises
         ------
         AudioError
-            The recording cannot be read to its end.
+            The recording cannot be read to its end; what comes before that is scored.
         """
+        (self._folder / _LAST).unlink(missing_ok=True)
         blocks = self._blocks()
         count, end = sum(map(len, blocks)), float(blocks[-1][-1, 1]) if blocks else 0.0
         yield count, end
         if self._is_done(count):
             return
         rows: list[np.ndarray] = []
-        for start, end, scores in scan_sound(model, self.path, self.windows, skip=count):
-            rows.append(np.concatenate([[start, end], scores]))
-            if len(rows) == _BLOCK * self.windows.batch:
-                count += self._put(len(blocks), rows)
-                blocks.append(np.empty(0))
-                rows.clear()
+        try:
+            for start, end, scores in scan_sound(model, self.path, self.windows, skip=count):
+                rows.append(np.concatenate([[start, end], scores]))
+                if len(rows) == _BLOCK * self.windows.batch:
+                    count += self._put(f"{len(blocks):05}.npy", rows)
+                    blocks.append(np.empty(0))
+                    rows.clear()
+                    yield count, end
+        except AudioError:
+            if rows:
+                count += self._put(_LAST, rows)
                 yield count, end
+            raise
         if rows:
-            count += self._put(len(blocks), rows)
+            count += self._put(f"{len(blocks):05}.npy", rows)
         write_json(self._folder / _DONE, {"windows": count})
         yield count, end
 
     def load(self, classes: int) -> tuple[np.ndarray, np.ndarray]:
         """Times, float64 of shape (windows, 2) in seconds, and scores, float64 of shape (windows, classes)."""
-        rows = np.concatenate([np.empty((0, 2 + classes)), *self._blocks()])
+        rows = np.concatenate([np.empty((0, 2 + classes)), *self._blocks(), *self._read([_LAST])])
         return rows[:, :2], rows[:, 2:]
 
     def _is_done(self, count: int) -> bool:
@@ -111,21 +123,30 @@ class ScoreBlocks:
             return bool(read_json(self._folder / _DONE)["windows"] == count)
         return False
 
-    def _put(self, number: int, rows: list[np.ndarray]) -> int:
-        with atomic_path(self._file(number)) as part, open(part, "wb") as file:
+    def _put(self, name: str, rows: list[np.ndarray]) -> int:
+        with atomic_path(self._folder / name) as part, open(part, "wb") as file:
             np.save(file, np.stack(rows))
         return len(rows)
 
-    def _file(self, number: int) -> Path:
-        return self._folder / f"{number:05}.npy"
-
     def _blocks(self) -> list[np.ndarray]:
         """The blocks that are there, up to the first that is missing or damaged."""
+        return self._read(f"{number:05}.npy" for number in itertools.count())
+
+    def _read(self, names: Iterable[str]) -> list[np.ndarray]:
         blocks: list[np.ndarray] = []
         with suppress(OSError, ValueError, EOFError):
-            while self._file(len(blocks)).is_file():
-                blocks.append(np.load(self._file(len(blocks)), allow_pickle=False))
+            for name in names:
+                blocks.append(np.load(self._folder / name, allow_pickle=False))
         return blocks
+
+
+def scored_seconds(folder: str | Path, classes: int, hop_s: float) -> float:
+    """Seconds of sound that all blocks in a folder are of, whoever writes them; by their sizes, none is read."""
+    size = 0
+    with suppress(OSError):  # what is renamed or removed meanwhile
+        for below in os.scandir(folder):
+            size += sum(max(0, f.stat().st_size - _HEADER) for f in os.scandir(below) if f.name.endswith(".npy"))
+    return size / (8 * (2 + classes)) * hop_s
 
 
 def _drawn_by(recipe: Any) -> list[str]:

@@ -14,8 +14,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from harness import audio
 from harness.errors import AudioError
+from labeler.reading import read_until_damage
 
 __all__ = ["Block", "FileSource", "PcmSource", "Source"]
 
@@ -89,7 +89,7 @@ class FileSource:
 
     def __init__(self, path: str | Path, *, fast: bool = False) -> None:
         self.name = str(path)
-        self._blocks = audio.read_blocks(path, seconds=_READ_S)
+        self._blocks = read_until_damage(path, seconds=_READ_S)
         self._first, self.sr = next(self._blocks)
         self._pieces: Iterator[Block] = self._whole() if fast else self._timed()
 

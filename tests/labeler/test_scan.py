@@ -56,24 +56,29 @@ def test_calls_are_found_counted_cut_and_drawn(
     said = scan(night, "--model", model, "--out", out, *extras, capsys=capsys)
     assert said.code == 1
     assert f"{night / 'b.wav'}: cut short" in said.warnings[0]
+    assert said.warnings[0].endswith("; the tables have it up to 0.95 s")
     assert "1 of 2 recordings could not be read to their end; see failures.csv" in said.warnings[1]
-    assert "     2 hum, " in said.out
+    assert "2 recordings (1 only up to where it is damaged), " in said.out
     detections = read(out / "detections.csv", DETECTIONS)
+    of_a = detections["recording"] == str(night / "a.wav")
+    assert detections[~of_a]["label"].tolist()[:2] == ["hum", "hiss"]
+    assert detections["end_s"].iloc[-1] == pytest.approx(0.95)
+    detections = detections[of_a]
     assert detections["label"].tolist() == ["hum", "hiss", "hum"]
     np.testing.assert_allclose(detections["start_s"], [0, 0.6, 0.9], atol=1e-3)
     np.testing.assert_allclose(detections["end_s"], [0.6, 0.9, 1.2], atol=1e-3)
     counted = read(out / "calls.csv", CALLS)
+    assert counted["minutes"].tolist() == [0.02] * 3 + [0.0158] * 3
+    counted = counted[:3]
     assert dict(zip(counted["label"], counted["calls"], strict=True)) == {"chirp": 0, "hum": 2, "hiss": 1}
     assert f"{night / 'a.wav'},hum,2,0.02,100.0\n" in (out / "calls.csv").read_text()
     assert f"{night / 'a.wav'},hum,0,2\n" in (out / "minutes.csv").read_text()
-    assert set(read(out / "scores.csv", SCORES)["recording"]) == {str(night / "a.wav")}
+    assert set(read(out / "scores.csv", SCORES)["recording"]) == {str(night / "a.wav"), str(night / "b.wav")}
     assert read(out / "failures.csv", FAILURES)[["path", "step"]].values.tolist() == [[str(night / "b.wav"), "scan"]]
     assert sorted(p.name for p in (out / "labels").iterdir()) == [
-        "a.wav.TextGrid",
-        "a.wav.audacity.txt",
-        "a.wav.raven.txt",
+        f"{name}.{ending}" for name in ("a.wav", "b.wav") for ending in ("TextGrid", "audacity.txt", "raven.txt")
     ]
-    assert len(list((out / "cuts" / "hum").glob("*.wav"))) == 2
+    assert len(list((out / "cuts" / "hum").glob("a.wav_*.wav"))) == 2
     assert (out / "images" / "a.wav.png").stat().st_size > 10_000
     assert json.loads((out / "run.json").read_text())["steps"]["scan"]["spec"]["windows"]["length_s"] > 0
 
@@ -97,6 +102,55 @@ def test_nothing_of_an_earlier_scan_is_left_and_nothing_of_somebody_else_is_touc
     said = scan(night / "a.wav", "--model", model, "--out", other, capsys=capsys)
     assert said.code == 1
     assert "calls.csv: is in the way, and was not written by soundfold" in said.err
+
+
+def test_a_scan_of_other_recordings_leaves_nothing_of_the_one_before(
+    model: Path, night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("crowsetta")
+    out, other = tmp_path / "out", write_wav(tmp_path / "c.wav", sound("hiss", 9), RATE) or tmp_path / "c.wav"
+    options = ["--model", model, "--out", out]
+    assert scan(night, *options, "--cut", "--formats", "audacity", capsys=capsys).code == 1
+    cuts = len(list(out.glob("cuts/*/*.wav")))
+    said = scan(other, *options, capsys=capsys)
+    assert said.code == 0
+    assert said.warnings == [
+        f"warning: {out}: held an earlier scan with 2 recordings that this one does not have; its results were removed "
+        f"(tables, {cuts} cut-outs, 2 label files), and what is there now is of this scan alone"
+    ]
+    assert not [*out.glob("cuts/*/*"), *out.glob("labels/*")]
+    for name in ("scores.csv", "detections.csv", "calls.csv", "minutes.csv"):
+        assert set(pd.read_csv(out / name)["recording"]) <= {str(other)}
+    assert not (out / "failures.csv").exists()
+    for name in ("recordings.json", ".soundfold.json"):  # as an older version leaves it, with the files of others
+        (out / name).unlink()
+    assert scan(night / "a.wav", *options, capsys=capsys).warnings[0].startswith(f"warning: {out}: held an earlier")
+
+
+def test_what_is_before_the_damage_is_scored_and_the_damage_is_named_again(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    y = np.concatenate([sound(label, k) for k, label in enumerate(PARTS * 4)])
+    path, whole, out = tmp_path / "x.flac", tmp_path / "whole.flac", tmp_path / "out"
+    soundfile.write(whole, y, RATE)
+    data = bytearray(whole.read_bytes())
+    data[len(data) * 3 // 4 : len(data) * 3 // 4 + 2000] = bytes(2000)
+    path.write_bytes(data)
+    for more in ([], ["--gap", 0.3]):  # the second time the scores are there
+        said = scan(path, whole, "--model", model, "--out", out, "--cut", "--pictures", *more, capsys=capsys)
+        assert said.code == 1
+        scores = read(out / "scores.csv", SCORES)
+        damaged, good = (scores[scores["recording"] == str(each)] for each in (path, whole))
+        assert 8 <= len(damaged) < len(good) == 16
+        end = damaged["end_s"].iloc[-1]
+        assert 2.4 < end < 4.2
+        np.testing.assert_allclose(damaged.iloc[:8, 1:], good.iloc[:8, 1:], atol=1e-6)
+        (failure,) = read(out / "failures.csv", FAILURES).to_dict("records")
+        assert failure["reason"].startswith(f"{path}: cut short or damaged after {end:.2f} s")
+        assert failure["reason"].endswith(f"the tables have it up to {end:.2f} s")
+        cut = [p.name for p in out.glob("cuts/*/x.flac_*.wav")]
+        assert len(cut) == (read(out / "detections.csv", DETECTIONS)["recording"] == str(path)).sum() > 0
+        assert (out / "images" / "x.flac.png").is_file()
 
 
 def test_another_threshold_scores_nothing_again_and_another_window_does(
