@@ -1,6 +1,7 @@
 """Model + sound -> labels.
 
 - `loading`: a model folder, ready to score
+- `scoring`: the class probabilities that its files give
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
 - `reading`: recordings block by block, up to where they are damaged

@@ -57,6 +57,7 @@ def label(
 
 @app.command()
 def scan(
+    context: typer.Context,
     recordings: Annotated[list[str], typer.Argument(metavar="RECORDING...", help="Sounds, folders or patterns.")],
     model: Annotated[Path, typer.Option(help="Model folder.", show_default=False)],
     out: Annotated[Path, typer.Option(help="Folder for scores.csv, detections.csv, calls.csv.", show_default=False)],
@@ -88,17 +89,7 @@ def scan(
     found = [path for path in labeler.find_files(recordings) if labeler.is_sound(path)]
     if not found:
         raise SettingsError(f"{recordings[0]}: no sounds there; scan takes recordings")
-    detection = detection_of(
-        threshold=threshold,
-        smoothing=smoothing,
-        smoothing_s=smoothing_s,
-        hysteresis=hysteresis,
-        gap=gap,
-        shortest=shortest,
-        longest=longest,
-        classes=classes,
-        background=background,
-    )
+    detection = detection_of(context.params)
     if differing := labeler.other_settings(threshold, detection):
         warn(differing)
     extras = labeler.Extras.read({"formats": listed(formats), "cut": cut, "images": images}, name_of=_option)
@@ -119,6 +110,7 @@ def scan(
 
 @app.command()
 def threshold(
+    context: typer.Context,
     scores: Annotated[Path, typer.Option(help="scores.csv of a scan.", show_default=False)],
     truth: Annotated[
         Path,
@@ -142,19 +134,10 @@ def threshold(
     background: Background = None,
 ) -> None:
     """Choose the threshold of each class with the best F1 of calls on labelled recordings; smooth as scan will."""
-    detection = detection_of(
-        smoothing=smoothing,
-        smoothing_s=smoothing_s,
-        hysteresis=hysteresis,
-        gap=gap,
-        shortest=shortest,
-        longest=longest,
-        classes=classes,
-        background=background,
-    )
+    detection = detection_of(context.params)
     at = {"onset_s": onset, "offset_s": offset, "offset_share": offset_share}
     tolerance = labeler.Tolerance.read(at, name_of=lambda name: f"--{name.removesuffix('_s').replace('_', '-')}")
-    found = labeler.thresholds_from_files(scores, truth, detection=detection, tolerance=tolerance)
+    found = labeler.thresholds_from_files(scores, truth, detection=detection, tolerance=tolerance, on_warning=warn)
     harness.claim(out.absolute().parent, [out.name])
     harness.tables.write(found, out, labeler.THRESHOLDS)
     for row in found.to_dict("records"):

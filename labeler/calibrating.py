@@ -7,7 +7,8 @@ the best. The figures are those on the same recordings, and so a little optimist
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +16,13 @@ import numpy as np
 import pandas as pd
 
 from harness import tables
+from harness.cli import count
 from harness.errors import SettingsError, did_you_mean
 from harness.progress import track
 from harness.tables import SCORE_PREFIX, score_columns
 from labeler.detecting import Detection, detect_table, detected_classes
 from labeler.event_scores import Tolerance, event_figures
+from labeler.replacing import STEP
 from labeler.scanning import SCORES
 from labeler.thresholds import THRESHOLDS, settings_words
 from labeler.truth import read_truth
@@ -36,19 +39,26 @@ class _Tried(NamedTuple):
 
 
 def thresholds_from_files(
-    scores: str | Path, truth: str | Path, *, detection: Detection, tolerance: Tolerance | None = None
+    scores: str | Path,
+    truth: str | Path,
+    *,
+    detection: Detection,
+    tolerance: Tolerance | None = None,
+    on_warning: Callable[[str], None] = warnings.warn,
 ) -> pd.DataFrame:
     """Choose thresholds for the scores of a scan.
 
     Parameters
     ----------
     scores : path
-        ``scores.csv`` of a scan.
+        ``scores.csv`` of a scan, with its ``failures.csv`` in the same folder.
     truth : path
         As for :func:`labeler.truth.read_truth`.
     detection : Detection
         How scores become calls; its thresholds do not matter.
     tolerance : Tolerance, optional
+    on_warning : callable
+        Called with what is not counted: true calls of recordings, or parts of them, that could not be read.
 
     Returns
     -------
@@ -61,8 +71,31 @@ def thresholds_from_files(
         Scores or labels that cannot be read or do not fit.
     """
     table = tables.read(scores, SCORES)
-    true, labelled = read_truth(truth, list(dict.fromkeys(table["recording"])))
-    return choose_thresholds(table, true, labelled, detection=detection, tolerance=tolerance or Tolerance())
+    ends = {str(name): float(end) for name, end in table.groupby("recording", sort=False)["end_s"].max().items()}
+    failed = _failed(Path(scores).with_name(tables.FAILURES.name))
+    true = read_truth(truth, list(ends), failed=[name for name in failed if name not in ends])
+    late, said = _unread(true.calls, {name: ends[name] for name in failed if name in ends})
+    for each in [*true.warnings, *said]:
+        on_warning(each)
+    calls = true.calls[~late]
+    return choose_thresholds(table, calls, true.labelled, detection=detection, tolerance=tolerance or Tolerance())
+
+
+def _failed(path: Path) -> list[str]:
+    """Recordings that a scan could not read to their end."""
+    table = tables.read(path, tables.FAILURES) if path.is_file() else tables.frame([], tables.FAILURES)
+    return [str(name) for name in table.loc[table["step"] == STEP, "path"]]
+
+
+def _unread(calls: pd.DataFrame, ends: Mapping[str, float]) -> tuple[pd.Series, list[str]]:
+    """Which calls begin where recordings could not be read any more, by their ends in seconds; and words for them."""
+    late = calls["start_s"] >= calls["recording"].map(lambda name: ends.get(name, np.inf)).astype(float)
+    some = {name: int((late & (calls["recording"] == name)).sum()) for name in ends}
+    return late, [
+        f"{name}: read up to {ends[name]:.2f} s only; {count(n, 'labelled call')} after that not counted"
+        for name, n in some.items()
+        if n
+    ]
 
 
 def choose_thresholds(

@@ -19,7 +19,8 @@ from harness.hub.base import ModuleInfo
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import ModelCard
 from harness.settings import PositiveInt, Settings
-from labeler.loading import Model, by_signature
+from labeler.loading import Model
+from labeler.scoring import by_signature
 
 __all__ = ["GraphSettings", "load_frozen_graph"]
 

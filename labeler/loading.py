@@ -6,19 +6,13 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness import audio
-from harness.errors import AudioError, ModuleError, SettingsError
-from harness.head import ALL, load_heads
-from harness.hub import kinds
-from harness.hub.base import run_batch
-from harness.hub.handles import ModuleSpec
-from harness.hub.tensorflow import import_tensorflow
-from harness.model import HEAD, ModelCard, check_files, read_card
+from harness.errors import AudioError, SettingsError
+from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
 from labeler.detecting import Detection
 from labeler.live.listening import Heard
@@ -27,9 +21,10 @@ from labeler.long_sounds import block_seconds, length_warning, sample_blocks, sc
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scan_result import Scan, scan_one
 from labeler.scanning import windows_for
+from labeler.scoring import Predict, load_scoring
 from labeler.smoothing import Smoothing
 
-__all__ = ["Model", "by_signature", "load_model"]
+__all__ = ["Model", "load_model"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +42,7 @@ class Model:
     """
 
     card: ModelCard
-    predict: Callable[[np.ndarray], np.ndarray]
+    predict: Predict
     folder: Path = Path()
 
     def __repr__(self) -> str:
@@ -241,44 +236,8 @@ def load_model(folder: str | Path, *, plugins: Iterable[str | Path] = ()) -> Mod
     load_plugins(plugins)
     card = read_card(folder)
     check_files(folder, card)
-    predict = _without_tensorflow(Path(folder), card) or _saved_model(Path(folder), card)
+    predict = load_scoring(Path(folder), card)
     return Model(card, predict, Path(folder))
-
-
-def _without_tensorflow(folder: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray] | None:
-    """Scores by the module itself and the model's head, exactly as in training and five seconds sooner.
-
-    None where the module needs TensorFlow, or the installed one is not the one that the model was trained on.
-    """
-    spec = ModuleSpec(handle=card.module["handle"])
-    kind = kinds.kind_of(spec)
-    if kind.tensorflow or not (folder / HEAD).is_file():
-        return None
-    module = kind.load(spec)
-    if module.info.digest != card.module["digest"]:
-        return None
-    head = load_heads(folder / HEAD)[0][ALL]
-    return lambda batch: head.scores(module(batch))
-
-
-def _saved_model(folder: Path, card: ModelCard) -> Callable[[np.ndarray], np.ndarray]:
-    tf = import_tensorflow()
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures["serving_default"]
-    except Exception as error:  # at damaged files TensorFlow raises what it likes
-        raise ModuleError(f"{folder}: the model cannot be loaded ({' '.join(str(error).split())[:160]})") from error
-    signature.owner = loaded  # a signature alone does not hold its variables
-    return by_signature(signature, card.takes)
-
-
-def by_signature(signature: Callable[..., Any], takes: str) -> Callable[[np.ndarray], np.ndarray]:
-    """How a model scores by a TensorFlow function of an argument named as what it takes, with output ``prediction``."""
-
-    def prediction(x: Any) -> Any:
-        return signature(**{takes: x})["prediction"]
-
-    return lambda batch: run_batch(prediction, batch).astype(np.float64)
 
 
 def _check_samples(y: np.ndarray, sr: int | None) -> np.ndarray:

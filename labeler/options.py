@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,6 +43,14 @@ Background = Annotated[
         "classes named background, background_noise or silence."
     ),
 ]
+_SETTINGS = {  # parameters of commands, as settings of a Detection
+    "smoothing": "smoothing",
+    "smoothing_s": "smoothing_s",
+    "hysteresis": "hysteresis",
+    "gap": "gap_s",
+    "shortest": "min_s",
+    "longest": "max_s",
+}
 _OPTIONS = {"gap_s": "--gap", "min_s": "--min-length", "max_s": "--max-length", "thresholds": "--threshold"}
 
 
@@ -51,29 +59,24 @@ def listed(given: Iterable[str] | None) -> tuple[str, ...]:
     return tuple(name.strip() for text in given or () for name in text.split(",") if name.strip())
 
 
-def detection_of(
-    *,
-    threshold: str = "",
-    smoothing: str,
-    smoothing_s: float,
-    hysteresis: float,
-    gap: float,
-    shortest: float,
-    longest: float,
-    classes: Iterable[str] | None,
-    background: Iterable[str] | None,
-) -> Detection:
-    """The settings that these options make; messages name the options.
+def detection_of(options: Mapping[str, Any]) -> Detection:
+    """The settings that a command's options make; messages name the options.
+
+    Parameters
+    ----------
+    options : mapping
+        All options of the command by the names of its parameters, others too. Without ``threshold``, as where one is
+        looked for, the threshold is the usual one.
 
     Raises
     ------
     SettingsError
         A value out of range.
     """
-    values: dict[str, Any] = {"smoothing": smoothing, "smoothing_s": smoothing_s, "hysteresis": hysteresis}
-    values |= {"gap_s": gap, "min_s": shortest, "max_s": longest, "classes": listed(classes)}
-    if background is not None:
-        values["background"] = listed(background)
-    if threshold:
+    values = {setting: options[name] for name, setting in _SETTINGS.items()}
+    values["classes"] = listed(options["classes"])
+    if options["background"] is not None:
+        values["background"] = listed(options["background"])
+    if threshold := options.get("threshold"):
         values["threshold"], values["thresholds"] = labeler.parse_thresholds(threshold, name="--threshold")
     return labeler.Detection.read(values, name_of=lambda name: _OPTIONS.get(name, f"--{name.replace('_', '-')}"))

@@ -40,15 +40,12 @@ from labeler.calls import CALLS, MINUTES, call_tables, write_counts
 from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of
 from labeler.extras import Extras, write_extras
 from labeler.loading import Model, load_model
-from labeler.replacing import RECORDINGS, begin_results, remove_files
+from labeler.replacing import RECORDINGS, STEP, begin_results, remove_files
 from labeler.scanning import SCORES, Windows
 from labeler.score_blocks import FOLDER, ScoreBlocks, model_digest, scored_seconds
 from labeler.speed import Speed, speed_words
 
-__all__ = ["STEP", "ScanResult", "scan_recordings", "summary_lines"]
-
-STEP = "scan"
-"""Name in ``run.json`` and ``failures.csv``."""
+__all__ = ["ScanResult", "scan_recordings", "summary_lines"]
 
 _TABLES = tuple(schema.name for schema in (SCORES, DETECTIONS, CALLS, MINUTES))
 
@@ -162,7 +159,7 @@ def scan_recordings(
     task = replace(task, plugins=tuple(os.fspath(p) for p in plugins), threads=max(1, check_jobs(-1) // jobs))
     cluster.require(files=[model.folder / "model.json", *files[:1]], folders=[out])
     claim(out, [*_TABLES, RECORDINGS, f"{FOLDER}/", *extras.folders])
-    names, removed = begin_results(out, files, _TABLES, step=STEP)
+    names, removed = begin_results(out, files, _TABLES)
     if removed:
         warn(removed)
     tasks = [replace(task, path=str(path), name=name) for path, name in zip(files, names, strict=True)]

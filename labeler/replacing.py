@@ -24,9 +24,12 @@ from labeler.calls import CALLS
 from labeler.extras import CUTS, IMAGES, LABELS
 from labeler.files import clip_names, unique_names
 
-__all__ = ["RECORDINGS", "begin_results", "remove_files"]
+__all__ = ["RECORDINGS", "STEP", "begin_results", "remove_files"]
 
 RECORDINGS = "recordings.json"
+STEP = "scan"
+"""Name of a scan in ``run.json`` and ``failures.csv``."""
+
 _FILES = {  # the name of the recording in that of a file, with numbers and without
     CUTS: re.compile(r"(?P<name>.*)_\d{8,}\.wav", re.DOTALL),
     LABELS: re.compile(r"(?P<name>.*?)(\.audacity\.txt|\.raven\.txt|\.TextGrid)", re.DOTALL),
@@ -35,7 +38,7 @@ _FILES = {  # the name of the recording in that of a file, with numbers and with
 _NOUNS = {CUTS: "cut-out", LABELS: "label file", IMAGES: "image"}
 
 
-def begin_results(out: Path, files: Iterable[Path], results: Collection[str], *, step: str) -> tuple[list[str], str]:
+def begin_results(out: Path, files: Iterable[Path], results: Collection[str]) -> tuple[list[str], str]:
     """Remove what an earlier scan wrote into a folder, and note which recordings this one is of.
 
     Parameters
@@ -45,9 +48,7 @@ def begin_results(out: Path, files: Iterable[Path], results: Collection[str], *,
     files : iterable of Path
         The recordings.
     results : collection of str
-        Names of the tables.
-    step : str
-        Whose rows in ``failures.csv`` are removed.
+        Names of the tables; rows of the scan in ``failures.csv`` are removed as well.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def begin_results(out: Path, files: Iterable[Path], results: Collection[str], *,
     removed = remove_files(out, {*former.values(), *names.values()})
     gone = sum(_unlink(out / name) for name in results)
     if (out / FAILURES.name).is_file():
-        update_failures(out, frame([], FAILURES), step=step)
+        update_failures(out, frame([], FAILURES), step=STEP)
     write_json(out / RECORDINGS, {"schema": 1, "recordings": names})
     others = set(former) - set(names)
     if not others or not (gone or removed):

@@ -30,7 +30,7 @@ from labeler.cutting import cut_parts
 from labeler.density import draw_sample
 from labeler.detecting import DETECTIONS
 from labeler.files import clip_names
-from labeler.recordings import STEP
+from labeler.replacing import STEP
 from labeler.review_page import render_page
 from labeler.scan_images import spectrogram
 from labeler.scanning import SCORES

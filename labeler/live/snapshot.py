@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from harness import image
-from harness.errors import AudioError
+from harness.errors import AudioError, SettingsError
 from harness.files import write_bytes
 from harness.tables import SCORE_PREFIX, write
+from harness.written import claim
 from labeler.live.recording import write_sound
 from labeler.live.sources import Source
 from labeler.preprocess import draw_recipe
+from labeler.replacing import RECORDINGS
 from labeler.scanning import SCORES
 
 if TYPE_CHECKING:  # which is given
@@ -53,9 +55,15 @@ def take_snapshot(model: Model, source: Source, out: str | Path, *, seconds: flo
     ------
     AudioError
         Sound was lost or there was none, and nothing is written.
+    SettingsError
+        The folder has a scan or files of somebody's own.
     """
     with closing(source):
-        y = _record(source, round(seconds * source.sr))
+        if (Path(out) / RECORDINGS).exists():
+            raise SettingsError(f"{out}: has the results of a scan; choose another folder for a snapshot")
+        claim(out, [SOUND, IMAGE, SCORES.name])
+        length = round(seconds * source.sr)
+        y = _record(source, length)
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         scores = model.label(y, sr=source.sr)
@@ -66,7 +74,12 @@ def take_snapshot(model: Model, source: Source, out: str | Path, *, seconds: flo
     columns = {f"{SCORE_PREFIX}{name}": [scores[name]] for name in model.card.classes}
     row = {"recording": [SOUND], "start_s": [0.0], "end_s": [len(y) / source.sr], **columns}
     write(pd.DataFrame(row), folder / SCORES.name, SCORES)
-    return Snapshot(folder, scores, tuple(str(each.message) for each in said if each.category is UserWarning))
+    notes = [str(each.message) for each in said if each.category is UserWarning]
+    if len(y) < length:
+        notes.insert(
+            0, f"{source.name}: ended after {len(y) / source.sr:.2f} s, before the {seconds:g} s of a snapshot"
+        )
+    return Snapshot(folder, scores, tuple(notes))
 
 
 def _record(source: Source, length: int) -> np.ndarray:

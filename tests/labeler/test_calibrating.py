@@ -10,7 +10,7 @@ import pytest
 from small_study import command
 
 from harness.errors import SettingsError
-from harness.tables import read, write
+from harness.tables import FAILURES, read, write
 from labeler.__main__ import app
 from labeler.annotations import write_annotations
 from labeler.calibrating import choose_thresholds
@@ -67,7 +67,7 @@ def test_the_threshold_with_the_best_f1_is_chosen_with_the_settings_of_the_scan(
 def test_labels_are_read_from_a_table_and_from_label_files(tmp_path: Path) -> None:
     recordings = ["a/night.wav", "b/night.wav", "b/day.wav"]
     write(rows(("dog", 1, 2), recording="day.wav"), tmp_path / "truth.csv", TRUTH)
-    truth, labelled = read_truth(tmp_path / "truth.csv", recordings)
+    truth, labelled, _ = read_truth(tmp_path / "truth.csv", recordings)
     assert truth["recording"].tolist() == ["b/day.wav"]
     assert labelled == recordings
     write(rows(("dog", 1, 2)), tmp_path / "truth.csv", TRUTH)
@@ -77,7 +77,7 @@ def test_labels_are_read_from_a_table_and_from_label_files(tmp_path: Path) -> No
     folder = tmp_path / "labels"
     folder.mkdir()
     (folder / "day.txt").write_text("1.0\t2.0\tdog\n4.0\t5.5\tcat\n")
-    truth, labelled = read_truth(folder, recordings)
+    truth, labelled, _ = read_truth(folder, recordings)
     assert truth.values.tolist() == [["b/day.wav", "dog", 1.0, 2.0], ["b/day.wav", "cat", 4.0, 5.5]]
     assert labelled == ["b/day.wav"]
     write_annotations(folder / "x.wav.TextGrid", "praat", {"dog": [Event(1, 2, 1)]}, path=Path("x.wav"), length_s=9)
@@ -99,6 +99,32 @@ def test_the_command_writes_what_scan_reads(tmp_path: Path, capsys: pytest.Captu
     said = command(app, "threshold", *options, "--onset", -1, capsys=capsys)
     assert said.code == 1
     assert said.err.startswith("error: --onset=-1.0: must be a number of 0 or more")
+
+
+def test_calls_that_a_scan_could_not_read_are_named_and_not_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sed_scores_eval")
+    values = {"dog": [0.1, 0.9, 0.1, 0.4]}
+    both = pd.concat([scores_of(values), scores_of(values, "/x/part.wav")])
+    write(both, tmp_path / "scores.csv", SCORES)
+    failed = [{"clip_id": n, "path": f"/x/{n}", "step": "scan", "reason": "damaged"} for n in ("part.wav", "bad.wav")]
+    write(pd.DataFrame(failed), tmp_path / "failures.csv", FAILURES)
+    in_part = rows(("dog", 1, 2), ("dog", 8, 9), recording="part.wav")
+    bad = rows(("dog", 1, 2), ("dog", 3, 4), recording="bad.wav")
+    write(pd.concat([rows(("dog", 1, 2)), in_part, bad]), tmp_path / "truth.csv", TRUTH)
+    options = ["--scores", tmp_path / "scores.csv", "--truth", tmp_path / "truth.csv", "--out", tmp_path / "t.csv"]
+    said = command(app, "threshold", *options, capsys=capsys)
+    assert said.code == 0
+    assert said.warnings == [
+        "warning: /x/bad.wav: failed in the scan and is left out; 2 labelled calls not counted",
+        "warning: /x/part.wav: read up to 4.00 s only; 1 labelled call after that not counted",
+    ]
+    assert " dog: 2 calls, 2 detected, precision 1.00" in said.out
+    write(bad, tmp_path / "truth.csv", TRUTH)
+    said = command(app, "threshold", *options, capsys=capsys)
+    assert said.code == 1
+    assert said.err.endswith("truth.csv: the recordings of its calls all failed in the scan, see failures.csv\n")
 
 
 def test_bins_get_smaller_where_scores_are_high() -> None:

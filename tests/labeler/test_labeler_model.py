@@ -22,9 +22,10 @@ from harness.hub.kinds import load, parse
 from harness.model import CARD, ModelCard, read_card, write_card
 from harness.store import Store
 from labeler.__main__ import app
-from labeler.loading import Model, by_signature, load_model
+from labeler.loading import Model, load_model
 from labeler.predict import label_files
 from labeler.preprocess import prepare_file
+from labeler.scoring import by_signature
 from trainer.export import write_model
 
 

@@ -429,6 +429,13 @@ def test_a_snapshot_of_a_file(trained: Model, folder: Path, tmp_path: Path, caps
         table[[f"p:{name}" for name in expected.index]].iloc[0].to_numpy(float), expected, atol=1e-8
     )
     np.testing.assert_allclose(trained.label(out / "snapshot.png")[expected.index], expected, atol=1e-8)
+    options = ["--model", folder, "--input", tmp_path / "x.wav", "--seconds", 5]
+    said = command(app, "snapshot", *options, "--out", out, capsys=capsys)
+    assert said.code == 0
+    assert said.warnings[0] == f"warning: {tmp_path / 'x.wav'}: ended after 0.60 s, before the 5 s of a snapshot"
+    (tmp_path / "scores.csv").write_text("my own")
+    said = command(app, "snapshot", *options, "--out", tmp_path, capsys=capsys)
+    assert (said.code, "scores.csv: is in the way" in said.err) == (1, True)
 
 
 # ---- a microphone that ALSA makes of a file

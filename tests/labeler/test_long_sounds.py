@@ -16,9 +16,10 @@ from harness.errors import SettingsError
 from harness.model import CARD, ModelCard, read_card
 from harness.store import Store
 from labeler.__main__ import app
-from labeler.loading import Model, by_signature, load_model
+from labeler.loading import Model, load_model
 from labeler.predict import label_files
 from labeler.scanning import windows_for
+from labeler.scoring import by_signature
 from trainer.export import export_fold
 
 WEIGHTS = np.array([[3.0, -1.0], [-2.0, 4.0]])
