@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from harness.files import atomic_path, safe_name
+from harness.files import safe_name, write_bytes
 from labeler.detecting import Event
 from labeler.reading import read_until_damage
 
@@ -78,8 +79,9 @@ def cut_events(path: Path, found: Mapping[str, Sequence[Event]], out: Path, name
 def write_exact_wav(path: Path, y: np.ndarray, sr: int) -> None:
     """Write mono samples in [-1, 1] as 16-bit PCM; what was read from 16 bits is the same to the last one."""
     whole = np.clip(np.round(y * np.float32(32768)), -32768, 32767).astype(np.int16)
-    with atomic_path(path) as part:
-        soundfile.write(str(part), whole, sr, subtype="PCM_16", format="WAV")
+    data = BytesIO()  # libsndfile would not say that a disk is full
+    soundfile.write(data, whole, sr, subtype="PCM_16", format="WAV")
+    write_bytes(path, data.getvalue())
 
 
 def _part(

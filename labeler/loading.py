@@ -216,6 +216,25 @@ class Model:
         """
         return self.predict(batch)
 
+    def single(self, examples: np.ndarray) -> Predict:
+        """How the model scores one item after the other, for where each is waited for.
+
+        Parameters
+        ----------
+        examples : ndarray
+            Some that are like those to come, as :mod:`labeler.preprocess` prepared them, of one shape.
+
+        Returns
+        -------
+        callable
+            As :meth:`scores`, of batches of one item of that shape; compiled for it, and called before.
+        """
+        make: Callable[[np.ndarray], Predict] | None = getattr(self.predict, "single", None)
+        if make is None:
+            self.scores(examples[:1])
+            return self.scores
+        return make(examples)
+
 
 def load_model(folder: str | Path, *, plugins: Iterable[str | Path] = ()) -> Model:
     """Load a model folder.

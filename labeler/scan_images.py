@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -103,18 +104,24 @@ def _draw_page(
     figure = Figure(figsize=(14, 6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     top.imshow(spectrogram(y, sr), origin="lower", aspect="auto", cmap="magma", extent=(start_s, end_s, 0.0, 1.0))
-    top.set(yticks=[], ylabel="mel bands", title=file.stem)
+    top.set(yticks=[], ylabel="mel bands")
+    top.set_title(file.stem, parse_math=False)
     bounds = edges(times[:, 0], times[:, 1]) if len(times) else np.zeros(1)
-    for k, (name, events) in enumerate(found.items()):
+    lines: list[Any] = []
+    for k, events in enumerate(found.values()):
         colour = f"C{k % 10}"
+        lines.append(bottom.plot([], [], color=colour)[0])
         if len(times):
-            bottom.stairs(scores[:, k], bounds, color=colour, label=name, baseline=None)
+            bottom.stairs(scores[:, k], bounds, color=colour, baseline=None)
         for event in events:
             _mark(top, bottom, event, colour)
     bottom.set(xlim=(start_s, end_s), ylim=(0, 1.02), xlabel="s", ylabel="score")
     if found:
-        bottom.legend(loc="upper right", ncols=5, fontsize="small")
-    with atomic_path(file) as part:
+        legend = bottom.legend(lines, list(found), loc="upper right", ncols=5, fontsize="small")
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+    with atomic_path(file) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # of a name that the font cannot write
         figure.savefig(part, dpi=100, format="png")
 
 

@@ -13,6 +13,7 @@ from harness.cli import count
 from harness.errors import SettingsError, TableError
 from harness.tables import Schema, frame, read
 from labeler.annotations import read_annotations
+from labeler.files import unique_names
 
 __all__ = ["TRUTH", "Truth", "read_truth"]
 
@@ -100,12 +101,14 @@ def _recording_name(file: Path) -> str:
 
 
 def _meant(name: str, recordings: Sequence[str], file: Path) -> str:
-    """The recording of that path, of that file name, or of that name without its ending."""
+    """The recording of that path, of that file name, of that name in our label files, or of it without its ending."""
     if name in recordings:
         return name
     by_name: Mapping[str, int] = Counter(Path(each).name for each in recordings)
     wanted = Path(name).name
+    ours = unique_names([Path(each) for each in recordings])  # of the label files that a scan writes
     found = [each for each in recordings if Path(each).name == wanted]
+    found = found or [each for each, own in zip(recordings, ours, strict=True) if own == wanted]
     found = found or [each for each in recordings if Path(each).stem == wanted]
     if len(found) == 1:
         return found[0]

@@ -34,6 +34,8 @@ __all__ = ["SILENT_DB", "Heard", "Listener", "Tally", "level_db", "listen_to"]
 _SPARE_S = 2.0  # of sound in the ring beyond a window
 _WAIT_S = 0.2
 _LEAVE_S = 0.5
+_AT_LEAST_EVERY_S = 0.5  # listeners are refreshed
+_MARGIN, _FORGET = 1.5, 0.98
 SILENT_DB = -120.0
 
 
@@ -64,7 +66,7 @@ class Listener:
     """Whoever is called by the loop; what a listener does not care for does nothing."""
 
     def sound(self, y: np.ndarray) -> None:
-        """Take all samples, in pieces: float32 (samples,) in [-1, 1]."""
+        """Take all samples, in pieces: float32 (samples,) in [-1, 1]; after the windows that end in them."""
 
     def lost(self, at_s: float, lost_s: float) -> None:
         """Take notice that about so many seconds are missing, after so many seconds of sound."""
@@ -73,7 +75,7 @@ class Listener:
         """Take a window; False ends the loop."""
 
     def refresh(self) -> None:
-        """Do what has time: called between pieces of sound, after the windows that end in them."""
+        """Do what has time: called between pieces of sound, where no window is about to be complete."""
 
 
 class Tally(Listener):
@@ -139,7 +141,6 @@ def listen_to(
         The model takes no sound.
     """
     loop = _Loop(model, source.sr, windows, listeners, smoother or LiveSmoother())
-    loop.score(np.zeros(loop.cut.length, np.float32))  # the first time takes long
     ring = RingBuffer(loop.cut.length + math.ceil(_SPARE_S * source.sr))
     with _filled(ring, source):
         loop.run(ring, round(seconds * source.sr) if seconds else math.inf)
@@ -180,11 +181,20 @@ class _Loop:
         self.cut = StreamWindows(windows, sr)
         self.listeners = listeners
         self.smoother = smoother
+        self.refreshing = _Refreshing()
+        examples = np.stack([self.prepared(y) for y in _examples(self.cut.length)])
+        self.shape = examples.shape[1:]
+        self.single = model.single(examples)  # the first call takes long
+
+    def prepared(self, y: np.ndarray) -> np.ndarray:
+        """What the model takes of a window."""
+        return prepare_samples(y, self.sr, self.model.card)
 
     def score(self, y: np.ndarray) -> np.ndarray:
         """Scores of a window, float64 (classes,)."""
-        scores: np.ndarray = self.model.scores(prepare_samples(y, self.sr, self.model.card)[None])[0]
-        return scores
+        x = self.prepared(y)
+        score = self.single if x.shape == self.shape else self.model.scores  # as of what is left at the end
+        return score(x[None])[0]
 
     def run(self, ring: RingBuffer, limit: float) -> None:
         """Take what the ring has, until it ends or that many samples are heard."""
@@ -195,15 +205,20 @@ class _Loop:
             stop = int(min(ring.wait(position, timeout=_WAIT_S), limit))
             if stop > position:
                 y, position = ring.read(position, stop), stop
-                for each in self.listeners:
-                    each.sound(y)
-                if not self.windows(ring, position):
+                try:
+                    wanted = self.windows(ring, position)  # before all that has time
+                finally:
+                    for each in self.listeners:
+                        each.sound(y)
+                if not wanted:
                     return
                 ring.release(min(self.cut.start, position))
             elif ring.is_over(position):
                 break
-            for each in self.listeners:
-                each.refresh()
+            if self.refreshing.is_due((self.cut.stop - position) / self.sr):
+                with self.refreshing:
+                    for each in self.listeners:
+                        each.refresh()
         if rest := self.cut.rest(position):
             self.window(ring, *rest)
 
@@ -237,6 +252,34 @@ class _Loop:
         )
         answers = [each.heard(heard) for each in self.listeners]
         return not any(isinstance(answer, (bool, np.bool_)) and not answer for answer in answers)
+
+
+class _Refreshing:
+    """When listeners may do what has time: not where a window would be complete meanwhile."""
+
+    def __init__(self) -> None:
+        self.took_s = 0.0
+        self.ended = self.began = monotonic()
+
+    def is_due(self, until_s: float) -> bool:
+        """Whether there is time, where the next window is complete in so many seconds; now and then in any case."""
+        return until_s > _MARGIN * self.took_s or monotonic() - self.ended > _AT_LEAST_EVERY_S
+
+    def __enter__(self) -> None:
+        self.began = monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        """Remember about how long it takes, the longest of the last few times."""
+        self.ended = monotonic()
+        self.took_s = max(self.ended - self.began, _FORGET * self.took_s)
+
+
+def _examples(length: int) -> list[np.ndarray]:
+    """Sounds of so many samples, each float32 (samples,): silence, noise, a rising tone, a buzz in noise."""
+    noise = np.random.default_rng(0).standard_normal(length)
+    t = np.arange(length)
+    sounds = [0.0 * t, 0.1 * noise, 0.3 * np.sin(0.5 * t**2 / length), 0.02 * noise + 0.3 * np.sign(np.sin(0.06 * t))]
+    return [y.astype(np.float32) for y in sounds]
 
 
 def level_db(y: np.ndarray) -> float:

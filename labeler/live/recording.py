@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from harness.errors import AudioError, SettingsError
-from harness.files import atomic_path
+from harness.files import atomic_path, write_bytes
 from harness.settings import Namer, plain
 
 __all__ = ["check_recording", "recording", "write_sound"]
@@ -52,7 +53,7 @@ def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarra
         As :class:`labeler.live.sources.Source` says; 16 are written without loss.
     """
     failure: BaseException | None = None
-    with atomic_path(path) as part, _opened(part, path, sr, bits) as file:
+    with atomic_path(path) as part, _opened(str(part), path, sr, bits) as file:
 
         def append(y: np.ndarray) -> None:
             if path.suffix.lower() == ".wav" and file.tell() * (2 if bits == 16 else 4) > _WAV_BYTES:
@@ -72,14 +73,16 @@ def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarra
 
 def write_sound(path: Path, y: np.ndarray, *, sr: int, bits: int) -> None:
     """Write samples, float32 (samples,) in [-1, 1], as a wav file without loss; parameters as :func:`recording`."""
-    with atomic_path(path) as part, _opened(part, path, sr, bits) as file:
+    data = BytesIO()  # libsndfile would not say that a disk is full
+    with _opened(data, path, sr, bits) as file:
         file.write(_as_written(y, bits))
+    write_bytes(path, data.getvalue())
 
 
-def _opened(part: Path, path: Path, sr: int, bits: int) -> soundfile.SoundFile:
+def _opened(target: str | BytesIO, path: Path, sr: int, bits: int) -> soundfile.SoundFile:
     suffix = path.suffix.lower()
     subtype = _SUBTYPES[suffix][0 if bits == 16 else 1]
-    return soundfile.SoundFile(str(part), "w", samplerate=sr, channels=1, subtype=subtype, format=suffix[1:].upper())
+    return soundfile.SoundFile(target, "w", samplerate=sr, channels=1, subtype=subtype, format=suffix[1:].upper())
 
 
 def _as_written(y: np.ndarray, bits: int) -> np.ndarray:
