@@ -237,8 +237,8 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
 
 def check_outputs(out: Path) -> None:
     """Refuse to begin where a file of somebody's own is in the way of what will be written."""
-    written = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "heads/", "images/", "model/"]
-    harness.claim(out, [*written, *evaluator.OUTPUTS])
+    written = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "heads/", "features/", "images/"]
+    harness.claim(out, [*written, "model/", *evaluator.OUTPUTS])
     evaluator.check_outputs(out)
     trainer.check_model_folder(out / "model")
 

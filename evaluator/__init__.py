@@ -11,6 +11,7 @@
 - `comparisons`: all of these for every pair of combinations, or against a baseline
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
 - `verdict`: the outcome in words; `notes`: leaks and what else a reader must know
+- `projections`: where the clips lie by their feature vectors, each clip's nearest one
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
 - `report`: one self-contained HTML file; `report.html.j2` is its template
 """

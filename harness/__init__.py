@@ -22,6 +22,7 @@
 - `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused
 - `native_stderr`: what native code prints, held back
 - `hub`: modules of every kind; `scattering_loops`: the compiled loops of one, where no registry imports them
+- `reduced`: feature vectors as principal components, for maps
 - `head`: the linear layer on top of a module; `model`: the folder of a trained model
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line

@@ -13,6 +13,7 @@
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `running`: every combination of encoding, module and seed, written to a folder
+- `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
 - `planning`: what of a training the store has
 - `run_record`: step ``train`` of ``run.json``
 - `export`: a fold's head as a model folder; `final`: the head of all folds as one

@@ -16,7 +16,16 @@ from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
 from trainer.fitting import HeadSettings
 
-__all__ = ["STEP", "as_sentence", "read_caveats", "read_heads", "read_image_specs", "read_module", "record_training"]
+__all__ = [
+    "STEP",
+    "as_sentence",
+    "read_caveats",
+    "read_heads",
+    "read_image_specs",
+    "read_module",
+    "read_reduced",
+    "record_training",
+]
 
 STEP = "train"
 _OVERRIDES = ("image_size", "value_range", "sample_rate")
@@ -59,7 +68,8 @@ def record_training(
     started : float
         `time.monotonic` at the start.
     protocol : mapping
-        The policy for shared groups, notes on what was done about them, the sizes of a single split.
+        The policy for shared groups, notes on what was done about them, the sizes of a single split, the digests of
+        the reduced features.
     """
     spec = {
         **settings.of_head(),
@@ -95,6 +105,12 @@ def read_heads(run: str | Path) -> dict[str, str]:
     """sha256 of the heads that the last training of a run wrote, by combination; empty where the run does not say."""
     heads = _spec(run).get("heads")
     return heads if isinstance(heads, dict) else {}
+
+
+def read_reduced(run: str | Path) -> dict[str, str]:
+    """sha256 of the reduced features that the last training of a run wrote, by name; empty where it does not say."""
+    reduced = _spec(run).get("reduced")
+    return reduced if isinstance(reduced, dict) else {}
 
 
 def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:

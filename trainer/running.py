@@ -4,13 +4,13 @@
 
     OUT/predictions.csv          every tested clip, scored by the head that did not see its fold
     OUT/heads/<combination>.npz  each fold's head, small, for `export`
+    OUT/features/<...>.npz       where the clips lie by their feature vectors, for maps (`trainer.reduced`)
     OUT/failures.csv             clips that could not be read, where there are any
     OUT/run.json                 step "train"
 """
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from collections import deque
@@ -28,13 +28,14 @@ from harness.duplicates import copies_across_folds, copy_corpus_record, copy_not
 from harness.errors import SettingsError
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
-from harness.files import digest_bytes, digest_file
+from harness.files import digest_file
 from harness.head import save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.parallel import in_parallel
 from harness.record import CORPUS, read_shared_groups, step_of
+from harness.reduced import FOLDER
 from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
@@ -48,7 +49,8 @@ from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
-from trainer.run_record import STEP, read_heads, record_training
+from trainer.reduced import reduced_name, remove_others, write_reduced
+from trainer.run_record import STEP, read_heads, read_reduced, record_training
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
@@ -95,6 +97,8 @@ class Outcome:
         Feature vectors that the store did not have.
     notes : tuple of str
         What a reader of the figures must know of the folds, a sentence each.
+    reduced : dict of str to str
+        sha256 of each file of reduced features, by its name.
     used : list of ndarray of uint64
         What was used of the store, as :func:`harness.store_care.runs.key_numbers`.
     loaders : dict of ModuleSpec to callable
@@ -106,6 +110,7 @@ class Outcome:
     trained: dict[Combination, Trained] = field(default_factory=dict)
     computed: int = 0
     notes: tuple[str, ...] = ()
+    reduced: dict[str, str] = field(default_factory=dict)
     used: list[np.ndarray] = field(default_factory=list)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = field(default_factory=dict)
 
@@ -137,10 +142,7 @@ def combination_name(named: Mapping[str, str]) -> str:
     >>> combination_name({"encoding": "gray", "module": "builtin:scattering", "head": "lbfgs", "seed": "0"})
     'gray--builtin_scattering--lbfgs--seed0'
     """
-    module = re.sub(r"[^A-Za-z0-9.-]+", "_", named["module"]).strip("_.")
-    if len(module) > 60:
-        module = f"{module[-48:]}-{digest_bytes(named['module'].encode())[:8]}"
-    return f"{named['encoding']}--{module}--{named['head']}--seed{named['seed']}"
+    return f"{reduced_name(named['encoding'], named['module'])}--{named['head']}--seed{named['seed']}"
 
 
 def heads_file(run: str | Path, named: Mapping[str, str]) -> Path:
@@ -280,7 +282,7 @@ def train_all(
     """
     started = time.monotonic()
     out = Path(out)
-    claim(out, [PREDICTIONS.name, "heads/"])
+    claim(out, [PREDICTIONS.name, "heads/", f"{FOLDER}/"])
     check_trainable(tables[todo[0].encoding], shared=shared, seed=todo[0].seed, head=settings.head)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
@@ -288,7 +290,7 @@ def train_all(
     outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES), loaders=loaders)
     parts, sizes = [], []
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
-    for c, own, (trained, rows) in _fitted(tables, todo, task, loaders, outcome):
+    for c, own, (trained, rows) in _fitted(tables, todo, task, loaders, outcome, out):
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts.append(rows)
         outcome.trained[c] = trained
@@ -297,6 +299,7 @@ def train_all(
     heads = {combination_name(c.named()): digest_file(heads_file(out, c.named())) for c in outcome.trained}
     for name in read_heads(out).keys() - heads.keys():  # of an earlier training, of other clips perhaps
         inside(out / "heads", f"{name}.npz").unlink(missing_ok=True)
+    remove_others(out, read_reduced(out), list(outcome.reduced))
     record_use(store, out, STEP, np.concatenate(outcome.used))
     outcome.predictions = pd.concat(parts, ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
@@ -305,6 +308,7 @@ def train_all(
     protocol["notes"] += copy_notes(outcome.predictions)
     outcome.notes = tuple(protocol["notes"])
     protocol["notes"] += grid_end_notes(strengths, settings.strengths)
+    protocol["reduced"] = outcome.reduced
     record_training(
         out,
         settings,
@@ -327,6 +331,7 @@ def _fitted(
     like: HeadTask,
     loaders: Mapping[ModuleSpec, Callable[[], HubModule]],
     outcome: Outcome,
+    out: Path,
 ) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
     """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
@@ -342,6 +347,8 @@ def _fitted(
         Each gives its loaded module.
     outcome : Outcome
         Gets the failures, and how many vectors were computed.
+    out : path
+        Where the reduced features are written.
 
     Yields
     ------
@@ -359,6 +366,10 @@ def _fitted(
                 c, task, fitted_before = begun.popleft()
                 yield c, task, fitted_before.result()
             values, table = readable_rows(features, table)
+            named = {"encoding": encoding, "module": module.handle}
+            name, digest, key = write_reduced(out, values, table, **named, keys=features.keys, store=like.store)
+            outcome.reduced[name] = digest
+            outcome.used.append(key_numbers([key]))
             for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
                 task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
                 if cluster.current():

@@ -36,6 +36,7 @@ KINDS = {
     "vectors": KindOf((".npy",), "files of feature vectors"),
     "indexes": KindOf((".npy",), "where the vectors are"),
     "heads": KindOf((".npz", ".json"), "trained heads"),
+    "reduced": KindOf((".npz",), "principal components of feature vectors"),
     "modules": KindOf((".json",), "descriptions of modules"),
     "fingerprints": KindOf((".npy", ".json"), "fingerprints of sounds"),
     "duplicates": KindOf((".json",), "near copies found"),
