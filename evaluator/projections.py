@@ -1,7 +1,7 @@
 """Where the clips of a run lie by their feature vectors: maps of two coordinates, and each clip's nearest one.
 
-Both are for looking and listening: the components were computed from all clips, those that are tested among them, and no
-figure depends on them.
+Both are for looking and listening: the components were computed from all clips, those that are tested among them, and
+no figure depends on them.
 """
 
 from __future__ import annotations
@@ -92,23 +92,22 @@ def nearest(run: str | Path, clips: pd.DataFrame | Iterable[str]) -> pd.DataFram
     TableError
         A damaged file.
     """
-    by_row = isinstance(clips, pd.DataFrame)
-    asked = set() if by_row else set(clips)
+    asked = clips if isinstance(clips, pd.DataFrame) else list(clips)
     parts = []
     for each in read_all_reduced(run):
         wanted = asked
-        if by_row:
-            own = clips[(clips["encoding"] == each.encoding) & (clips["module"] == each.module)]
-            wanted = set(own["clip_id"])
+        if isinstance(asked, pd.DataFrame):
+            of_row = (asked["encoding"] == each.encoding) & (asked["module"] == each.module)
+            wanted = asked.loc[of_row, "clip_id"].tolist()
         parts.append(_nearest_of(each, wanted))
     columns = ["clip_id", "encoding", "module", "nearest", "distance"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def _nearest_of(features: ReducedFeatures, wanted: set[str]) -> pd.DataFrame:
+def _nearest_of(features: ReducedFeatures, wanted: Iterable[str]) -> pd.DataFrame:
     """The nearest clips by one encoding and module."""
     names = features.clips["clip_id"].to_numpy(object)
-    rows = np.flatnonzero(features.clips["clip_id"].isin(wanted))
+    rows = np.flatnonzero(features.clips["clip_id"].isin(list(wanted)))
     places = features.coordinates.astype(np.float32)
     squares = np.einsum("ij,ij->i", places, places)
     fold = pd.factorize(features.clips["fold"])[0]

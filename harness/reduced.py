@@ -1,7 +1,7 @@
 """Feature vectors reduced to a few principal components: files in the folder of a run, for maps and nearest clips.
 
-One file for each encoding and module, ``features/<name>.npz``, written by the trainer, read by the evaluator. They serve
-to show clips, and no figure depends on them.
+One file for each encoding and module, ``features/<name>.npz``, written by the trainer, read by the evaluator. They
+serve to show clips, and no figure depends on them.
 """
 
 from __future__ import annotations

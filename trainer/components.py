@@ -1,7 +1,7 @@
 """Principal components of feature vectors, to show clips; no head and no figure depends on them.
 
 Every column is standardised first, so that a few large features do not make the whole map. Up to some hundred clips or
-features the components are exact (of the Gram matrix); beyond that they are those of a randomised SVD with a fixed seed.
+features the components are exact (of the Gram matrix); beyond that they are those of a randomised SVD, seeded.
 """
 
 from __future__ import annotations
@@ -44,10 +44,8 @@ def principal_components(values: np.ndarray, *, most: int = MOST) -> tuple[np.nd
     total = float(n * np.count_nonzero(scale))
     if total == 0 or not np.isfinite(mean).all():
         return np.zeros((n, k), np.float16), np.zeros(k)
-    if min(n, width) <= _EXACT:
-        scores = _exact((values - mean) * scale, k)
-    else:
-        scores = _randomised(values, mean, scale, k)
+    exact = min(n, width) <= _EXACT
+    scores = _exact((values - mean) * scale, k) if exact else _randomised(values, mean, scale, k)
     largest = scores[np.abs(scores).argmax(axis=0), np.arange(k)]
     scores *= np.where(largest < 0, -1.0, 1.0).astype(scores.dtype)
     share = np.square(scores, dtype=np.float64).sum(axis=0) / total
