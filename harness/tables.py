@@ -31,6 +31,7 @@ __all__ = [
     "METRICS",
     "PREDICTIONS",
     "RESERVED_FOLDS",
+    "SUSPECTS",
     "Schema",
     "check",
     "class_order",
@@ -117,6 +118,14 @@ DUPLICATES = Schema(
     number=("similarity", "offset_s"),
     key=("clip_a", "clip_b"),
     filled=("clip_a", "clip_b", "kind"),
+)
+SUSPECTS = Schema(
+    "suspects.csv",
+    text=("clip_id", "path", "label", "suggested", "accept"),
+    number=("quality", "p_label", "p_suggested"),
+    key=("clip_id",),
+    filled=("clip_id", "label", "suggested"),
+    optional=("path", "accept"),
 )
 FAILURES = Schema("failures.csv", text=("clip_id", "path", "step", "reason"), filled=("clip_id", "step"))
 
