@@ -248,7 +248,10 @@ def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
     harness.tables.write(plan.clips, out / "clips.csv", harness.tables.CLIPS)
     given = plan.study.corpus
     inputs = {"study": harness.digest_file(plan.file)}
-    spec = {**given.to_json(), **plan.corpus.shared.to_json(), "notes": plan.corpus.notes}
+    if given.overlay:
+        inputs["overlay"] = harness.digest_file(given.overlay)
+    corpus = plan.corpus
+    spec = {**given.to_json(), **corpus.shared.to_json(), **corpus.changes.to_json(), "notes": corpus.notes}
     harness.record_step(out, harness.CORPUS, spec=spec, inputs=inputs, seed=given.seed, started=plan.started)
     return corpora.missing_files(plan.clips)
 
@@ -320,7 +323,8 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
     """What each encoding is trained on: its images, or for ``sound`` the clips themselves; paths absolute."""
     images = drawn.with_absolute_paths(out / "images")
     names = {each.encoding for each in plan.combinations}
-    return {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
+    tables = {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
+    return {name: plan.corpus.changes.for_training(table) for name, table in tables.items()}
 
 
 def lost_classes(plan: Plan, outcome: trainer.Outcome) -> list[str]:

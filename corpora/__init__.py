@@ -10,6 +10,7 @@
 - `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
+- `overlay`: labels changed by a table
 - `arranging`: a clips table as class folders
 - `datasets`: the corpora; a new one is one file there, or anywhere (see `harness.registry`)
 - `demo_sounds`, `demo_render`: the sounds of the demo, and recordings of them

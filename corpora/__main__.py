@@ -64,6 +64,12 @@ def scan(
     identical_sounds: Annotated[
         str, typer.Option(help="Clips with the same bytes: group (they count as one group) or separate.")
     ] = "group",
+    overlay: Annotated[
+        str, typer.Option(metavar="FILE", help="A table of labels to change, as suspects.csv with `accept` filled in.")
+    ] = "",
+    overlay_scope: Annotated[
+        str, typer.Option(help="Where they are used: training (tested as the corpus has them) or all.")
+    ] = "training",
     allow_shared_groups: RenamedSharedGroups = False,
     strict: Strict = False,
     plugin: Plugins = None,
@@ -84,6 +90,8 @@ def scan(
             seed=seed,
             shared_groups=harness.as_policy(shared_groups, name="--shared-groups"),
             identical_sounds=identical_sounds,
+            overlay=overlay,
+            overlay_scope=overlay_scope,
             strict=strict,
             plugins=plugin or (),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,12 +17,14 @@ import pandas as pd
 
 from corpora.base import Corpus, Row, ScanOptions
 from corpora.identical import as_identical_sounds, groups_by_sound, identical_clips, torn_notes, torn_pairs, torn_sounds
+from corpora.overlay import notes_on_overlay, read_overlay
 from corpora.patterns import compile_pattern
 from corpora.rows import completed, of_classes, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
 from harness.cells import is_escaped
 from harness.errors import SettingsError, SoundfoldError, TableError, did_you_mean
 from harness.files import natural_key
+from harness.label_changes import NO_CHANGES, LabelChanges, as_scope, read_label_changes
 from harness.record import read_shared_groups
 from harness.registry import Registry
 from harness.remote import as_path, sizes_of
@@ -52,6 +54,8 @@ class LoadedCorpus:
         The same of identical sounds in several folds; :func:`corpora.find_duplicates` says more of them.
     duplicates : DataFrame
         Each of their clips with one in another fold, as `harness.tables.DUPLICATES`.
+    changes : LabelChanges
+        Labels that an overlay has changed; those of scope ``all`` are in the clips table already.
     """
 
     clips: pd.DataFrame
@@ -59,6 +63,7 @@ class LoadedCorpus:
     notes: list[str]
     copies: list[str]
     duplicates: pd.DataFrame
+    changes: LabelChanges = NO_CHANGES
 
 
 def load(
@@ -149,14 +154,19 @@ def load_corpus(
     seed: int = 0,
     shared_groups: str = "official",
     identical_sounds: str = "group",
+    overlay: str | Path = "",
+    overlay_scope: str = "training",
     store: str = "",
     make: bool = True,
 ) -> LoadedCorpus:
     """Read a corpus: its clips table, its exceptions, and notes on them.
 
     Parameters and errors are those of :func:`load`; `store` and `make` those of
-    :class:`corpora.base.ScanOptions`.
+    :class:`corpora.base.ScanOptions`; `overlay` is a table of labels to change, as for
+    :func:`corpora.overlay.read_overlay`, and `overlay_scope` says where they are used, see
+    :class:`harness.label_changes.LabelChanges`. Folds are those without it.
     """
+    scope = as_scope(overlay_scope)
     corpus, policy, lists = CORPORA[name], as_policy(shared_groups), lists or {}
     joins = as_identical_sounds(identical_sounds) == "group"
     pattern_parts = tuple(compile_pattern(pattern).groupindex) if pattern else ()
@@ -194,8 +204,10 @@ def load_corpus(
     if is_official(folds, split, lists, pattern_parts):
         shared = SharedGroups(policy, _exceptions(table, corpus, where))
     torn = torn_sounds(table, identical)
-    notes += _checked_notes(table, shared)
-    return LoadedCorpus(table, shared, notes, torn_notes(table, torn), torn_pairs(table, torn))
+    changes = read_overlay(overlay, table, scope=scope) if overlay else _recorded_changes(table, where)
+    used = changes.everywhere(table)
+    notes += [*_checked_notes(used, shared), *notes_on_overlay(changes, table)]
+    return LoadedCorpus(used, shared, notes, torn_notes(table, torn), torn_pairs(table, torn), changes)
 
 
 def _table(rows: list[Row], classes: Sequence[str], where: Path) -> pd.DataFrame:
@@ -216,6 +228,16 @@ def _exceptions(table: pd.DataFrame, corpus: Corpus, where: Path) -> dict[str, t
         for group, own in spanning.items()
         if group in corpus.shared_groups or set(own) <= set(recorded.get(group, ()))
     }
+
+
+def _recorded_changes(table: pd.DataFrame, where: Path) -> LabelChanges:
+    """Of a clips table the changes for training that its ``run.json`` names; those of scope ``all`` are made in it."""
+    found = read_label_changes(where.parent, where.name) if where.is_file() else NO_CHANGES
+    if found.scope == "all":
+        return NO_CHANGES
+    there = set(table["clip_id"])
+    labels = {clip: label for clip, label in found.labels.items() if clip in there}
+    return replace(found, labels=labels, dropped=tuple(clip for clip in found.dropped if clip in there))
 
 
 def _checked_notes(table: pd.DataFrame, shared: SharedGroups) -> list[str]:

@@ -65,6 +65,8 @@ def scan_to_table(
     seed: int = 0,
     shared_groups: str = "official",
     identical_sounds: str = "group",
+    overlay: str | Path = "",
+    overlay_scope: str = "training",
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
 ) -> ScanResult:
@@ -74,6 +76,9 @@ def scan_to_table(
     ----------
     corpus, root, pattern, classes, columns, subset, folds, split, lists, seed, shared_groups, identical_sounds
         As for :func:`corpora.load`.
+    overlay, overlay_scope
+        As for :func:`corpora.loading.load_corpus`. With scope ``training`` the table has the labels that the corpus
+        gives, and ``run.json`` names the changes, for the trainer.
     out : path
         The table.
     strict : bool
@@ -101,6 +106,8 @@ def scan_to_table(
         "seed": seed,
         "shared_groups": shared_groups,
         "identical_sounds": identical_sounds,
+        "overlay": str(overlay),
+        "overlay_scope": overlay_scope,
     }
     loaded = load_corpus(corpus, root, **settings)
     table = loaded.clips
@@ -121,9 +128,11 @@ def scan_to_table(
             "root": str(root),
             **settings,
             **loaded.shared.to_json(),
+            **loaded.changes.to_json(),
             "notes": loaded.notes,
         }
-        record_step(folder, CORPUS, spec=spec, inputs=_inputs(corpus, as_path(root)), seed=seed, started=started)
+        inputs = _inputs(corpus, as_path(root), overlay)
+        record_step(folder, CORPUS, spec=spec, inputs=inputs, seed=seed, started=started)
     return ScanResult(
         clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), [*loaded.notes, *loaded.copies]
     )
@@ -172,11 +181,11 @@ def summary(clips: pd.DataFrame) -> str:
     return ", ".join(f"{n} {one if n == 1 else many}" for n, one, many in words) + "\n" + _aligned(counts)
 
 
-def _inputs(corpus: str, root: Path) -> dict[str, str]:
-    """Digests of the metadata that a scan read, and of the plugin that did it, by file name."""
+def _inputs(corpus: str, root: Path, overlay: str | Path) -> dict[str, str]:
+    """Digests of the metadata that a scan read, of its overlay, and of the plugin that did it, by file name."""
     found = CORPORA[corpus]
     files = [root] if root.is_file() else [root / name for name in found.metadata]
-    files += [Path(file) for file in [plugin_file(found)] if file]
+    files += [as_path(file) for file in [plugin_file(found), overlay] if file]
     return {path.name: digest_file(path) for path in files if path.is_file()}
 
 

@@ -10,6 +10,7 @@ from .head import Head as Head
 from .head import load_heads as load_heads
 from .hub.handles import ModuleSpec as ModuleSpec
 from .images import ImageRun as ImageRun
+from .label_changes import read_label_changes as read_label_changes
 from .memory_runs import MemoryRun as MemoryRun
 from .parallel import start_workers as start_workers
 from .record import CORPUS as CORPUS

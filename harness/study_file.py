@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 from harness.errors import SettingsError, did_you_mean
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
+from harness.label_changes import Scope
 from harness.registry import load_plugins
 from harness.remote import as_path
 from harness.settings import Namer, Settings, field_error
@@ -52,6 +53,8 @@ class CorpusSection(Settings):
     shared_groups: Policy = "official"
     identical_sounds: Literal["group", "separate"] = "group"
     near_duplicates: bool = True
+    overlay: str = ""
+    overlay_scope: Scope = "training"
 
     @model_validator(mode="before")
     @classmethod
@@ -123,8 +126,8 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     Returns
     -------
     study : Study
-        ``corpus.root``, ``corpus.lists`` and ``plugins.files`` are absolute, or empty; a list that is not there by the
-        path given is one in the root.
+        ``corpus.root``, ``corpus.lists``, ``corpus.overlay`` and ``plugins.files`` are absolute, or empty; a list that
+        is not there by the path given is one in the root.
     modules : list of ModuleSpec
         Each with the folder that its path is relative to.
 
@@ -147,7 +150,9 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     load_plugins(files)
     root = study.corpus.root and absolute(located(expanded(study.corpus.root), base("corpus.root")))
     lists = {fold: _list_path(file, base(f"corpus.lists.{fold}"), root) for fold, file in study.corpus.lists.items()}
-    study = study.replace(corpus=study.corpus.replace(root=root, lists=lists), plugins=PluginsSection(files=files))
+    overlay = study.corpus.overlay and absolute(located(expanded(study.corpus.overlay), base("corpus.overlay")))
+    corpus = study.corpus.replace(root=root, lists=lists, overlay=overlay)
+    study = study.replace(corpus=corpus, plugins=PluginsSection(files=files))
     name_of = name_in("train", path, settings)
     modules = [
         parse(module, base=base("train.modules"), name_of=lambda name: f"{name_of('modules')}: {name}")

@@ -21,6 +21,7 @@ from harness.cli import (
     say,
     warn,
 )
+from harness.errors import SettingsError
 
 if TYPE_CHECKING:  # it imports pandas
     from harness.shared_groups import Policy
@@ -60,6 +61,13 @@ def _policy(text: str) -> Policy | None:
 
 
 def _shared(images: Path, text: str) -> harness.SharedGroups:
+    """What is done about groups that span folds, for class folders, which cannot say that a label is for training."""
+    changes = harness.read_label_changes(images.parent)
+    if changes and changes.scope == "training":
+        raise SettingsError(
+            f"{images}: {changes.table} changes labels for training alone, which folders of classes cannot say; scan "
+            "again with --overlay-scope all, or use `run`"
+        )
     return harness.read_shared_groups(images.parent, _policy(text))
 
 

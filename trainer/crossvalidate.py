@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
 from harness.head import heads_from_bytes, heads_to_bytes
+from harness.label_changes import TRAINING_LABEL, is_trained_on, training_labels
 from harness.protocol import Split
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
@@ -23,6 +25,7 @@ from trainer.inputs import check_classes, split_table
 __all__ = ["cross_validate", "fold_sizes", "predictions", "round_significant"]
 
 _KIND = "heads"
+_FITTED = ("train", "validation", "refit")  # the rows of a split that a head depends on
 
 
 def cross_validate(
@@ -41,7 +44,8 @@ def cross_validate(
     features : ndarray of float32, shape (n, D)
         Row by row of `table`.
     table : DataFrame
-        clip_id, label, fold and group of n clips, in :func:`trainer.inputs.training_order`.
+        clip_id, label, fold and group of n clips, in :func:`trainer.inputs.training_order`; with a column
+        ``training_label`` heads are fitted with that, and without the clips where it is empty.
     settings : HeadSettings
     seed : int
         For ``sgd``, and for the validation rows where there are fewer than three folds.
@@ -55,12 +59,12 @@ def cross_validate(
         A clip without a label, one class only, too few folds, a group in several folds.
     """
     check_classes(table)
-    splits = split_table(table, seed=seed, shared=shared)
+    splits = _training_splits(table, seed, shared)
     key = _key(features, table, splits, settings, seed)
     found = _get(store, key)
     if found is not None:
         return found
-    trained = fitting.fit_folds(features, list(table["label"]), splits, settings=settings, seed=seed)
+    trained = fitting.fit_folds(features, training_labels(table), splits, settings=settings, seed=seed)
     store.put(_KIND, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
     store.put_json(_KIND, key, {"chosen": trained.chosen})
     trained.key = key
@@ -78,8 +82,7 @@ def fold_sizes(
         As for :func:`cross_validate`.
     """
     final = "train" if settings.head == "sgd" else "refit"  # as `trainer.fitting` fits them
-    splits = split_table(table, seed=seed, shared=shared)
-    labels = list(table["label"])
+    splits, labels = _training_splits(table, seed, shared), training_labels(table)
     fitted = [balanced_split(split, labels, settings.balance, seed=seed) for split in splits]
     return {s.fold: {"train": len(np.unique(getattr(s, final))), "test": len(s.test)} for s in fitted}
 
@@ -143,12 +146,21 @@ def round_significant(values: np.ndarray, digits: int = 9) -> np.ndarray:
     return rounded
 
 
+def _training_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> list[Split]:
+    """The splits of a table, without the clips that are left out of training; all are tested."""
+    found, used = split_table(table, seed=seed, shared=shared), np.array(is_trained_on(table), bool)
+    if used.all():
+        return found
+    return [replace(s, **{part: getattr(s, part)[used[getattr(s, part)]] for part in _FITTED}) for s in found]
+
+
 def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:
     seeded = settings.head == "sgd" or settings.balance != "none" or len(fold_order(table["fold"])) < 3
+    columns = ["clip_id", "label", "fold", "group", *([TRAINING_LABEL] if TRAINING_LABEL in table else [])]
     return key_of(
         features=digest_bytes(np.ascontiguousarray(features).data),
         shape=list(features.shape),
-        rows=digest_bytes(json.dumps(table[["clip_id", "label", "fold", "group"]].to_numpy().tolist()).encode()),
+        rows=digest_bytes(json.dumps(table[columns].to_numpy().tolist()).encode()),
         splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test, s.refit))] for s in splits],
         settings=settings.of_head(),
         seed=seed if seeded else None,

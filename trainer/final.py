@@ -18,6 +18,7 @@ from harness.figures import percent, spread
 from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
+from harness.label_changes import is_trained_on, training_labels
 from harness.model import is_whole, read_card
 from harness.store import Store, key_of
 from trainer import fitting
@@ -88,6 +89,9 @@ def write_final(
     ordered = training_order(table)
     features = features_of(ordered, best.module, store=store, load=load, what="final model")
     values, ordered = readable_rows(features, ordered)
+    used, labels = np.array(is_trained_on(ordered), bool), training_labels(ordered)
+    if not used.all():
+        values, labels = values[used], [label for label, one in zip(labels, used, strict=True) if one]
     training = {
         **best.named(),
         "fold": "all",
@@ -102,11 +106,11 @@ def write_final(
     training["key"] = key_of(
         training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
         module=described.digest, code=code_version(__name__),
-        features=digest_bytes(np.ascontiguousarray(values).data), labels=list(ordered["label"]),
+        features=digest_bytes(np.ascontiguousarray(values).data), labels=labels,
     )  # fmt: skip
     if _key_of_model(out) == training["key"]:
         return False
-    head = fitting.fit_final(values, list(ordered["label"]), trained, settings=settings, seed=best.seed)
+    head = fitting.fit_final(values, labels, trained, settings=settings, seed=best.seed)
     note = " ".join([_note(figure, deviation, n_combinations, n_seeds), *map(as_sentence, caveats)])
     sounds = table[["path", "start_s", "end_s"]] if "start_s" in table else table.iloc[:0]
     module = kinds.check_same(load(), described)

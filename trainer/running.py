@@ -33,6 +33,7 @@ from harness.head import save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
+from harness.label_changes import read_label_changes
 from harness.parallel import in_parallel
 from harness.record import CORPUS, read_shared_groups, step_of
 from harness.reduced import FOLDER
@@ -237,6 +238,8 @@ def train_images(
     source = Path(images).parent
     if clips is not None and not step_of(source, CORPUS):
         source = Path(clips).parent
+    changes = read_label_changes(source)
+    tables = {name: changes.for_training(table) for name, table in tables.items()}
     shared = read_shared_groups(source, shared_groups)
     used = pd.concat(tables.values()).drop_duplicates("clip_id")
     folders = [source] if clips is None else [source, Path(clips).parent]
@@ -263,7 +266,8 @@ def train_all(
     Parameters
     ----------
     tables : mapping of encoding to DataFrame
-        Rows of ``images.csv`` with absolute paths; under ``sound`` rows of ``clips.csv``.
+        Rows of ``images.csv`` with absolute paths; under ``sound`` rows of ``clips.csv``. With a column
+        ``training_label`` heads are fitted with that, see `harness.label_changes`.
     todo : sequence of Combination
     settings : HeadSettings
     out : path
