@@ -19,6 +19,7 @@ from .results import Evaluation as Evaluation
 from .results import check_outputs as check_outputs
 from .statistics import bootstrap as bootstrap
 from .statistics import corrected_ttest as corrected_ttest
+from .suspects import suspected_labels as suspected_labels
 from .tables import fold_table as fold_table
 from .tables import ranking as ranking
 from .tables import ranking_text as ranking_text

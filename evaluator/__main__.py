@@ -29,11 +29,23 @@ def report(
         bool, typer.Option("--all-pictures", help="Draw every combination, not the best alone.")
     ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    map_method: Annotated[str, typer.Option("--map", help="Map of the clips: pca, tsne or umap.")] = "pca",
+    suspects_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--suspects-from",
+            metavar="ROW",
+            help="Suspect labels by an encoding, a row of the ranking, or all; repeat. Default: the best row.",
+        ),
+    ] = None,
 ) -> None:
     """Write metrics, ranking, confusion matrices and report.html of each run; with several runs also a comparison."""
     folders = evaluator.output_folders(runs, out)
     for run, (name, folder) in zip(runs, folders.items(), strict=True):
-        found = evaluator.evaluate(run, out=folder, baseline=baseline, all_plots=all_plots, seed=seed)
+        found = evaluator.evaluate(
+            run, out=folder, baseline=baseline, all_plots=all_plots, seed=seed,
+            map_method=map_method, suspects_from=suspects_from or (),
+        )  # fmt: skip
         if len(runs) > 1:
             say(f"{name}:")
         say(f"{found}\n\nreport: {found.report}")

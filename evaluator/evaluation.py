@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, pairs_of
 from evaluator.confusion import confusion_matrices, over_seeds
+from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.metrics import metrics_table
 from evaluator.notes import all_notes, find_warnings, notes_of, spec_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
@@ -43,6 +45,8 @@ def evaluate(
     warnings: Iterable[str] = (),
     all_plots: bool = False,
     seed: int = 0,
+    map_method: str = "pca",
+    suspects_from: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate the predictions of a run.
 
@@ -60,24 +64,40 @@ def evaluate(
         Draw the confusion matrix and the recall of every combination, not of the best alone.
     seed : int
         Of the bootstrap.
+    map_method : str
+        Of the map of clips in the report; one of :data:`evaluator.projections.MAPS`.
+    suspects_from : sequence of str
+        The rows by whose scores labels are suspected; see :func:`evaluator.suspects.choose_rows`. Default: the best.
 
     Raises
     ------
     TableError
         No predictions, a table that breaks its schema, or a run that was interrupted.
     SettingsError
-        A baseline that is not among the encodings.
+        A baseline that is not among the encodings, an unknown map or row.
     """
     started = time.monotonic()
     run, target = Path(run_folder), Path(run_folder if out is None else out)
     check_complete(run)
     with run_lock(target, adds=True):
         check_outputs(target)
-        return _evaluate(run, target, baseline, tuple(warnings), all_plots=all_plots, seed=seed, started=started)
+        return _evaluate(
+            run, target, baseline, tuple(warnings), all_plots=all_plots, seed=seed, started=started,
+            map_method=map_method, suspects_from=suspects_from,
+        )  # fmt: skip
 
 
 def _evaluate(
-    run: Path, target: Path, baseline: str, warnings: Sequence[str], *, all_plots: bool, seed: int, started: float
+    run: Path,
+    target: Path,
+    baseline: str,
+    warnings: Sequence[str],
+    *,
+    all_plots: bool,
+    seed: int,
+    started: float,
+    map_method: str,
+    suspects_from: Sequence[str],
 ) -> Evaluation:
     predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
     groups = read_groups(run, predictions)
@@ -114,7 +134,13 @@ def _evaluate(
         write_confusion(matrices, target / "confusion", drawn=order if all_plots else order[:1]),
         write_heat_map(ranked, target / "heatmap.png"),
     )
-    data = ReportData(run.resolve().name, found, differences, baseline, failures, steps, *plots, samples.unit)
+    look = inspect_run(run, target, predictions, order, map_method=map_method, suspects_from=suspects_from)
+    said = write_run_checklist(run, target, found, steps, groups, failures, baseline=baseline, unit=samples.unit)
+    found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
+    data = ReportData(
+        run.resolve().name, found, differences, baseline, failures, steps, *plots, samples.unit,
+        projections=look.projections, nearest=look.nearest, suspects=look.suspects,
+    )  # fmt: skip
     write_text(found.report, render(data))
     spec = {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_plots}
     inputs = {s.name: digest_file(run / s.name) for s in (PREDICTIONS, CLIPS, FAILURES) if (run / s.name).is_file()}

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from harness.errors import SettingsError, did_you_mean
 from harness.reduced import ReducedFeatures, read_all_reduced
@@ -153,5 +154,6 @@ def _embedded(places: np.ndarray, method: str, seed: int) -> np.ndarray:
                 "map='umap': package umap-learn is not installed; `pip install umap-learn`, or take tsne or pca"
             ) from error
         mapping = UMAP(n_neighbors=min(15, n - 1), random_state=seed, n_jobs=1)
-    found: np.ndarray = np.asarray(mapping.fit_transform(places), np.float64)
+    with threadpool_limits(1):  # sums by several threads differ in their last digits, and a map then in everything
+        found: np.ndarray = np.asarray(mapping.fit_transform(places), np.float64)
     return found

@@ -61,6 +61,9 @@ class ReportData:
     confusion_plot: Path
     heat_map: Path | None
     unit: str = "groups"
+    projections: pd.DataFrame | None = None
+    nearest: pd.DataFrame | None = None
+    suspects: pd.DataFrame | None = None
 
 
 def render(data: ReportData) -> str:

@@ -26,7 +26,7 @@ _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
 OUTPUTS = """
 metrics.csv ranking.csv ranking.md ranking.tex verdict.txt folds.csv recall.csv differences.csv report.html heatmap.png
-confusion/
+suspects.csv checklist.md confusion/
 """.split()
 """What an evaluation writes into its folder."""
 

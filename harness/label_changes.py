@@ -153,7 +153,7 @@ def as_scope(text: str, *, name: str = "overlay_scope") -> Scope:
     """
     for scope in get_args(Scope):
         if text == scope:
-            return scope  # type: ignore[no-any-return]
+            return scope
     raise SettingsError(f"{python_words(name, text)}: no such scope; {did_you_mean(text, get_args(Scope))}")
 
 

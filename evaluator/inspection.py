@@ -1,0 +1,109 @@
+"""What a person looks at and listens to beyond the figures: maps, nearest clips, suspected labels, the checklist."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from evaluator.checklist import NAME, checklist_text, write_checklist
+from evaluator.checklist_answers import RunFacts
+from evaluator.combinations import Combination
+from evaluator.predictions import read_optional
+from evaluator.projections import nearest, projections
+from evaluator.results import Evaluation
+from evaluator.suspects import choose_rows, suspected_labels, write_suspects
+from harness.errors import TableError
+from harness.record import read_steps
+from harness.tables import CLIPS, DUPLICATES, SUSPECTS
+
+__all__ = ["Inspection", "inspect_run", "write_run_checklist"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What there is to look at.
+
+    Parameters
+    ----------
+    projections, nearest : DataFrame or None
+        As :func:`evaluator.projections.projections` and :func:`evaluator.projections.nearest` give them, the latter
+        for the mistakes of each row; None where the run has no reduced features.
+    suspects : DataFrame or None
+        As :func:`evaluator.suspects.suspected_labels` gives it; None where no row has probabilities.
+    warnings : tuple of str
+        What could not be done.
+    """
+
+    projections: pd.DataFrame | None
+    nearest: pd.DataFrame | None
+    suspects: pd.DataFrame | None
+    warnings: tuple[str, ...] = ()
+
+
+def inspect_run(
+    run: Path,
+    target: Path,
+    predictions: pd.DataFrame,
+    order: Sequence[Combination],
+    *,
+    map_method: str = "pca",
+    suspects_from: Sequence[str] = (),
+) -> Inspection:
+    """Find what there is to look at, and write ``suspects.csv``.
+
+    Parameters
+    ----------
+    run, target : path
+        The run's folder, and that of its evaluation.
+    predictions : DataFrame
+        As :func:`evaluator.predictions.read_predictions` gives them.
+    order : sequence of Combination
+        Best first.
+    map_method : str
+        One of :data:`evaluator.projections.MAPS`.
+    suspects_from : sequence of str
+        Rows, as :func:`evaluator.suspects.choose_rows` takes them.
+
+    Raises
+    ------
+    SettingsError
+        An unknown map or row.
+    """
+    rows = choose_rows(order, suspects_from)
+    suspects = suspected_labels(predictions, rows)
+    said = [write_suspects(suspects, read_optional(run, CLIPS), target / SUSPECTS.name)]
+    places = near = None
+    try:
+        places = projections(run, method=map_method)
+        near = nearest(run, predictions.loc[predictions["predicted"] != predictions["label"]])
+    except TableError as error:
+        said.append(f"No map and no nearest clips: {error}.")
+    known = suspects.attrs["estimate"] is not None
+    return Inspection(
+        places if places is not None and len(places) else None,
+        near if near is not None and len(near) else None,
+        suspects if known else None,
+        tuple(filter(None, said)),
+    )
+
+
+def write_run_checklist(
+    run: Path,
+    target: Path,
+    found: Evaluation,
+    steps: Mapping[str, Any],
+    groups: Mapping[str, str],
+    failures: pd.DataFrame,
+    *,
+    baseline: str = "",
+    unit: str = "groups",
+) -> str:
+    """Write ``checklist.md``; give what is to be said of it, empty where it was written."""
+    images = read_steps(run / "images") if (run / "images" / "run.json").is_file() else {}
+    clips, duplicates = read_optional(run, CLIPS), read_optional(run, DUPLICATES)
+    facts = RunFacts(found, {**images, **steps}, groups, clips, failures, duplicates, baseline, unit)
+    return write_checklist(checklist_text(facts, title=run.resolve().name), target / NAME)
