@@ -14,7 +14,7 @@
 - `inspection`: what a person looks at and listens to: the next three
 - `suspects`: labels that may be wrong
 - `checklist`, `checklist_answers`: what a referee asks, as far as the run can answer; `checklist.md.j2` has the items
-- `projections`: where the clips lie by their feature vectors, each clip's nearest one
+- `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
 - `report`: one self-contained HTML file; `report.html.j2` is its template
 """

@@ -5,6 +5,8 @@ from .confusion import confusion_matrix as confusion_matrix
 from .evaluation import compare_runs as compare_runs
 from .evaluation import evaluate as evaluate
 from .evaluation import output_folders as output_folders
+from .feature_maps import nearest as nearest
+from .feature_maps import projections as projections
 from .metrics import metrics_table as metrics_table
 from .notes import notes_of_run as notes_of_run
 from .plots import draw_confusion as draw_confusion
@@ -12,8 +14,6 @@ from .plots import draw_heat_map as draw_heat_map
 from .plots import draw_recall as draw_recall
 from .predictions import prepare as prepare
 from .predictions import read_predictions as read_predictions
-from .projections import nearest as nearest
-from .projections import projections as projections
 from .results import OUTPUTS as OUTPUTS
 from .results import Evaluation as Evaluation
 from .results import check_outputs as check_outputs

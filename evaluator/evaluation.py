@@ -65,7 +65,7 @@ def evaluate(
     seed : int
         Of the bootstrap.
     map_method : str
-        Of the map of clips in the report; one of :data:`evaluator.projections.MAPS`.
+        Of the map of clips in the report; one of :data:`evaluator.feature_maps.MAPS`.
     suspects_from : sequence of str
         The rows by whose scores labels are suspected; see :func:`evaluator.suspects.choose_rows`. Default: the best.
 

@@ -12,8 +12,8 @@ import pandas as pd
 from evaluator.checklist import NAME, checklist_text, write_checklist
 from evaluator.checklist_answers import RunFacts
 from evaluator.combinations import Combination
+from evaluator.feature_maps import nearest, projections
 from evaluator.predictions import read_optional
-from evaluator.projections import nearest, projections
 from evaluator.results import Evaluation
 from evaluator.suspects import choose_rows, suspected_labels, write_suspects
 from harness.errors import TableError
@@ -30,7 +30,7 @@ class Inspection:
     Parameters
     ----------
     projections, nearest : DataFrame or None
-        As :func:`evaluator.projections.projections` and :func:`evaluator.projections.nearest` give them, the latter
+        As :func:`evaluator.feature_maps.projections` and :func:`evaluator.feature_maps.nearest` give them, the latter
         for the mistakes of each row; None where the run has no reduced features.
     suspects : DataFrame or None
         As :func:`evaluator.suspects.suspected_labels` gives it; None where no row has probabilities.
@@ -64,7 +64,7 @@ def inspect_run(
     order : sequence of Combination
         Best first.
     map_method : str
-        One of :data:`evaluator.projections.MAPS`.
+        One of :data:`evaluator.feature_maps.MAPS`.
     suspects_from : sequence of str
         Rows, as :func:`evaluator.suspects.choose_rows` takes them.
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluator.projections import nearest, projections
+from evaluator.feature_maps import nearest, projections
 from harness.errors import SettingsError, TableError
 from harness.reduced import ReducedFeatures
 
