@@ -6,7 +6,7 @@ no figure depends on them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,13 @@ _NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _ROWS = 512  # clips at a time whose distances to all others are in memory
 
 
-def projections(run: str | Path, *, method: str = "pca", seed: int = 0) -> pd.DataFrame:
+def projections(run: str | Path | Sequence[ReducedFeatures], *, method: str = "pca", seed: int = 0) -> pd.DataFrame:
     """A map of the clips for each encoding and module of a run.
 
     Parameters
     ----------
-    run : path
-        Folder with ``features/``, as the trainer writes it.
+    run : path or sequence of ReducedFeatures
+        Folder with ``features/``, as the trainer writes it; or what was read of it.
     method : str
         ``pca``: the first two principal components; ``tsne`` (scikit-learn) or ``umap`` (package umap-learn): of the
         first components.
@@ -55,21 +55,20 @@ def projections(run: str | Path, *, method: str = "pca", seed: int = 0) -> pd.Da
     if method not in MAPS:
         raise SettingsError(f"map={method!r}: no such map; {did_you_mean(method, MAPS)}")
     parts, share = [], {}
-    for each in read_all_reduced(run):
+    for each in _read(run):
         places = each.coordinates.astype(np.float64)
         if method == "pca":
             share[each.encoding, each.module] = float(each.share[:2].sum())
         else:
             places = _embedded(places, method, seed)
         x, y = (places[:, k] if places.shape[1] > k else np.zeros(len(places)) for k in range(2))
-        parts.append(each.clips[["clip_id"]].assign(encoding=each.encoding, module=each.module, x=x, y=y))
-    empty = pd.DataFrame({"clip_id": [], "encoding": [], "module": [], "x": [], "y": []})
-    table = pd.concat(parts, ignore_index=True) if parts else empty
+        parts.append((each, each.clips["clip_id"].tolist(), {"x": x, "y": y}))
+    table = _table(parts, ["x", "y"])
     table.attrs |= {"method": _NAMES[method], "share": share}
     return table
 
 
-def nearest(run: str | Path, clips: pd.DataFrame | Iterable[str]) -> pd.DataFrame:
+def nearest(run: str | Path | Sequence[ReducedFeatures], clips: pd.DataFrame | Iterable[str]) -> pd.DataFrame:
     """For some clips the nearest among those of other folds, which the head that tested them was trained on.
 
     Distances are Euclidean, over the principal components of the standardised feature vectors. Clips of the same group
@@ -77,8 +76,8 @@ def nearest(run: str | Path, clips: pd.DataFrame | Iterable[str]) -> pd.DataFram
 
     Parameters
     ----------
-    run : path
-        Folder with ``features/``.
+    run : path or sequence of ReducedFeatures
+        Folder with ``features/``; or what was read of it.
     clips : DataFrame or iterable of str
         Clip ids, for every encoding and module; or a table with clip_id, encoding and module, for these alone.
 
@@ -93,47 +92,63 @@ def nearest(run: str | Path, clips: pd.DataFrame | Iterable[str]) -> pd.DataFram
     TableError
         A damaged file.
     """
-    asked = clips if isinstance(clips, pd.DataFrame) else list(clips)
+    by_row: dict[tuple[str, str], set[str]] | None = None
+    everywhere: set[str] = set()
+    if isinstance(clips, pd.DataFrame):
+        by_row = {}
+        for clip, *row in clips[["clip_id", "encoding", "module"]].itertuples(index=False, name=None):
+            by_row.setdefault((row[0], row[1]), set()).add(clip)
+    else:
+        everywhere = set(clips)
     parts = []
-    for each in read_all_reduced(run):
-        wanted = asked
-        if isinstance(asked, pd.DataFrame):
-            of_row = (asked["encoding"] == each.encoding) & (asked["module"] == each.module)
-            wanted = asked.loc[of_row, "clip_id"].tolist()
-        parts.append(_nearest_of(each, wanted))
-    columns = ["clip_id", "encoding", "module", "nearest", "distance"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    for each in _read(run):
+        wanted = everywhere if by_row is None else by_row.get((each.encoding, each.module), set())
+        names, found, distances = _nearest_of(each, wanted)
+        parts.append((each, names, {"nearest": found, "distance": distances}))
+    return _table(parts, ["nearest", "distance"])
 
 
-def _nearest_of(features: ReducedFeatures, wanted: Iterable[str]) -> pd.DataFrame:
-    """The nearest clips by one encoding and module."""
+def _read(run: str | Path | Sequence[ReducedFeatures]) -> Sequence[ReducedFeatures]:
+    return read_all_reduced(run) if isinstance(run, (str, Path)) else run
+
+
+def _table(
+    parts: Sequence[tuple[ReducedFeatures, list[str], dict[str, np.ndarray]]], columns: list[str]
+) -> pd.DataFrame:
+    """The columns of all rows one below the other, with clip, encoding and module before them."""
+    counts = [len(names) for _, names, _ in parts]
+    named: dict[str, Any] = {"clip_id": [name for _, names, _ in parts for name in names]}
+    for column in ("encoding", "module"):
+        named[column] = np.repeat(np.array([getattr(each, column) for each, _, _ in parts], object), counts)
+    for column in columns:
+        named[column] = np.concatenate([np.zeros(0), *(found[column] for _, _, found in parts)]) if parts else []
+    return pd.DataFrame(named)
+
+
+def _nearest_of(features: ReducedFeatures, wanted: Collection[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Of one encoding and module the wanted clips, their nearest ones, and the distances."""
     names = features.clips["clip_id"].to_numpy(object)
-    rows = np.flatnonzero(features.clips["clip_id"].isin(list(wanted)))
+    rows = np.array([row for row, name in enumerate(names) if name in wanted], int)
     places = features.coordinates.astype(np.float32)
     squares = np.einsum("ij,ij->i", places, places)
-    fold = pd.factorize(features.clips["fold"])[0]
-    group = pd.factorize(features.clips["group"])[0]
-    ungrouped = (features.clips["group"] == "").to_numpy()
-    found, distances = [], []
+    fold, group = (_numbered(features.clips[column].tolist()) for column in ("fold", "group"))
+    which, distances = np.zeros(len(rows), int), np.zeros(len(rows))
     for start in range(0, len(rows), _ROWS):
         part = rows[start : start + _ROWS]
         distance = squares[part, None] + squares - 2 * places[part] @ places.T
-        same_group = (group[part, None] == group) & ~ungrouped
+        same_group = (group[part, None] == group) & (group != -1)
         distance[(fold[part, None] == fold) | same_group] = np.inf
         best = distance.argmin(axis=1)
-        found.append(best)
-        distances.append(np.sqrt(np.maximum(distance[np.arange(len(part)), best], 0)))
-    which = np.concatenate([np.zeros(0, int), *found])
-    table = pd.DataFrame(
-        {
-            "clip_id": names[rows],
-            "encoding": features.encoding,
-            "module": features.module,
-            "nearest": names[which],
-            "distance": np.concatenate([np.zeros(0), *distances]).astype(np.float64),
-        }
-    )
-    return table[np.isfinite(table["distance"])]
+        which[start : start + _ROWS] = best
+        distances[start : start + _ROWS] = np.sqrt(np.maximum(distance[np.arange(len(part)), best], 0))
+    there = np.isfinite(distances)
+    return names[rows[there]].tolist(), names[which[there]], distances[there]
+
+
+def _numbered(values: Sequence[str]) -> np.ndarray:
+    """A number for each text, -1 for an empty one."""
+    number = {text: k for k, text in enumerate(dict.fromkeys(values))}
+    return np.array([number[text] if text else -1 for text in values], int)
 
 
 def _embedded(places: np.ndarray, method: str, seed: int) -> np.ndarray:

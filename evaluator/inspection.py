@@ -18,6 +18,7 @@ from evaluator.results import Evaluation
 from evaluator.suspects import choose_rows, suspected_labels, write_suspects
 from harness.errors import TableError
 from harness.record import read_steps
+from harness.reduced import read_all_reduced
 from harness.tables import CLIPS, DUPLICATES, SUSPECTS
 
 __all__ = ["Inspection", "inspect_run", "write_run_checklist"]
@@ -78,8 +79,9 @@ def inspect_run(
     said = [write_suspects(suspects, read_optional(run, CLIPS), target / SUSPECTS.name)]
     places = near = None
     try:
-        places = projections(run, method=map_method)
-        near = nearest(run, predictions.loc[predictions["predicted"] != predictions["label"]])
+        features = read_all_reduced(run)
+        places = projections(features, method=map_method)
+        near = nearest(features, predictions.loc[predictions["predicted"] != predictions["label"]])
     except TableError as error:
         said.append(f"No map and no nearest clips: {error}.")
     known = suspects.attrs["estimate"] is not None

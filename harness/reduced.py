@@ -67,7 +67,7 @@ class ReducedFeatures:
         """Read what :meth:`to_bytes` gave."""
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
-            clips = pd.DataFrame({name: about["clips"][name] for name in _COLUMNS}, columns=_COLUMNS)
+            clips = pd.DataFrame({name: np.array(about["clips"][name], object) for name in _COLUMNS})
             found = cls(about["encoding"], about["module"], clips, arrays["coordinates"], arrays["share"])
         if found.coordinates.ndim != 2 or len(found.coordinates) != len(clips):
             raise ValueError(f"coordinates of {found.coordinates.shape[:1]} clips, expected {len(clips)}")
