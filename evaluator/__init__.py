@@ -11,6 +11,7 @@
 - `comparisons`: all of these for every pair of combinations, or against a baseline
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
 - `verdict`: the outcome in words; `notes`: leaks and what else a reader must know
+- `label_agreement`: whether runs were tested on the same labels
 - `inspection`: what a person looks at and listens to: the next three
 - `suspects`: labels that may be wrong
 - `checklist`, `checklist_answers`: what a referee asks, as far as the run can answer; `checklist.md.j2` has the items

@@ -7,6 +7,7 @@ from .evaluation import evaluate as evaluate
 from .evaluation import output_folders as output_folders
 from .feature_maps import nearest as nearest
 from .feature_maps import projections as projections
+from .label_agreement import differing_labels as differing_labels
 from .metrics import metrics_table as metrics_table
 from .notes import notes_of_run as notes_of_run
 from .plots import draw_confusion as draw_confusion

@@ -77,6 +77,8 @@ def run() -> None:
 
 
 def _compare(runs: list[Path], out: Path | None) -> None:
+    for line in evaluator.differing_labels(runs, list(evaluator.output_folders(runs))):
+        warn(line)
     say(evaluator.ranking_text(evaluator.compare_runs(runs, out=out)))
     if out is not None:
         say(f"\ntable: {out / 'compare.csv'}")
