@@ -8,9 +8,12 @@
 - `confusion`: confusion matrices, most confused pairs, classification report
 - `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups
 - `student`: Student's t distribution
-- `comparisons`: all of these for every pair of combinations, or against a baseline
+- `outcomes`: right and wrong, clip by clip, with whole groups
+- `permutation`: sign flips of whole groups, max-T over the pairs compared
+- `comparisons`: all of these for the best against the others, against a baseline, or for all pairs
+- `training_scores`: accuracy over folds, or over those of several regroupings of the clips
 - `tables`: ranking, folds, recall per class; as text, CSV, Markdown, LaTeX
-- `verdict`: the outcome in words; `notes`: leaks and what else a reader must know
+- `verdict`: the outcome in words; `answers`: what is decided; `notes`: leaks and what else a reader must know
 - `label_agreement`: whether runs were tested on the same labels
 - `inspection`: what a person looks at and listens to: the next three
 - `suspects`: labels that may be wrong

@@ -22,13 +22,12 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder to write to; default: each run folder itself.")
     ] = None,
-    baseline: Annotated[
-        str, typer.Option("--baseline", help="An encoding to hold all others against; default: every pair.")
-    ] = "",
+    baseline: Annotated[str, typer.Option("--baseline", help="An encoding to hold all others against too.")] = "",
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Show the differences of all pairs.")] = False,
     all_plots: Annotated[
         bool, typer.Option("--all-pictures", help="Draw every combination, not the best alone.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of bootstrap and sign flips.")] = 0,
     map_method: Annotated[str, typer.Option("--map", help="Map of the clips: pca, tsne or umap.")] = "pca",
     suspects_from: Annotated[
         list[str] | None,
@@ -43,7 +42,7 @@ def report(
     folders = evaluator.output_folders(runs, out)
     for run, (name, folder) in zip(runs, folders.items(), strict=True):
         found = evaluator.evaluate(
-            run, out=folder, baseline=baseline, all_plots=all_plots, seed=seed,
+            run, out=folder, baseline=baseline, all_pairs=all_pairs, all_plots=all_plots, seed=seed,
             map_method=map_method, suspects_from=suspects_from or (),
         )  # fmt: skip
         if len(runs) > 1:

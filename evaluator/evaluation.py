@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from evaluator.combinations import combinations_of
-from evaluator.comparisons import compare, differences_table, pairs_of
+from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.metrics import metrics_table
-from evaluator.notes import all_notes, find_warnings, notes_of, spec_of
+from evaluator.notes import all_notes, find_leaks, find_warnings, notes_of, spec_of
+from evaluator.outcomes import outcomes_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
 from evaluator.report import ReportData, render
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
@@ -31,10 +32,12 @@ from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
-from harness.tables import CLIPS, FAILURES, PREDICTIONS
+from harness.tables import CLIPS, FAILURES, PREDICTIONS, REPEATS
 from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
+
+_READ = (PREDICTIONS, CLIPS, FAILURES, REPEATS)
 
 
 def evaluate(
@@ -42,6 +45,7 @@ def evaluate(
     *,
     out: str | Path | None = None,
     baseline: str = "",
+    all_pairs: bool = False,
     warnings: Iterable[str] = (),
     all_plots: bool = False,
     seed: int = 0,
@@ -57,13 +61,15 @@ def evaluate(
     out : path, optional
         Where to write; default: the run folder itself.
     baseline : str
-        An encoding that all others are held against; empty for all pairs.
+        An encoding that all others are held against too.
+    all_pairs : bool
+        Show the differences of all pairs, not of the best from each other one alone.
     warnings : iterable of str
         What the report must also say, such as ``groups are shared across folds``.
     all_plots : bool
         Draw the confusion matrix and the recall of every combination, not of the best alone.
     seed : int
-        Of the bootstrap.
+        Of the bootstrap and of the sign flips.
     map_method : str
         Of the map of clips in the report; one of :data:`evaluator.feature_maps.MAPS`.
     suspects_from : sequence of str
@@ -81,31 +87,41 @@ def evaluate(
     check_complete(run)
     with run_lock(target, adds=True):
         check_outputs(target)
-        return _evaluate(
-            run, target, baseline, tuple(warnings), all_plots=all_plots, seed=seed, started=started,
-            map_method=map_method, suspects_from=suspects_from,
-        )  # fmt: skip
+        asked = _Asked(baseline, all_pairs, tuple(warnings), all_plots, seed, map_method, tuple(suspects_from))
+        return _evaluate(run, target, asked, started=started)
 
 
-def _evaluate(
-    run: Path,
-    target: Path,
-    baseline: str,
-    warnings: Sequence[str],
-    *,
-    all_plots: bool,
-    seed: int,
-    started: float,
-    map_method: str,
-    suspects_from: Sequence[str],
-) -> Evaluation:
+@dataclass(frozen=True)
+class _Asked:
+    """What :func:`evaluate` was asked for."""
+
+    baseline: str
+    all_pairs: bool
+    warnings: tuple[str, ...]
+    all_plots: bool
+    seed: int
+    map_method: str
+    suspects_from: tuple[str, ...]
+
+
+def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
     predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
     groups = read_groups(run, predictions)
-    metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=seed)
+    metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=asked.seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
-    differences = compare(metrics, pairs_of(order, baseline), samples, sizes=spec_of(steps, "train").get("sizes", ()))
-    noted = "shared_groups" in spec_of(steps, "train")
+    trained = spec_of(steps, "train")
+    differences = compare(
+        metrics,
+        families_of(order, asked.baseline, all_pairs=asked.all_pairs),
+        samples,
+        outcomes_of(predictions, groups),
+        repeats=read_optional(run, REPEATS),
+        sizes=trained.get("sizes", ()),
+        seed=asked.seed,
+    )
+    noted = "shared_groups" in trained
+    limits = [] if noted else find_leaks(predictions, groups)
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
     found = Evaluation(
         ranking=ranked,
@@ -120,10 +136,15 @@ def _evaluate(
                 differences,
                 predictions,
                 samples=samples,
-                single=spec_of(steps, "train").get("single_split"),
+                single=trained.get("single_split"),
+                limits=limits,
             )
         ),
-        warnings=tuple(dict.fromkeys([*warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])),
+        warnings=tuple(
+            line
+            for line in dict.fromkeys([*asked.warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])
+            if line not in limits
+        ),
         notes=(*all_notes(predictions, groups, steps), *unknown_groups(samples)),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],
@@ -131,20 +152,25 @@ def _evaluate(
     )
     write_tables(found, target)
     plots = (
-        write_confusion(matrices, target / "confusion", drawn=order if all_plots else order[:1]),
+        write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1]),
         write_heat_map(ranked, target / "heatmap.png"),
     )
-    look = inspect_run(run, target, predictions, order, map_method=map_method, suspects_from=suspects_from)
-    said = write_run_checklist(run, target, found, steps, groups, failures, baseline=baseline, unit=samples.unit)
+    look = inspect_run(run, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from)
+    said = write_run_checklist(run, target, found, steps, groups, failures, baseline=asked.baseline, unit=samples.unit)
     found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(
-        run.resolve().name, found, differences, baseline, failures, steps, *plots, samples.unit,
+        run.resolve().name, found, differences, asked.baseline, failures, steps, *plots, samples.unit,
         projections=look.projections, nearest=look.nearest, suspects=look.suspects,
     )  # fmt: skip
     write_text(found.report, render(data))
-    spec = {"baseline": baseline, "bootstrap_seed": seed, "all_pictures": all_plots}
-    inputs = {s.name: digest_file(run / s.name) for s in (PREDICTIONS, CLIPS, FAILURES) if (run / s.name).is_file()}
-    record_step(target, "evaluate", spec=spec, inputs=inputs, seed=seed, started=started)
+    spec = {
+        "baseline": asked.baseline,
+        "all_pairs": asked.all_pairs,
+        "bootstrap_seed": asked.seed,
+        "all_pictures": asked.all_plots,
+    }
+    inputs = {s.name: digest_file(run / s.name) for s in _READ if (run / s.name).is_file()}
+    record_step(target, "evaluate", spec=spec, inputs=inputs, seed=asked.seed, started=started)
     return found
 
 

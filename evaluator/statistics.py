@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 
 from evaluator.combinations import COLUMNS, Combination, combinations_of
-from evaluator.student import upper_tail
+from evaluator.outcomes import number_groups
+from evaluator.student import upper_quantile, upper_tail
 from harness.errors import SettingsError
-from harness.shared_groups import groups_known
 from harness.tables import fold_order
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
 
 ROPE = 0.01
 SAMPLES = 2000
+Scores = Sequence[float] | np.ndarray
 _LEVEL = 0.95
 _FLAT = 1e-12  # a deviation below this is rounding, not spread
 
@@ -53,12 +54,28 @@ class TTest:
         test against, and calling that certain would be wrong.
     df : int
         Degrees of freedom, folds - 1.
+    error : float
+        Standard error of the difference; 0 without spread.
     """
 
     difference: float
     t: float | None
     p: float | None
     df: int
+    error: float = 0.0
+
+    def smallest(self, *, level: float, tests: int = 1) -> float | None:
+        """The smallest difference in [0, 1] that would have been significant with this spread; None without spread.
+
+        Parameters
+        ----------
+        level : float
+            Two-sided.
+        tests : int
+            By how many `p` is multiplied for being one of many.
+        """
+        found = upper_quantile(level / tests / 2, self.df) * self.error if self.error else None
+        return found if found is not None and found <= 1 else None
 
 
 @dataclass(frozen=True)
@@ -97,7 +114,7 @@ class _Tally(NamedTuple):
     n: np.ndarray
 
 
-def corrected_ttest(a: Sequence[float], b: Sequence[float], *, test_to_train: float | None = None) -> TTest:
+def corrected_ttest(a: Scores, b: Scores, *, test_to_train: float | None = None) -> TTest:
     """Corrected resampled t-test of Nadeau and Bengio (2003), two-sided.
 
     Parameters
@@ -123,7 +140,7 @@ def corrected_ttest(a: Sequence[float], b: Sequence[float], *, test_to_train: fl
     return _ttest(a, b, 1 / k + (1 / (k - 1) if test_to_train is None else test_to_train))
 
 
-def paired_ttest(a: Sequence[float], b: Sequence[float]) -> TTest:
+def paired_ttest(a: Scores, b: Scores) -> TTest:
     """The ordinary paired t-test, too sure of itself on folds; parameters as :func:`corrected_ttest`."""
     return _ttest(a, b, 1 / _folds(a, b))
 
@@ -158,7 +175,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def practical_equivalence(
-    a: Sequence[float], b: Sequence[float], *, rope: float = ROPE, test_to_train: float | None = None
+    a: Scores, b: Scores, *, rope: float = ROPE, test_to_train: float | None = None
 ) -> tuple[float, float, float]:
     """Probabilities that `a` is better, practically the same, worse: the correlated Bayesian t-test, as baycomp has it.
 
@@ -209,38 +226,33 @@ def bootstrap(
     Bootstrap
         A fold that no drawn group falls into is left out of that sample's mean.
     """
-    known = groups or {}
     clip, clips = pd.factorize(predictions["clip_id"])
-    of_clip = [known.get(name, "") for name in clips]
-    filled = [own or f"\x01{name}" for own, name in zip(of_clip, clips, strict=True)]
-    number, distinct = pd.factorize(pd.Series(filled, dtype=object), sort=True)
+    numbers = number_groups(list(clips), groups)
     names, right = combinations_of(predictions), (predictions["label"] == predictions["predicted"]).to_numpy()
     combination = predictions.groupby(list(COLUMNS)).ngroup().to_numpy()
     place, folds = pd.factorize(predictions["fold"])
     tallies = []
     for name in fold_order(folds):
         rows = np.flatnonzero(place == folds.get_loc(name))
-        tallies.append(_tally(number[clip[rows]], combination[rows], right[rows], width=len(names)))
-    means = _resample(tallies, len(distinct), n_samples=n_samples, rng=np.random.default_rng(seed))
-    unit = "groups" if groups_known(of_clip) else "clips"
-    if unit == "clips" and len(distinct) < len(clips):
-        unit = "distinct sounds"
-    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, len(distinct), unit)
+        tallies.append(_tally(numbers.number[clip[rows]], combination[rows], right[rows], width=len(names)))
+    means = _resample(tallies, numbers.count, n_samples=n_samples, rng=np.random.default_rng(seed))
+    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, numbers.count, numbers.unit)
 
 
-def _folds(a: Sequence[float], b: Sequence[float]) -> int:
+def _folds(a: Scores, b: Scores) -> int:
     if len(a) != len(b) or len(a) < 2:
         raise SettingsError(f"a has {len(a)} folds, b {len(b)}: expected scores of the same folds, at least 2")
     return len(a)
 
 
-def _ttest(a: Sequence[float], b: Sequence[float], factor: float) -> TTest:
+def _ttest(a: Scores, b: Scores, factor: float) -> TTest:
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     mean, std, df = float(difference.mean()), float(difference.std(ddof=1)), len(difference) - 1
     if std < _FLAT:
         return TTest(mean, 0.0, 1.0, df) if abs(mean) < _FLAT else TTest(mean, None, None, df)
-    t = mean / (std * math.sqrt(factor))
-    return TTest(mean, t, 2 * upper_tail(abs(t), df), df)
+    error = std * math.sqrt(factor)
+    t = mean / error
+    return TTest(mean, t, 2 * upper_tail(abs(t), df), df, error)
 
 
 def _tally(group: np.ndarray, combination: np.ndarray, right: np.ndarray, *, width: int) -> _Tally:

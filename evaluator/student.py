@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["upper_tail"]
+__all__ = ["upper_quantile", "upper_tail"]
 
 _STEPS = 10_000  # of the continued fraction; some ten are usual
 _EPSILON = 1e-16
@@ -36,6 +36,32 @@ def upper_tail(t: float, df: int) -> float:
     else:
         beyond = 0.5 * _beta(df / 2, 0.5, df / (df + square), square / (df + square))
     return beyond if t >= 0 else 1 - beyond
+
+
+def upper_quantile(p: float, df: int) -> float:
+    """The t that is exceeded with probability `p`, by bisection.
+
+    Parameters
+    ----------
+    p : float
+        Above 0, at most 0.5.
+    df : int
+        Degrees of freedom, 1 or more.
+
+    Examples
+    --------
+    >>> round(upper_quantile(0.025, 9), 6)
+    2.262157
+    """
+    low, high = 0.0, 1.0
+    while upper_tail(high, df) > p:
+        low, high = high, 2 * high
+    while high - low > 1e-13 * high:
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        low, high = (middle, high) if upper_tail(middle, df) > p else (low, middle)
+    return high
 
 
 def _beta(a: float, b: float, x: float, rest: float) -> float:

@@ -7,13 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from evaluator.combinations import Combination, combinations_of, titles
+from evaluator.answers import against_baseline, best_against_others, p_text, signed
+from evaluator.combinations import combinations_of, titles
 from evaluator.comparisons import Difference
-from evaluator.statistics import ROPE, Bootstrap
+from evaluator.statistics import Bootstrap
 from harness.figures import percent, spread
 from harness.shared_groups import NO_GROUPS
 
-__all__ = ["p_text", "signed", "unknown_groups", "verdict_sentences"]
+__all__ = ["find_limits", "p_text", "signed", "unknown_groups", "verdict_sentences"]
+
+FEW_GROUPS = 50
 
 
 def verdict_sentences(
@@ -23,15 +26,16 @@ def verdict_sentences(
     *,
     samples: Bootstrap,
     single: Mapping[str, Any] | None = None,
+    limits: Sequence[str] = (),
 ) -> list[str]:
-    """Say what the figures mean, most important sentence first.
+    """Say what the figures mean: what is best, what limits it, what is decided, what was assumed.
 
     Parameters
     ----------
     ranked : DataFrame
         As :func:`evaluator.tables.ranking` gives it.
     differences : sequence of Difference
-        All pairs, or each combination against a baseline.
+        As :func:`evaluator.comparisons.compare` gives them.
     predictions : DataFrame
         As :func:`evaluator.predictions.prepare` gives it.
     samples : Bootstrap
@@ -39,48 +43,53 @@ def verdict_sentences(
     single : mapping, optional
         Of a single split: ``tested``, the name of its part; ``train, validation, test``, its numbers of clips;
         ``validation_part``, whether it has one to choose on, and does not choose on clips of train.
+    limits : sequence of str
+        More that must be known before any comparison, such as groups that are in several folds.
     """
     order = combinations_of(ranked)
     names = titles(order)
     sentences = _headline(ranked, names[order[0]], samples, single)
-    sentences += unknown_groups(samples)
-    if len(order) > 1:
-        sentences += _lead(order, names, differences, samples.unit)
-        where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
-        sentences.append(
-            f"It was chosen among {len(order)} combinations on {where}, so its figure is a little optimistic."
-        )
+    sentences += [*unknown_groups(samples), *limits, *find_limits(ranked, samples)]
+    own = [
+        d if d.a == order[0] else d.swapped() for d in differences if d.family != "baseline" and order[0] in (d.a, d.b)
+    ]
+    sentences += best_against_others(own, names, samples.unit)
+    sentences += against_baseline([d for d in differences if d.family == "baseline"], names)
+    if differences:
+        sentences.append(_assumed(samples.unit, any(d.p_corrected is not None for d in differences)))
     share = predictions.drop_duplicates("clip_id")["label"].value_counts(normalize=True).max()
     sentences.append(f"Always guessing the most frequent class would give {percent(share)} %.")
     return sentences
 
 
+def find_limits(ranked: pd.DataFrame, samples: Bootstrap) -> list[str]:
+    """What makes the figures of a ranking say less than they seem to, a sentence each.
+
+    Parameters
+    ----------
+    ranked : DataFrame
+        As :func:`evaluator.tables.ranking` gives it, best first.
+    samples : Bootstrap
+    """
+    best, found = ranked.iloc[0], []
+    if best["folds"] < 2:
+        found.append("There is one fold: how figures vary with the clips that were trained on is not known.")
+    if best["seeds"] < 2 and (ranked["head"] != "lbfgs").any():
+        found.append("There is one seed: how figures vary from one training to the next is not known.")
+    if samples.groups < FEW_GROUPS:
+        found.append(f"Only {samples.groups} {samples.unit} were tested: small differences cannot show.")
+    if len(ranked) > 1:
+        where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
+        found.append(
+            f"It was chosen among {len(ranked)} combinations on {where}, so its figure is a little optimistic; the "
+            "tests below allow for that."
+        )
+    return found
+
+
 def unknown_groups(samples: Bootstrap) -> list[str]:
     """What must be said where no groups are known, in at most one sentence."""
     return [] if samples.unit == "groups" else [NO_GROUPS]
-
-
-def signed(share: float) -> str:
-    """A difference of shares in points, with its sign: ``+1.7``, ``−0.3``, ``0.0``."""
-    text = percent(share)
-    if text.startswith("-"):
-        return "−" + text[1:]
-    return text if text == "0.0" else "+" + text
-
-
-def p_text(p: float | None) -> str:
-    """A p value as people print it.
-
-    Examples
-    --------
-    >>> p_text(0.0531), p_text(0.00004), p_text(1.0), p_text(None)
-    ('.053', '< .001', '1', 'not testable')
-    """
-    if p is None:
-        return "not testable"
-    if p < 0.001:
-        return "< .001"
-    return "1" if p >= 0.9995 else f"{p:.3f}"[1:]
 
 
 def _headline(ranked: pd.DataFrame, name: str, samples: Bootstrap, single: Mapping[str, Any] | None) -> list[str]:
@@ -114,40 +123,8 @@ def _tested(single: Mapping[str, Any] | None) -> str:
     return f"on the {single['tested']} part of a single split ({sizes}, test {test} clips)"
 
 
-def _lead(
-    order: Sequence[Combination], names: dict[Combination, str], differences: Sequence[Difference], unit: str
-) -> list[str]:
-    """Sentences on the best against the second, or the baseline, and against all."""
-    best = order[0]
-    own = [d if d.a == best else d.swapped() for d in differences if best in (d.a, d.b)]
-    if not own:
-        return []
-    rank = {name: i for i, name in enumerate(order)}
-    nearest = min(own, key=lambda d: rank[d.b])
-    where = "the second" if nearest.b == order[1] else "the baseline"
-    outcome = "is significant" if nearest.significant else "is not significant"
-    if nearest.folds < 2:
-        interval = f"95 % interval {signed(nearest.low)} to {signed(nearest.high)}, by bootstrap over {unit}"
-        reason = f"has no test, which takes at least two folds; {interval}"
-    elif nearest.p_corrected is None:
-        reason = "cannot be tested: it is the same in every fold"
-    else:
-        family = f", Holm over {len(differences)} pairs" if len(differences) > 1 else ""
-        reason = f"{outcome} (corrected t{family}: p {_relation(nearest.p_holm)})"
-    same = ""
-    if nearest.p_same is not None:
-        chance, rope = 100 * nearest.p_same, 100 * ROPE
-        same = f"; with probability {chance:.0f} % the two are within {rope:.0f} point of each other"
-    lead = f"The difference to {where}, {names[nearest.b]} ({signed(nearest.difference)} points), {reason}{same}."
-    if len(own) < 2 or nearest.folds < 2:
-        return [lead]
-    clear = sum(d.significant and d.difference > 0 for d in own)
-    if not clear:
-        return [lead, f"It is not significantly better than any of the {len(own)} others that it was held against."]
-    number = f"all {len(own)}" if clear == len(own) else f"{clear} of the {len(own)}"
-    return [lead, f"It is significantly better than {number} others that it was held against."]
-
-
-def _relation(p: float | None) -> str:
-    text = p_text(p)
-    return text if text.startswith("<") else f"= {text}"
+def _assumed(unit: str, training: bool) -> str:
+    """What the answers rest on."""
+    first = f"Of new recordings it is assumed that they come as these {unit} did, independently of each other"
+    second = "; of new training sets, that accuracy varies with them as it does over folds that share most of theirs"
+    return f"{first}{second if training else ''}. Other places and microphones are not covered."

@@ -78,9 +78,11 @@ class TrainSection(Settings):
 
 
 class EvaluateSection(Settings):
-    """``[evaluate]``: what all others are compared with."""
+    """``[evaluate]``: what is compared, and over how many regroupings of the clips into folds."""
 
     baseline: str = ""
+    all_pairs: bool = False
+    repeats: int = Field(default=0, ge=0, le=1000)
 
 
 class PluginsSection(Settings):

@@ -30,6 +30,7 @@ __all__ = [
     "IMAGES",
     "METRICS",
     "PREDICTIONS",
+    "REPEATS",
     "RESERVED_FOLDS",
     "SUSPECTS",
     "Schema",
@@ -111,6 +112,13 @@ METRICS = Schema(
     number=("value",),
     key=("encoding", "module", "head", "seed", "fold", "class", "metric"),
     filled=("encoding", "metric"),
+)
+REPEATS = Schema(
+    "repeats.csv",
+    text=("encoding", "module", "head", "seed", "repeat", "fold"),
+    number=("accuracy", "train", "test"),
+    key=("encoding", "module", "head", "seed", "repeat", "fold"),
+    filled=("encoding", "repeat", "fold"),
 )
 DUPLICATES = Schema(
     "duplicates.csv",

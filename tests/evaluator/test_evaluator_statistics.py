@@ -11,11 +11,13 @@ from baycomp.single import CorrelatedTTest, Posterior
 from scipy import stats
 
 from evaluator.combinations import Combination
-from evaluator.comparisons import compare, differences_table, pairs_of, size_ratio
+from evaluator.comparisons import Difference, Family, compare, differences_table, families_of
 from evaluator.metrics import metrics_table
+from evaluator.outcomes import outcomes_of
 from evaluator.predictions import prepare
 from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
-from evaluator.student import upper_tail
+from evaluator.student import upper_quantile, upper_tail
+from evaluator.training_scores import size_ratio
 from harness.errors import SettingsError
 from harness.tables import PREDICTIONS, frame
 
@@ -96,6 +98,17 @@ def test_students_tail_is_scipys(df: int) -> None:
         assert [upper_tail(value, df) for value in values] == pytest.approx(stats.t.sf(values, df), rel=1e-11)
     assert (upper_tail(np.inf, df), upper_tail(-np.inf, df)) == (0, 1)
     assert np.isnan(upper_tail(np.nan, df))
+    for p in (0.5, 0.1, 0.025, 0.05 / 132, 1e-9):
+        assert upper_quantile(p, df) == pytest.approx(stats.t.isf(p, df), rel=1e-9, abs=1e-9)
+
+
+def test_the_smallest_difference_is_just_significant() -> None:
+    a, b = np.array(LONG) / 100, np.array(SHORT) / 100
+    smallest = corrected_ttest(a, b).smallest(level=0.05, tests=3)
+    assert smallest is not None
+    shift = smallest - (a - b).mean()
+    assert corrected_ttest(a + shift, b).p == pytest.approx(0.05 / 3)
+    assert corrected_ttest([0.8, 0.7], [0.8, 0.7]).smallest(level=0.05) is None
 
 
 def outcomes(right: dict[str, list[int]], folds: list[str]) -> pd.DataFrame:
@@ -165,26 +178,41 @@ def test_differences_are_bootstrapped_in_pairs() -> None:
     assert 0 <= low < high < 0.1
 
 
-def test_pairs() -> None:
-    assert pairs_of([A, B, C], "") == [(A, B), (A, C), (B, C)]
-    assert pairs_of([A, B, C], "logmel") == [(A, B), (C, B)]
+def test_the_best_is_compared_with_each_other_one_in_the_family_of_all_pairs() -> None:
+    every = ((A, B), (A, C), (B, C))
+    assert families_of([A, B, C]) == [Family("best", every, every[:2])]
+    assert families_of([A, B, C], all_pairs=True) == [Family("all", every, every)]
+    assert families_of([A]) == []
+
+
+def test_pairs_with_a_baseline_are_a_family_of_their_own() -> None:
+    declared = ((A, B), (C, B))
+    assert families_of([A, B, C], "logmel")[1] == Family("baseline", declared, declared)
     other = Combination("sound", "yamnet", "lbfgs")
     better = Combination("logmel", "n", "lbfgs")
-    assert pairs_of([better, A, other, B], "logmel") == [(A, B), (other, better)]
+    assert families_of([better, A, other, B], "logmel")[1].shown == ((A, B), (other, better))
     with pytest.raises(SettingsError, match=r"baseline='gry': no such encoding; did you mean 'gray'"):
-        pairs_of([A, B], "gry")
+        families_of([A, B], "gry")
+
+
+def compared(
+    table: pd.DataFrame, pairs: list[tuple[Combination, Combination]], *, repeats: pd.DataFrame | None = None
+) -> list[Difference]:
+    family = Family("all", tuple(pairs), tuple(pairs))
+    return compare(metrics_table(table), [family], bootstrap(table), outcomes_of(table), repeats=repeats)
 
 
 def test_compare_puts_it_together(make_predictions: Callable[..., pd.DataFrame]) -> None:
     table = make_predictions({A: 0.95, B: 0.9, C: 0.2}, n=500, folds=10)
     metrics = metrics_table(table)
-    found = compare(metrics, pairs_of([A, B, C], ""), bootstrap(table))
-    assert [d.significant for d in found] == [False, True, True]
+    found = compared(table, [(A, B), (A, C), (B, C)])
+    assert [d.decided_training for d in found] == [False, True, True]
+    assert [d.decided_recordings for d in found] == [True, True, True]
     wide = metrics.query("metric == 'accuracy'").pivot(index="fold", columns="encoding", values="value")
     wide = wide.loc[[str(i + 1) for i in range(10)]]
     wanted = corrected_ttest(wide["gray"], wide["logmel"])
     assert (found[0].t_corrected, found[0].p_corrected) == pytest.approx((wanted.t, wanted.p))
-    assert found[0].p_holm == pytest.approx(wanted.p)
+    assert found[0].p_corrected_adjusted == pytest.approx(wanted.p)
     assert found[1].low < found[1].difference < found[1].high
     swapped = found[0].swapped()
     assert (swapped.a, swapped.b, swapped.swapped()) == (B, A, found[0])
@@ -192,6 +220,7 @@ def test_compare_puts_it_together(make_predictions: Callable[..., pd.DataFrame])
     out = differences_table(found)
     assert list(out["b_encoding"]) == ["logmel", "waveform", "waveform"]
     assert (out["p_naive"] < out["p_corrected"]).all()
+    assert list(out["decided_training"]) == ["no", "yes", "yes"]
 
 
 def test_the_ratio_of_sizes_is_that_of_what_was_trained() -> None:
@@ -216,28 +245,30 @@ def test_a_head_that_holds_a_fold_out_is_tested_by_what_it_trained_on(
     of_folds = [wide.loc[list("12345"), name].to_numpy() for name in ("gray", "logmel")]
     difference = of_folds[0] - of_folds[1]
     t = difference.mean() / np.sqrt(difference.var(ddof=1) * (1 / 5 + 1 / 3))
-    (found,) = compare(metrics, [(x, y)], bootstrap(table))
+    (found,) = compared(table, [(x, y)])
     assert (found.t_corrected, found.p_corrected) == pytest.approx((t, 2 * stats.t.sf(abs(t), 4)))
     posterior = stats.t(4, difference.mean(), difference.mean() / t)
     assert (found.p_worse, found.p_better) == pytest.approx((posterior.cdf(-0.01), posterior.sf(0.01)))
     sizes = [{**c._asdict(), "seed": "0", "folds": {f: {"train": 10, "test": 30} for f in "12345"}} for c in (x, y)]
-    (found,) = compare(metrics, [(x, y)], bootstrap(table), sizes=sizes)
+    family = Family("all", ((x, y),), ((x, y),))
+    (found,) = compare(metrics, [family], bootstrap(table), outcomes_of(table), sizes=sizes)
     assert found.t_corrected == pytest.approx(corrected_ttest(*of_folds, test_to_train=3).t)
 
 
 def test_one_fold_has_no_test(make_predictions: Callable[..., pd.DataFrame]) -> None:
     table = make_predictions({A: 0.9, B: 0.5}, folds=1)
-    (found,) = compare(metrics_table(table), [(A, B)], bootstrap(table))
+    (found,) = compared(table, [(A, B)])
     assert (found.folds, found.p_corrected) == (1, None)
-    assert found.p_holm is None
-    assert not found.significant
+    assert found.p_corrected_adjusted is None
+    assert not found.decided_training
+    assert found.p_permutation is not None
     assert found.difference > 0
 
 
 def test_seeds_are_averaged_before_folds_are_compared(make_predictions: Callable[..., pd.DataFrame]) -> None:
     table = make_predictions({A: 0.9, B: 0.7}, seeds=("0", "1", "2"))
     metrics = metrics_table(table)
-    (found,) = compare(metrics, [(A, B)], bootstrap(table))
+    (found,) = compared(table, [(A, B)])
     folds = metrics[(metrics["metric"] == "accuracy") & metrics["fold"].isin(list("12345"))]
     mean = folds.groupby(["encoding", "fold"])["value"].mean()
     assert found.folds == 5

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from evaluator.combinations import Combination, combinations_of, short_modules, titles
-from evaluator.comparisons import compare, pairs_of
+from evaluator.comparisons import compare, families_of
 from evaluator.metrics import metrics_table
+from evaluator.outcomes import outcomes_of
 from evaluator.statistics import bootstrap
 from evaluator.tables import (
     as_latex,
@@ -113,7 +114,7 @@ def test_modules_are_shortened_only_where_that_is_clear() -> None:
 def sentences(table: pd.DataFrame, baseline: str = "") -> str:
     metrics, samples = metrics_table(table), bootstrap(table)
     ranked = ranking(metrics, table, samples)
-    found = compare(metrics, pairs_of(combinations_of(ranked), baseline), samples)
+    found = compare(metrics, families_of(combinations_of(ranked), baseline), samples, outcomes_of(table))
     return " ".join(verdict_sentences(ranked, found, table, samples=samples))
 
 
@@ -122,25 +123,34 @@ def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
     assert text.startswith("gray on builtin:scattering is best: ")
     assert "over 5 folds, 100 clips; 95 % interval " in text
     assert "Holm over 15 pairs" in text
+    assert "sign flips of clips, 15 pairs together" in text
+    assert "Not decided, which does not mean equal: " in text
     assert "chosen among 6 combinations" in text
     assert "most frequent class would give 25.0 %" in text
 
 
 def test_the_verdict_tells_real_from_not(make_predictions: Callable[..., pd.DataFrame]) -> None:
     far = make_predictions({("gray", "m", "h"): 0.95, ("logmel", "m", "h"): 0.3}, n=400)
-    assert "is significant (corrected t: p " in sentences(far)
+    assert "new recordings (sign flips of clips, level 5 %): better than logmel on m (+" in sentences(far)
+    assert "new training sets (corrected t over 5 folds, level 5 %): better than logmel on m (+" in sentences(far)
     near = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.8}, n=400)
-    assert "is not significant (corrected t: p = " in sentences(near)
+    for asked in ("sign flips of clips", "corrected t over 5 folds"):
+        assert f"({asked}, level 5 %): not shown to be better than " in sentences(near)
     single = make_predictions({("gray", "m", "h"): 0.8, ("logmel", "m", "h"): 0.5}, folds=1)
-    assert "has no test, which takes at least two folds; 95 % interval +" in sentences(single)
+    assert "new recordings (sign flips of clips, level 5 %): better than logmel on m (+" in sentences(single)
+    assert "new training sets: one fold has no answer" in sentences(single)
     alone = make_predictions({("gray", "m", "h"): 0.8})
     assert "gray on m was tested alone" in sentences(alone)
 
 
 def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
     scattering = table[table["module"] == "builtin:scattering"]
-    assert "difference to the baseline, waveform on builtin:scattering (+" in sentences(scattering, "waveform")
-    assert "Holm over 2 pairs" in sentences(scattering, "waveform")
+    text = sentences(scattering, "waveform")
+    assert (
+        "Against the baseline (waveform on builtin:scattering). These models, new recordings, level 5 %: better: "
+        in text
+    )
+    assert "better than 1 of the 2 others. Not decided, which does not mean equal: " in text
 
 
 def test_the_head_is_named_where_there_are_several() -> None:

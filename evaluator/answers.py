@@ -1,0 +1,144 @@
+"""What is decided, in words: the best against others and all against a baseline, one question at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from evaluator.combinations import Combination
+from evaluator.comparisons import Difference
+from evaluator.statistics import ROPE
+from harness.figures import percent
+
+__all__ = ["RECORDINGS", "TRAINING", "against_baseline", "best_against_others", "p_text", "signed"]
+
+RECORDINGS = "These models, new recordings"
+TRAINING = "This method, new training sets"
+_NAMED = 3
+
+
+def best_against_others(own: Sequence[Difference], names: Mapping[Combination, str], unit: str) -> list[str]:
+    """The best against each other combination: a sentence for each question, and one on how alike the first two are.
+
+    Parameters
+    ----------
+    own : sequence of Difference
+        The best less each other one, in the order of the ranking.
+    names : mapping of Combination to str
+        What to call them.
+    unit : str
+        What is flipped as a whole, as :class:`evaluator.statistics.Bootstrap` has it.
+    """
+    if not own:
+        return []
+    first = own[0]
+    family = f", {first.compared} pairs together" if first.compared > 1 else ""
+    asked = f"{RECORDINGS} (sign flips of {_whole(unit)}{family}, level 5 %)"
+    sentences = [_better(asked, own, names, recordings=True)]
+    if first.p_better is None or first.p_same is None:
+        sentences.append(f"{TRAINING}: one fold has no answer; that takes two at least.")
+        return sentences
+    asked = f"{TRAINING} ({_over(first)}{family and f', Holm over {first.compared} pairs'}, level 5 %)"
+    sentences.append(_better(asked, own, names, recordings=False))
+    sentences.append(
+        f"With new training sets, the probability that it is better than {names[first.b]} by more than "
+        f"{100 * ROPE:.0f} point is {100 * first.p_better:.0f} %, that the two are within {100 * ROPE:.0f} point "
+        f"{100 * first.p_same:.0f} %."
+    )
+    return sentences
+
+
+def against_baseline(found: Sequence[Difference], names: Mapping[Combination, str]) -> list[str]:
+    """All that were held against the baseline: a sentence for each question.
+
+    Parameters
+    ----------
+    found : sequence of Difference
+        Each combination less that of the baseline.
+    names : mapping of Combination to str
+    """
+    sentences = []
+    for title, recordings in ((RECORDINGS, True), (TRAINING, False)):
+        if not found or (not recordings and found[0].p_better is None):
+            continue
+        parts = {"better": [], "worse": [], "not decided": []}  # type: dict[str, list[str]]
+        for d in found:
+            decided = d.decided_recordings if recordings else d.decided_training
+            parts["not decided" if not decided else "better" if d.difference > 0 else "worse"].append(names[d.a])
+        said = [f"{outcome}: {_some(members)}" for outcome, members in parts.items() if members]
+        base = list(dict.fromkeys(names[d.b] for d in found))
+        sentences.append(f"Against the baseline ({_some(base)}). {title}, level 5 %: {'; '.join(said)}.")
+    return sentences
+
+
+def signed(share: float) -> str:
+    """A difference of shares in points, with its sign: ``+1.7``, ``−0.3``, ``0.0``."""
+    text = percent(share)
+    if text.startswith("-"):
+        return "−" + text[1:]
+    return text if text == "0.0" else "+" + text
+
+
+def p_text(p: float | None) -> str:
+    """A p value as people print it.
+
+    Examples
+    --------
+    >>> p_text(0.0531), p_text(0.00004), p_text(1.0), p_text(None)
+    ('.053', '< .001', '1', 'not testable')
+    """
+    if p is None:
+        return "not testable"
+    if p < 0.001:
+        return "< .001"
+    return "1" if p >= 0.9995 else f"{p:.3f}"[1:]
+
+
+def _better(asked: str, own: Sequence[Difference], names: Mapping[Combination, str], *, recordings: bool) -> str:
+    """Which of the others the best is better than, and what is open."""
+    decided = [d.decided_recordings if recordings else d.decided_training for d in own]
+    still_open = [d for d, done in zip(own, decided, strict=True) if not done]
+    number = len(own) - len(still_open)
+    if len(own) == 1:
+        outcome = f"{'better than' if number else 'not shown to be better than'} {names[own[0].b]}"
+        outcome += f" ({_figures(own[0], recordings=recordings)})"
+        return f"{asked}: {outcome}."
+    outcome = "better than all" if number == len(own) else f"better than {number} of the" if number else "none of the"
+    outcome += f" {len(own)} others" + ("" if number else " is shown to be worse")
+    if not still_open:
+        return f"{asked}: {outcome}."
+    listed = ", ".join(f"{names[d.b]} ({_figures(d, recordings=recordings)})" for d in still_open[:_NAMED])
+    more = f" and {len(still_open) - _NAMED} more" if len(still_open) > _NAMED else ""
+    return f"{asked}: {outcome}. Not decided, which does not mean equal: {listed}{more}."
+
+
+def _figures(d: Difference, *, recordings: bool) -> str:
+    """Difference, p and the smallest difference that would have been decided."""
+    p = d.p_permutation_adjusted if recordings else d.p_corrected_adjusted
+    smallest = d.smallest_recordings if recordings else d.smallest_training
+    shown = d.difference if recordings or d.difference_training is None else d.difference_training
+    limit = f"decided from {percent(smallest)} on" if smallest is not None else "no difference could be decided"
+    if recordings and smallest is None:
+        limit = f"they differ on {d.groups} alone, too few to decide"
+    if not recordings and p is None:
+        return f"{signed(shown)} points in every fold, which cannot be tested"
+    return f"{signed(shown)} points, p {relation(p)}, {limit}"
+
+
+def relation(p: float | None) -> str:
+    """A p value behind a ``p``: ``= .053``, ``< .001``."""
+    text = p_text(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _over(d: Difference) -> str:
+    """What the corrected t is over."""
+    return f"corrected t over {d.repeats} x {d.folds} folds" if d.repeats else f"corrected t over {d.folds} folds"
+
+
+def _whole(unit: str) -> str:
+    return f"whole {unit}" if unit == "groups" else unit
+
+
+def _some(members: Sequence[str]) -> str:
+    """Some names, or how many there are."""
+    return ", ".join(members) if len(members) <= 2 * _NAMED else f"{len(members)}, the first {members[0]}"
