@@ -176,10 +176,11 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
         raise SettingsError(
             f"{name_of('encodings')}: none, so that module {idle[0]!r} has no images; name one at least"
         )
+    name_of = harness.name_in("evaluate", path, overrides)
+    trainer.check_repeatable(corpus.clips["fold"].tolist(), given.evaluate.repeats, name=name_of("repeats"))
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
-        where = harness.name_in("evaluate", path, overrides)("baseline")
-        raise SettingsError(f"{where}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
+        raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
     return Plan(started, path, given, store, corpus, encodings, merges, head, todo)
 
 
@@ -227,7 +228,9 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
     n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
     n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
     note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
-    evaluation = evaluator.evaluate(out, baseline=plan.study.evaluate.baseline)
+    repeat(plan, drawn, out)
+    asked = plan.study.evaluate
+    evaluation = evaluator.evaluate(out, baseline=asked.baseline, all_pairs=asked.all_pairs)
     refit_best(plan, drawn, outcome, evaluation, out)
     return StudyRun(out, evaluation, failures)
 
@@ -237,8 +240,9 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
 
 def check_outputs(out: Path) -> None:
     """Refuse to begin where a file of somebody's own is in the way of what will be written."""
-    written = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "heads/", "features/", "images/"]
-    harness.claim(out, [*written, "model/", *evaluator.OUTPUTS])
+    tables = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "repeats.csv"]
+    written = [*tables, "heads/", "features/", "images/", "model/"]
+    harness.claim(out, [*written, *evaluator.OUTPUTS])
     evaluator.check_outputs(out)
     trainer.check_model_folder(out / "model")
 
@@ -317,6 +321,17 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
         shared=shared,
         copies=harness.copies_across_folds(out, plan.clips, shared),
     )
+
+
+def repeat(plan: Plan, drawn: harness.ImageRun, out: Path) -> None:
+    """``repeats.csv``: every combination over other groupings of the clips into folds, where the study asks for it."""
+    repeats = plan.study.evaluate.repeats
+    tables = tables_of(plan, drawn, out)
+    found = trainer.repeat_all(
+        tables, plan.combinations, plan.settings, out, repeats=repeats, store=plan.store, shared=plan.corpus.shared
+    )
+    if repeats:
+        note(f"repeats   {count(len(found), 'head')} over {count(repeats, 'other grouping')} of the clips into folds")
 
 
 def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.DataFrame]:

@@ -14,6 +14,7 @@
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `running`: every combination of encoding, module and seed, written to a folder
 - `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
+- `repeats`: every combination over other groupings of the clips into folds
 - `planning`: what of a training the store has
 - `run_record`: step ``train`` of ``run.json``
 - `export`: a fold's head as a model folder; `final`: the head of all folds as one

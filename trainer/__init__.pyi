@@ -23,6 +23,8 @@ from .inputs import training_order as training_order
 from .layout import lay_out as lay_out
 from .logistic import STRENGTHS as STRENGTHS
 from .planning import cached_features as cached_features
+from .repeats import check_repeatable as check_repeatable
+from .repeats import repeat_all as repeat_all
 from .retrain.flags import parse_flags as parse_flags
 from .retrain.run import run_logged as run_logged
 from .running import SOUND as SOUND

@@ -132,6 +132,9 @@ def run(
     seed: Annotated[list[int] | None, typer.Option(help="Seed; again for more.")] = None,
     steps: Steps = 4000,
     balance: Annotated[str, typer.Option(help="Classes in training sets: none, down or up.")] = "none",
+    repeats: Annotated[
+        int, typer.Option(min=0, max=1000, help="Also over so many other groupings of the clips into folds.")
+    ] = 0,
     scheduler: SchedulerOption = "",
     no_gpu: NoGpu = False,
     no_mixed_precision: NoMixedPrecision = False,
@@ -153,6 +156,7 @@ def run(
             seeds=seed or [0],
             store=harness.Store(store or None),
             shared_groups=_policy(shared_groups),
+            repeats=repeats,
         )
     for line in trainer.accuracy_lines(outcome):
         say(line)

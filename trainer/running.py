@@ -51,6 +51,7 @@ from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads,
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
 from trainer.reduced import reduced_name, remove_others, write_reduced
+from trainer.repeats import check_repeatable, repeat_all
 from trainer.run_record import STEP, read_heads, read_reduced, record_training
 from trainer.vector_tasks import compute_on_cluster
 
@@ -201,6 +202,7 @@ def train_images(
     seeds: Sequence[int] = (0,),
     store: Store | None = None,
     shared_groups: Policy | None = None,
+    repeats: int = 0,
 ) -> Outcome:
     """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
 
@@ -222,6 +224,8 @@ def train_images(
     shared_groups : str, optional
         What is done about groups that span folds, in place of what the ``run.json`` of the tables says; see
         :class:`harness.shared_groups.SharedGroups`.
+    repeats : int
+        Over how many other groupings of the clips into folds all is repeated; see :mod:`trainer.repeats`.
 
     Raises
     ------
@@ -235,6 +239,7 @@ def train_images(
     todo = combinations(names, specs, settings, seeds, store=store)
     if any(c.encoding == SOUND for c in todo):
         tables[SOUND] = read_sounds(clips)
+    check_repeatable(tables[todo[0].encoding]["fold"].tolist(), repeats)
     source = Path(images).parent
     if clips is not None and not step_of(source, CORPUS):
         source = Path(clips).parent
@@ -245,6 +250,7 @@ def train_images(
     folders = [source] if clips is None else [source, Path(clips).parent]
     copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
     outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies)
+    repeat_all(tables, todo, settings, out, repeats=repeats, store=store, shared=shared)
     copy_corpus_record(source, out)
     update_failures(out, outcome.failures, step=STEP)
     return outcome
