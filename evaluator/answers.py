@@ -14,6 +14,7 @@ __all__ = ["RECORDINGS", "TRAINING", "against_baseline", "best_against_others", 
 RECORDINGS = "These models, new recordings"
 TRAINING = "This method, new training sets"
 _NAMED = 3
+_OUTCOMES = ("better", "worse", "not decided")
 
 
 def best_against_others(own: Sequence[Difference], names: Mapping[Combination, str], unit: str) -> list[str]:
@@ -60,11 +61,8 @@ def against_baseline(found: Sequence[Difference], names: Mapping[Combination, st
     for title, recordings in ((RECORDINGS, True), (TRAINING, False)):
         if not found or (not recordings and found[0].p_better is None):
             continue
-        parts = {"better": [], "worse": [], "not decided": []}  # type: dict[str, list[str]]
-        for d in found:
-            decided = d.decided_recordings if recordings else d.decided_training
-            parts["not decided" if not decided else "better" if d.difference > 0 else "worse"].append(names[d.a])
-        said = [f"{outcome}: {_some(members)}" for outcome, members in parts.items() if members]
+        parts = _by_outcome(found, recordings=recordings)
+        said = [f"{outcome}: {_some([names[d.a] for d in members])}" for outcome, members in parts.items() if members]
         base = list(dict.fromkeys(names[d.b] for d in found))
         sentences.append(f"Against the baseline ({_some(base)}). {title}, level 5 %: {'; '.join(said)}.")
     return sentences
@@ -94,28 +92,45 @@ def p_text(p: float | None) -> str:
 
 
 def _better(asked: str, own: Sequence[Difference], names: Mapping[Combination, str], *, recordings: bool) -> str:
-    """Which of the others the best is better than, and what is open."""
-    decided = [d.decided_recordings if recordings else d.decided_training for d in own]
-    still_open = [d for d, done in zip(own, decided, strict=True) if not done]
-    number = len(own) - len(still_open)
+    """Which of the others the best is better than, which it is worse than after all, and what is open."""
+    parts = _by_outcome(own, recordings=recordings)
+    shown = {
+        outcome: [f"{names[d.b]} ({_figures(d, recordings=recordings)})" for d in members[:_NAMED]]
+        + ([f"{len(members) - _NAMED} more"] if len(members) > _NAMED else [])
+        for outcome, members in parts.items()
+    }
+    better, worse, still_open = (len(parts[outcome]) for outcome in _OUTCOMES)
     if len(own) == 1:
-        outcome = f"{'better than' if number else 'not shown to be better than'} {names[own[0].b]}"
-        outcome += f" ({_figures(own[0], recordings=recordings)})"
-        return f"{asked}: {outcome}."
-    outcome = "better than all" if number == len(own) else f"better than {number} of the" if number else "none of the"
-    outcome += f" {len(own)} others" + ("" if number else " is shown to be worse")
-    if not still_open:
-        return f"{asked}: {outcome}."
-    listed = ", ".join(f"{names[d.b]} ({_figures(d, recordings=recordings)})" for d in still_open[:_NAMED])
-    more = f" and {len(still_open) - _NAMED} more" if len(still_open) > _NAMED else ""
-    return f"{asked}: {outcome}. Not decided, which does not mean equal: {listed}{more}."
+        words = {"better": "better than", "worse": "worse than", "not decided": "not shown to be better than"}
+        outcome = next(outcome for outcome in _OUTCOMES if parts[outcome])
+        return f"{asked}: {words[outcome]} {shown[outcome][0]}."
+    first = "better than all" if better == len(own) else f"better than {better} of the" if better else "none of the"
+    said = [f"{asked}: {first} {len(own)} others" + ("" if better else " is shown to be worse")]
+    said += [f"Worse than: {', '.join(shown['worse'])}"] if worse else []
+    said += [f"Not decided, which does not mean equal: {', '.join(shown['not decided'])}"] if still_open else []
+    return f"{'. '.join(said)}."
+
+
+def _by_outcome(found: Sequence[Difference], *, recordings: bool) -> dict[str, list[Difference]]:
+    """Differences by what is decided of the first of each pair."""
+    parts: dict[str, list[Difference]] = {outcome: [] for outcome in _OUTCOMES}
+    for d in found:
+        decided = d.decided_recordings if recordings else d.decided_training
+        better = _shown(d, recordings=recordings) > 0
+        parts["not decided" if not decided else "better" if better else "worse"].append(d)
+    return parts
+
+
+def _shown(d: Difference, *, recordings: bool) -> float:
+    """The difference that the question is about."""
+    return d.difference if recordings or d.difference_training is None else d.difference_training
 
 
 def _figures(d: Difference, *, recordings: bool) -> str:
     """Difference, p and the smallest difference that would have been decided."""
     p = d.p_permutation_adjusted if recordings else d.p_corrected_adjusted
     smallest = d.smallest_recordings if recordings else d.smallest_training
-    shown = d.difference if recordings or d.difference_training is None else d.difference_training
+    shown = _shown(d, recordings=recordings)
     limit = f"decided from {percent(smallest)} on" if smallest is not None else "no difference could be decided"
     if recordings and smallest is None:
         limit = f"they differ on {d.groups} alone, too few to decide"

@@ -19,7 +19,7 @@ from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest,
 from evaluator.student import upper_quantile, upper_tail
 from evaluator.training_scores import size_ratio
 from harness.errors import SettingsError
-from harness.tables import PREDICTIONS, frame
+from harness.tables import PREDICTIONS, REPEATS, frame
 
 # UrbanSound8K, accuracy per fold in %, published by Piczak (2015) for long and short windows
 LONG = [74.9, 73.5, 62.9, 74.7, 76.8, 73.3, 70.5, 72.9, 76.5, 74.9]
@@ -273,3 +273,36 @@ def test_seeds_are_averaged_before_folds_are_compared(make_predictions: Callable
     mean = folds.groupby(["encoding", "fold"])["value"].mean()
     assert found.folds == 5
     assert found.t_corrected == pytest.approx(corrected_ttest(mean["gray"], mean["logmel"]).t)
+
+
+def test_the_corrected_t_is_over_repeats_where_there_are_any(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({A: 0.9, B: 0.7, C: 0.5})
+    rng = np.random.default_rng(0)
+    scores = {(c, seed): rng.random((3, 5)) / 5 + 0.6 for c in (A, B) for seed in ("0", "1")}
+    rows = [
+        {**c._asdict(), "seed": seed, "repeat": str(r), "fold": str(f), "accuracy": own[r, f], "train": 78, "test": 22}
+        for (c, seed), own in scores.items()
+        for r in range(3)
+        for f in range(5)
+    ]
+    repeats = frame(rows, REPEATS)
+    first, second = compared(table, [(A, B), (A, C)], repeats=repeats)
+    a, b = ((scores[c, "0"] + scores[c, "1"]).ravel() / 2 for c in (A, B))
+    wanted = corrected_ttest(a, b, test_to_train=22 / 78)
+    assert (first.t_corrected, first.p_corrected) == pytest.approx((wanted.t, wanted.p))
+    assert (first.repeats, first.difference_training) == (3, pytest.approx((a - b).mean()))
+    assert first.p_better == pytest.approx(practical_equivalence(a, b, test_to_train=22 / 78)[0])
+    assert first.difference > 0.1, "that of the folds is still what is quoted"
+    assert second.repeats == 0, "one of the two was not repeated"
+
+
+def test_holm_and_the_smallest_difference_agree(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({A: 0.97, B: 0.8, C: 0.2}, n=600, folds=10)
+    found = compared(table, [(A, B), (A, C), (B, C)])
+    assert len({d.decided_training for d in found}) == 1
+    near = make_predictions({A: 0.85, B: 0.83, C: 0.3}, n=600, folds=10)
+    for d in [*found, *compared(near, [(A, B), (A, C), (B, C)])]:
+        assert d.smallest_training is not None
+        assert d.smallest_recordings is not None
+        assert d.decided_training == (abs(d.difference) >= d.smallest_training)
+        assert d.decided_recordings == (abs(d.difference) > d.smallest_recordings)
