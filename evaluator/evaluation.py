@@ -19,7 +19,7 @@ from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.metrics import metrics_table
-from evaluator.notes import all_notes, find_leaks, find_warnings, notes_of, spec_of
+from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
 from evaluator.report import ReportData, render
@@ -121,7 +121,7 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         seed=asked.seed,
     )
     noted = "shared_groups" in trained
-    limits = [] if noted else find_leaks(predictions, groups)
+    notes = all_notes(predictions, groups, steps)
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
     found = Evaluation(
         ranking=ranked,
@@ -137,15 +137,11 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
                 predictions,
                 samples=samples,
                 single=trained.get("single_split"),
-                limits=limits,
+                limits=[line for line in notes if line.startswith(LEAK)],
             )
         ),
-        warnings=tuple(
-            line
-            for line in dict.fromkeys([*asked.warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])
-            if line not in limits
-        ),
-        notes=(*all_notes(predictions, groups, steps), *unknown_groups(samples)),
+        warnings=tuple(dict.fromkeys([*asked.warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])),
+        notes=(*notes, *unknown_groups(samples)),
         confusion=over_seeds(matrices, order[0]),
         best=order[0],
         report=target / "report.html",

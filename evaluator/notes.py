@@ -14,7 +14,10 @@ from harness.duplicates import copy_notes
 from harness.record import read_steps
 from harness.shared_groups import IDENTICAL
 
-__all__ = ["all_notes", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
+__all__ = ["LEAK", "all_notes", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
+
+LEAK = "Groups are shared across folds"
+"""How the sentence begins that says that models were tested on what they trained on."""
 
 
 def notes_of(steps: Mapping[str, Any]) -> list[str]:
@@ -65,7 +68,7 @@ def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str
     if not shared:
         return []
     return [
-        f"Groups are shared across folds: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
+        f"{LEAK}: {len(shared)}, the first {shared[0]!r}; models were tested on recordings "
         "that they trained on, so all figures are too high."
     ]
 

@@ -104,7 +104,9 @@ def write_tables(found: Evaluation, folder: Path) -> None:
     write_csv(found.ranking, folder / "ranking.csv")
     write_text(folder / "ranking.md", as_markdown(readable(found.ranking)))
     write_text(folder / "ranking.tex", as_latex(readable(found.ranking)))
-    write_text(folder / "verdict.txt", "".join(f"{line}\n" for line in (*found.verdict, *found.warnings)))
+    write_text(
+        folder / "verdict.txt", "".join(f"{line}\n" for line in dict.fromkeys((*found.verdict, *found.warnings)))
+    )
     write_csv(found.folds, folder / "folds.csv")
     write_csv(found.recall, folder / "recall.csv")
     write_csv(found.differences, folder / "differences.csv")
