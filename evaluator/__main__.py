@@ -37,13 +37,19 @@ def report(
             help="Suspect labels by an encoding, a row of the ranking, or all; repeat. Default: the best row.",
         ),
     ] = None,
+    budget: Annotated[
+        float, typer.Option("--budget", help="Greatest size of report.html in MB, with its sounds.", metavar="MB")
+    ] = 10.0,
+    link_sounds: Annotated[
+        bool, typer.Option("--link-sounds", help="Refer to the sounds' files; the report then needs them there.")
+    ] = False,
 ) -> None:
     """Write metrics, ranking, confusion matrices and report.html of each run; with several runs also a comparison."""
     folders = evaluator.output_folders(runs, out)
     for run, (name, folder) in zip(runs, folders.items(), strict=True):
         found = evaluator.evaluate(
             run, out=folder, baseline=baseline, all_pairs=all_pairs, all_plots=all_plots, seed=seed,
-            map_method=map_method, suspects_from=suspects_from or (),
+            map_method=map_method, suspects_from=suspects_from or (), budget_mb=budget, link_sounds=link_sounds,
         )  # fmt: skip
         if len(runs) > 1:
             say(f"{name}:")

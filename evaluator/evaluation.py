@@ -8,9 +8,10 @@ Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``fa
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -22,7 +23,8 @@ from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import read_groups, read_optional, read_predictions
-from evaluator.report import ReportData, render
+from evaluator.report import BUDGET_MB, ReportData, render
+from evaluator.report_sources import read_sources
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
 from evaluator.statistics import bootstrap
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
@@ -32,6 +34,7 @@ from harness.errors import SettingsError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
+from harness.store import Store
 from harness.tables import CLIPS, FAILURES, PREDICTIONS, REPEATS
 from harness.written import check_one_folder_each, claim
 
@@ -51,6 +54,9 @@ def evaluate(
     seed: int = 0,
     map_method: str = "pca",
     suspects_from: Sequence[str] = (),
+    budget_mb: float = BUDGET_MB,
+    link_sounds: bool = False,
+    store: Store | None = None,
 ) -> Evaluation:
     """Evaluate the predictions of a run.
 
@@ -74,6 +80,12 @@ def evaluate(
         Of the map of clips in the report; one of :data:`evaluator.feature_maps.MAPS`.
     suspects_from : sequence of str
         The rows by whose scores labels are suspected; see :func:`evaluator.suspects.choose_rows`. Default: the best.
+    budget_mb : float
+        Greatest size of the report in millions of bytes; the most telling sounds and images go into it, as many as fit.
+    link_sounds : bool
+        The report refers to the sounds' files and includes none of them.
+    store : Store, optional
+        Where the report's excerpts and small images are looked up and put; default: the user's.
 
     Raises
     ------
@@ -83,11 +95,14 @@ def evaluate(
         A baseline that is not among the encodings, an unknown map or row.
     """
     started = time.monotonic()
+    if not budget_mb > 0:
+        raise SettingsError(f"budget={budget_mb:g}: must be more than 0, the greatest size of the report in MB")
+    report = {"budget_mb": budget_mb, "link_sounds": link_sounds, "store": store}
     run, target = Path(run_folder), Path(run_folder if out is None else out)
     check_complete(run)
     with run_lock(target, adds=True):
         check_outputs(target)
-        asked = _Asked(baseline, all_pairs, tuple(warnings), all_plots, seed, map_method, tuple(suspects_from))
+        asked = _Asked(baseline, all_pairs, tuple(warnings), all_plots, seed, map_method, tuple(suspects_from), report)
         return _evaluate(run, target, asked, started=started)
 
 
@@ -102,6 +117,7 @@ class _Asked:
     seed: int
     map_method: str
     suspects_from: tuple[str, ...]
+    report: Mapping[str, Any]  # budget_mb, link_sounds, store
 
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
@@ -147,16 +163,15 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         report=target / "report.html",
     )
     write_tables(found, target)
-    plots = (
-        write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1]),
-        write_heat_map(ranked, target / "heatmap.png"),
-    )
+    plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
+    write_heat_map(ranked, target / "heatmap.png")
     look = inspect_run(run, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from)
     said = write_run_checklist(run, target, found, steps, groups, failures, baseline=asked.baseline, unit=samples.unit)
     found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(
-        run.resolve().name, found, differences, asked.baseline, failures, steps, *plots, samples.unit,
-        projections=look.projections, nearest=look.nearest, suspects=look.suspects,
+        run.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
+        sources=read_sources(run, groups), projections=look.projections, nearest=look.nearest, suspects=look.suspects,
+        **asked.report,
     )  # fmt: skip
     write_text(found.report, render(data))
     spec = {

@@ -1,0 +1,70 @@
+"""Where the sounds and images of a run's clips are, for its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evaluator.excerpts import Part
+from harness.errors import TableError
+from harness.record import read_steps
+from harness.tables import CLIPS, IMAGES, read_located
+
+__all__ = ["Sources", "read_sources"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of a run's clips.
+
+    Parameters
+    ----------
+    sounds : mapping of str to Part
+        By clip_id.
+    images : mapping of (str, str) to str
+        Path by clip_id and encoding; without images that were drawn in memory.
+    labels, groups : mapping of str to str
+        By clip_id; groups may be empty.
+    image_steps : mapping
+        The record of the folder of images, as `harness.record.read_steps` gives it.
+    """
+
+    sounds: Mapping[str, Part] = field(default_factory=dict)
+    images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+    image_steps: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
+    """Read ``clips.csv`` and ``images/images.csv`` of a run; what is not there, or broken, is left out.
+
+    Parameters
+    ----------
+    run_folder : path
+    groups : mapping of str to str
+        From clip_id to group, which may be empty.
+    """
+    run = Path(run_folder)
+    images, images_csv = {}, run / "images" / IMAGES.name
+    if images_csv.is_file():
+        table = read_located(images_csv, IMAGES)
+        keys = zip(table["clip_id"].tolist(), table["encoding"].tolist(), strict=True)
+        images = {key: path for key, path in zip(keys, table["path"].tolist(), strict=True) if path}
+    sounds, labels = {}, {}
+    if (run / CLIPS.name).is_file():
+        columns = (
+            read_located(run / CLIPS.name, CLIPS)[c].tolist() for c in ("clip_id", "path", "start_s", "end_s", "label")
+        )
+        for clip, path, start, end, label in zip(*columns, strict=True):
+            sounds[clip], labels[clip] = Part(path, start, end), label
+    return Sources(sounds, images, labels, groups, _steps(run / "images"))
+
+
+def _steps(folder: Path) -> dict[str, Any]:
+    try:
+        return read_steps(folder)
+    except TableError:  # of another version: no figure depends on it
+        return {}
