@@ -20,7 +20,10 @@
 - `checklist`, `checklist_answers`: what a referee asks, as far as the run can answer; `checklist.md.j2` has the items
 - `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
-- `report`: one self-contained HTML file; `report.html.j2` is its template
+- `report`: one self-contained HTML file; `report.html.j2`, `report.css` and `report.js` are what it is made from;
+  `report_tables`: what it shows without a script; `report_clips`: what every combination made of every clip;
+  `report_media`: which sounds and images go into it; `report_sources`: where they are; `report_made`: the steps
+- `excerpts`: short compressed excerpts of sounds; `thumbnails`: small copies of images
 """
 
 import lazy_loader as lazy

@@ -63,10 +63,10 @@ def make_excerpts(
 
     def one(part: Part) -> bytes | None:
         try:
-            key = key_of(sound=audio.digest(part.path, **_times(part), digests=digests), **made)
+            key = key_of(sound=audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests), **made)
             found = store.get(_KIND, key, ".webm")
             if found is None:
-                found = excerpt(*audio.read(part.path, **_times(part)), seconds=seconds)
+                found = excerpt(*audio.read(part.path, start_s=part.start_s, end_s=part.end_s), seconds=seconds)
                 store.put(_KIND, key, found, ".webm")
         except (SoundfoldError, OSError, ValueError):
             return None
@@ -125,7 +125,3 @@ def loudest_start(y: np.ndarray, sr: int, seconds: float) -> int:
     power = np.square(y[: n * step].reshape(n, step), dtype=np.float64).sum(axis=1)
     total = np.cumsum(np.concatenate([[0.0], power]))
     return int(np.argmax(np.round(total[length:] - total[:-length], 9))) * step
-
-
-def _times(part: Part) -> dict[str, float]:
-    return {"start_s": part.start_s, "end_s": part.end_s}

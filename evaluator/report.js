@@ -64,7 +64,7 @@
   const count = (r, a, b) => confusion(r).get(a * 65536 + b) || 0;
   const support = once((r) => classes.map((_, a) => classes.reduce((sum, _, b) => sum + count(r, a, b), 0)));
   const percent = (share) => (share == null ? "–" : (Math.floor(1000 * share + .5 + 1e-9) / 10).toFixed(1));
-  const score = (byte) => `${Math.round(byte / 2.55)} %`;
+  const score = (byte) => `${Math.round(byte / 2.55)}\u00a0%`;
   const tested = (r, k) => arrays(r).guess[k] >= 0;
   const ahead = (r, k) => (arrays(r).given ? arrays(r).given[k] - arrays(r).true[k] : 0);
   const clipName = (k) => clips[k];
@@ -166,29 +166,29 @@
     if (!own.given) return [line];
     line.append(` ${score(own.given[k])}`);
     const bar = el("span");
-    bar.style.width = score(own.given[k]).replace(" ", "");
+    bar.style.width = score(own.given[k]).replace("\u00a0", "");
     return [line, el("span", { class: ok ? "meter" : "meter wrong" }, bar)];
   }
   function card(k, shown, prefixes = [""]) {
     const r = shown[0], own = arrays(r);
     const [box, image] = thumb(k, rows[r].image);
-    const text = el("div", {}, el("div", { class: "true", text: className(labels[k]) }));
+    const text = el("div", { class: "text" }, el("div", { class: "true", text: className(labels[k]) }));
     if (own.true && own.guess[k] >= 0 && !own.right[k]) {
       text.firstChild.append(el("span", { class: "small", text: ` ${score(own.true[k])}` }));
     }
     shown.forEach((each, place) => text.append(...guessLine(each, k, prefixes[place])));
     const fold = data.folds[data.fold[k]];
-    const seen = image && image.name !== rows[r].encoding ? ` · drawn as ${image.name}` : "";
+    const seen = image && image.name !== rows[r].image ? ` · drawn as ${image.name}` : "";
     text.append(el("div", { class: "small", text: `${clipName(k)}${fold && fold !== "all" ? ` · fold ${fold}` : ""}${seen}` }));
     const near = rows[r].nearest[k];
-    if (near !== undefined && shown.length === 1) text.append(nearest(near, rows[r].image));
-    return el("li", { class: "card", "data-clip": k }, box, text);
+    const below = near !== undefined && shown.length === 1 ? nearest(near, rows[r].image) : null;
+    return el("li", { class: "card", "data-clip": k }, box, text, below);
   }
   function nearest(k, encoding) {
     const image = imageOf(k, encoding);
     return el("div", { class: "near" },
       image && el("img", { src: image.address, alt: `${className(labels[k])}, as ${image.name}` }), playButton(k, true),
-      el("div", { class: "small" }, "nearest training clip: ", el("b", { text: className(labels[k]) }), el("br"), clipName(k)));
+      el("div", { class: "small" }, "nearest training clip: ", el("b", { text: className(labels[k]) }), ` · ${clipName(k)}`));
   }
   function cardList(list, button, make) {
     let found = [], next = 0;
@@ -228,9 +228,10 @@
       : `${list.length} of ${n} clips`;
     $("mistakes-count").textContent = pair && pair[0] === pair[1] ? `${list.length} clips of ${classes[pair[0]]}, recognised` : what;
     $("mistakes-all").hidden = !pair;
-    $("mistakes-note").textContent = own.given
-      ? `${rows[r].name}. The surest mistakes come first; scores are those of the predicted and, behind the true class, of the true one.`
-      : `${rows[r].name}. There are no scores to order them by.`;
+    const heard = rows[r].image && rows[r].image !== rows[r].encoding ? ` It hears the sound itself; images are of ${rows[r].image}.` : "";
+    $("mistakes-note").textContent = (own.given
+      ? "The surest mistakes come first. Percentages are scores: of the true class, and of the class that it was taken for."
+      : "There are no scores to order them by.") + heard;
     showMistakes(worstFirst(r, list));
   }
   function choosePair(a, b) {
@@ -257,7 +258,6 @@
         if (value) {
           const share = value / support(r)[a];
           cell.style.setProperty("--s", Math.pow(share, .7).toFixed(3));
-          cell.classList.toggle("deep", Math.pow(share, .7) > .5);
           cell.append(el("button", { type: "button", text: value, click: () => choosePair(a, b),
             "aria-label": `${value} ${name} ${a === b ? "recognised" : `taken for ${other}`}` }));
         }

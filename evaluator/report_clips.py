@@ -16,13 +16,13 @@ import pandas as pd
 
 from evaluator.combinations import COLUMNS, Combination
 from evaluator.metrics import BINS, are_probabilities
-from evaluator.predictions import classes_of, score_matrix
+from evaluator.predictions import classes_of
 from harness.files import natural_key
+from harness.tables import SCORE_PREFIX, score_columns
 
 __all__ = ["ClipTable", "base64_text", "clip_table", "map_data", "nearest_data", "row_data"]
 
 _PER_CLASS = ("recall", "precision", "f1", "ap", "auroc")
-_UNTESTED = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,33 +103,52 @@ def clip_table(
         [groups.get(clip, "") for clip in place],
         *({}, {}, {}, {}),
     )
-    wanted = set(order)
-    for names, part in predictions.groupby(list(COLUMNS), sort=False):
-        row = Combination(*map(str, names))
-        if row in wanted:
-            _add(table, row, part, place, number)
+    where = place.get_indexer(predictions["clip_id"])
+    guessed = pd.Index(list(classes)).get_indexer(predictions["predicted"])
+    seeds = pd.factorize(predictions["seed"])[0]
+    places = predictions.groupby(list(COLUMNS), sort=False).indices
+    for row in order:
+        own = places[tuple(row)]
+        scores = _scores(predictions.iloc[own], number)
+        _add(table, row, where[own], guessed[own], seeds[own], scores)
     return table
 
 
-def _add(table: ClipTable, row: Combination, part: pd.DataFrame, place: pd.Index, number: Mapping[str, int]) -> None:
-    """Add one combination to a table that is being made."""
-    n, seeds = len(place), part["seed"].unique().tolist()
-    predicted = np.full((len(seeds), n), _UNTESTED, dtype=np.int64)
-    given, true, bins, probable = np.zeros((len(seeds), n)), np.zeros((len(seeds), n)), np.zeros((3, BINS)), True
-    for k, seed in enumerate(seeds):
-        own = part[part["seed"] == seed]
-        where = place.get_indexer(own["clip_id"])
-        guessed = own["predicted"].map(number).to_numpy(dtype=np.int64)
-        predicted[k, where] = guessed
-        scores = score_matrix(own, table.classes)
-        probable = probable and scores is not None and are_probabilities(scores)
-        if scores is not None and probable:
-            lines = np.arange(len(own))
-            given[k, where], true[k, where] = scores[lines, guessed], scores[lines, table.labels[where]]
-            bins += _reliability(given[k, where], guessed == table.labels[where])
-    table.predicted[row] = predicted
-    if probable:
-        table.given[row], table.true[row], table.bins[row] = given.mean(axis=0), true.mean(axis=0), bins
+def _add(
+    table: ClipTable,
+    row: Combination,
+    where: np.ndarray,
+    guessed: np.ndarray,
+    seeds: np.ndarray,
+    scores: np.ndarray | None,
+) -> None:
+    """Add one combination to a table that is being made: clip, predicted class, seed and scores of its predictions."""
+    probable = scores is not None and are_probabilities(scores)
+    shape = (int(seeds.max()) + 1, len(table.clips))
+    predicted, given, true = np.full(shape, -1, dtype=np.int64), np.zeros(shape), np.zeros(shape)
+    predicted[seeds, where] = guessed
+    tested = (predicted >= 0).any(axis=1)
+    table.predicted[row] = predicted[tested]
+    if scores is None or not probable:
+        return
+    lines = np.arange(len(where))
+    sure = scores[lines, guessed]
+    given[seeds, where], true[seeds, where] = sure, scores[lines, table.labels[where]]
+    times = np.maximum((predicted >= 0).sum(axis=0), 1)
+    table.given[row], table.true[row] = given.sum(axis=0) / times, true.sum(axis=0) / times
+    table.bins[row] = _reliability(sure, guessed == table.labels[where])
+
+
+def _scores(part: pd.DataFrame, number: Mapping[str, int]) -> np.ndarray | None:
+    """As :func:`evaluator.predictions.score_matrix`, of scores that were checked before."""
+    columns = [c for c in score_columns(part) if c[len(SCORE_PREFIX) :] in number]
+    values = part[columns].to_numpy(dtype=np.float64)
+    there = np.isfinite(values)
+    if not there.any():
+        return None
+    scores = np.zeros((len(part), len(number)))
+    scores[:, [number[c[len(SCORE_PREFIX) :]] for c in columns]] = np.where(there, values, 0)
+    return scores
 
 
 def row_data(table: ClipTable, row: Combination, metrics: pd.DataFrame) -> dict[str, Any]:
@@ -140,18 +159,15 @@ def row_data(table: ClipTable, row: Combination, metrics: pd.DataFrame) -> dict[
     table : ClipTable
     row : Combination
     metrics : DataFrame
-        Pooled figures of this combination.
+        Its pooled figures, a column for each metric, by class; overall figures have the class "".
     """
     found: dict[str, Any] = {"predicted": [base64_text(_codes(p, len(table.classes))) for p in table.predicted[row]]}
     if row in table.given:
         found["given"], found["true"] = (base64_text(_bytes(of[row])) for of in (table.given, table.true))
         counts, sums, hits = table.bins[row][:, table.bins[row][0] > 0]
         found["bins"] = np.round([counts, sums / counts, hits / counts], 4).T.tolist()
-    overall = metrics[metrics["class"] == ""].groupby("metric")["value"].mean()
-    found |= {name: round(float(overall[name]), 4) for name in ("calibration_error", "log_loss") if name in overall}
-    of_classes = metrics[metrics["class"] != ""].groupby(["class", "metric"])["value"].mean().unstack("metric")
-    shown = [name for name in _PER_CLASS if name in of_classes]
-    values = of_classes.reindex(list(table.classes))
+    values = metrics.reindex(list(table.classes))
+    shown = [name for name in _PER_CLASS if name in values and values[name].notna().any()]
     found["figures"] = {name: [None if v != v else round(v, 4) for v in values[name].tolist()] for name in shown}
     return found
 

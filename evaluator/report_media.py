@@ -26,8 +26,8 @@ from harness.urls import url_of
 
 __all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound"]
 
-MOST_SOUNDS, MOST_IMAGES = 200, 600
-"""In one report: what takes no longer to make than the figures do."""
+SOUNDS_PER_MB, IMAGES_PER_MB = 16, 36
+"""At most, of the budget: with the default of 10 MB they take no longer to make than the figures do."""
 _OVERHEAD = 16  # characters around an entry
 
 
@@ -91,6 +91,7 @@ def collect_media(
     *,
     store: Store,
     budget: int,
+    budget_mb: float,
     link_from: Path | None = None,
 ) -> Media:
     """Make sounds and images and take those that fit.
@@ -107,26 +108,27 @@ def collect_media(
         Where they are looked up and put.
     budget : int
         Most characters of sounds and images together.
+    budget_mb : float
+        Of the whole report: says how many are made.
     link_from : path, optional
         The report's folder: sounds are not included but referred to from there.
     """
     media, shown, left = Media(), image_encodings(order, sources), budget
-    thumbnails = make_thumbnails(_images(table, order, clips, sources, shown), store=store)
+    n_sounds, n_images = (max(1, round(each * budget_mb)) for each in (SOUNDS_PER_MB, IMAGES_PER_MB))
+    paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown)
+    thumbnails = make_thumbnails(dict(list(paths.items())[:n_images]), store=store)
     if link_from is not None:
         media.sounds = _links(table, clips, sources, link_from)
         left -= sum(len(text) + _OVERHEAD for text in media.sounds.values())
     wanted = [] if link_from is not None else [table.clips[k] for k in clips if table.clips[k] in sources.sounds]
-    parts = {clip: sources.sounds[clip] for clip in wanted[:MOST_SOUNDS]}
+    parts = {clip: sources.sounds[clip] for clip in wanted[:n_sounds]}
     excerpts, missing = make_excerpts(parts, store=store)
     number = {clip: k for k, clip in enumerate(table.clips)}
-    of_best = [((table.clips[k], shown[order[0]])) for k in clips]
-    rest = [key for key in thumbnails if key not in set(of_best)]
+    of_best = dict.fromkeys((table.clips[k], shown[order[0]]) for k in clips)
+    rest = [key for key in thumbnails if key not in of_best]
     for clip, encoding in [*of_best, *rest]:  # a sound and its image together, the most telling clip first
-        entries = [
-            (media.sounds, excerpts.pop(clip, b"")),
-            (media.images.setdefault(encoding, {}), thumbnails.get((clip, encoding), b"")),
-        ]
-        for where, data in entries:
+        images = media.images.setdefault(encoding, {})
+        for where, data in ((media.sounds, excerpts.pop(clip, b"")), (images, thumbnails.get((clip, encoding), b""))):
             if data and (size := _OVERHEAD + len(data) * 4 // 3) <= left:
                 where[number[clip]] = base64_text(data)
                 left -= size
@@ -161,16 +163,17 @@ def _links(table: ClipTable, clips: Sequence[int], sources: Sources, folder: Pat
 def _images(
     table: ClipTable,
     order: Sequence[Combination],
-    clips: Sequence[int],
+    first: Sequence[int],
+    rest: Sequence[int],
     sources: Sources,
     shown: Mapping[Combination, str],
 ) -> dict[tuple[str, str], str]:
-    """Paths of the images to show by clip and encoding: clips with sound, mistakes of each combination, other clips."""
-    mistakes = [[(k, shown[row]) for k in table.mistakes(row)] for row in order]
-    first, rest = ([(k, shown[order[0]]) for k in part] for part in (clips[:MOST_SOUNDS], clips[MOST_SOUNDS:]))
-    keys = [(table.clips[k], encoding) for k, encoding in [*first, *_in_turn(mistakes), *rest]]
-    paths = {key: sources.images[key] for key in dict.fromkeys(keys) if key in sources.images}
-    return dict(list(paths.items())[:MOST_IMAGES])
+    """Paths of images by clip and encoding: the clips to be heard, the mistakes of each combination, other clips."""
+    mistakes = _in_turn([[(k, shown[row]) for k in table.mistakes(row)] for row in order])
+    best = shown[order[0]]
+    wanted = [*((k, best) for k in first), *mistakes, *((k, best) for k in rest)]
+    keys = dict.fromkeys((table.clips[k], encoding) for k, encoding in wanted)
+    return {key: sources.images[key] for key in keys if key in sources.images}
 
 
 def _by_class(table: ClipTable) -> Iterator[int]:
@@ -191,7 +194,9 @@ def _notes(media: Media, missing: Sequence[str], wanted: int, *, linked: bool) -
     if linked and media.sounds:
         notes.append("Sounds are not in this file: it refers to the files of the corpus.")
     elif media.sounds and len(media.sounds) + len(missing) < wanted:
-        notes.append(f"This file has the sounds of {len(media.sounds)} of {wanted} clips, the most telling ones.")
+        notes.append(
+            f"This file has the sounds of {len(media.sounds)} of {wanted} clips, the most telling; --budget gives more."
+        )
     if missing:
         notes.append(
             f"{len(missing)} {'sound' if len(missing) == 1 else 'sounds'} could not be read, the first {missing[0]!r}: "
