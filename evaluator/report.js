@@ -537,13 +537,15 @@
     });
   }
   function markScrollable() {
+    const names = new Map();
     for (const box of document.querySelectorAll(".scroll")) {
       const over = box.scrollWidth > box.clientWidth + 1;
       if (over) {
-        const section = box.closest("section"), heading = section && section.querySelector("h2");
+        const section = box.closest("section"), heading = section ? section.querySelector("h2").textContent : "Table";
+        names.set(heading, (names.get(heading) || 0) + 1);
         box.setAttribute("tabindex", "0");
         box.setAttribute("role", "region");
-        box.setAttribute("aria-label", `${heading ? heading.textContent : "Table"}, to be scrolled`);
+        box.setAttribute("aria-label", `${heading}, to be scrolled${names.get(heading) > 1 ? ` ${names.get(heading)}` : ""}`);
       } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
   }

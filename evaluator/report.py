@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from evaluator.combinations import COLUMNS, combinations_of, short_modules, titles
 from evaluator.comparisons import Difference
@@ -129,7 +130,7 @@ def _template() -> Template:
     from jinja2 import Environment, StrictUndefined  # not needed to compare runs
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"percent": percent, "signed": signed, "p_text": p_text}
+    environment.filters |= {"percent": percent, "signed": signed, "p_text": p_text, "breakable": _breakable}
     return environment.from_string(_file("report.html.j2"))
 
 
@@ -227,6 +228,11 @@ def _clip_data(data: ReportData, table: ClipTable, nearest: _Nearest) -> dict[st
 
 def _file(name: str) -> str:
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def _breakable(name: str) -> Markup:
+    """A name that a narrow screen may break behind its underscores and colons."""
+    return Markup(re.sub(r"(?<=[_:/])(?=\w)", "<wbr>", str(escape(name))))
 
 
 def _json(value: object) -> Markup:
