@@ -1,7 +1,7 @@
 """Which sounds and images go into a report, and how they get there: the most telling first, within a budget.
 
-Mistakes of the best combination come first, the worst of them before the others, then the training clips next to them,
-suspected labels, clips on which the best and others differ, and then the rest of the clips, of each class in turn.
+First come, in turn, mistakes of the best combination, the surest before the others, the training clips next to them,
+suspected labels, and clips on which the best and others differ; then the rest of the clips, of each class in turn.
 """
 
 from __future__ import annotations
@@ -77,10 +77,11 @@ def clips_by_interest(
     """
     right = np.array([(table.predicted[row] == table.labels).mean(axis=0) > 0.5 for row in order])
     differing = (right != right[0]).sum(axis=0)
-    differ = np.argsort(-differing, kind="stable")[: int((differing > 0).sum())].tolist()
+    lost = [k for k in table.mistakes(order[1]) if right[0, k]] if len(order) > 1 else []
+    differ = [*lost, *np.argsort(-differing, kind="stable")[: int((differing > 0).sum())].tolist()]
     mistakes = table.mistakes(order[0])
-    near = [nearest[clip] for clip in mistakes if clip in nearest]
-    return list(dict.fromkeys([*mistakes, *near, *suspects, *differ, *_by_class(table)]))
+    near = [nearest.get(clip) for clip in mistakes]
+    return list(dict.fromkeys([*_in_turn([mistakes, near, [*suspects], differ]), *_by_class(table)]))
 
 
 def collect_media(
@@ -176,7 +177,7 @@ def _images(
     return {key: sources.images[key] for key in keys if key in sources.images}
 
 
-def _by_class(table: ClipTable) -> Iterator[int]:
+def _by_class(table: ClipTable) -> Iterable[int]:
     """All clips, of each class in turn."""
     tested = np.flatnonzero(table.labels >= 0)
     return _in_turn([tested[table.labels[tested] == k].tolist() for k in range(len(table.classes))])
