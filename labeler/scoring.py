@@ -122,5 +122,5 @@ def _constant(function: Any) -> Callable[[Any], Any]:
     try:
         frozen = convert_variables_to_constants_v2(function)
     except Exception:  # some operations do not take constants; which ones and how they say so depends on the version
-        return function  # type: ignore[no-any-return]
+        return function
     return lambda x: frozen(x)[0]

