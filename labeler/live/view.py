@@ -26,6 +26,7 @@ _EVERY_S = 0.1
 _LEAST_DB = -60.0
 _LEVEL_S = 0.3
 _LATENCIES = 100
+_TALL, _WIDE = 14, 60  # of a terminal with room for empty lines, for the peak
 _AXIS = 9  # cells before the spectrogram
 _SHADES = " .:-=+*#%@"
 _COLOURS = (16, 17, 54, 90, 126, 162, 203, 209, 215, 229)  # of the terminal's 256, dark to bright
@@ -102,10 +103,12 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
     def frame(self) -> Text:
         """What is to be seen now."""
         width, height = self._console.size
-        top = min(self._top, max(1, height - 12))
-        lines = [Text(self._title, style="bold"), self._level(width), Text()]
+        gap = [Text()] * (height >= _TALL)
+        top = min(self._top, max(1, height - (12 if gap else 6)))
+        lines = [Text(self._title, style="bold"), self._level(width), *gap]
         lines += self._classes(width, top)
-        lines += [Text(), *self._spectrogram(width, max(1, height - len(lines) - 4)), Text(), *self._state()]
+        rows = max(1, height - len(lines) - 2 * len(gap) - 2)
+        lines += [*gap, *self._spectrogram(width, rows), *gap, *self._state()]
         for line in lines:
             line.truncate(width)
         return Text("\n", no_wrap=True).join(lines[:height])
@@ -113,12 +116,14 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
     def _level(self, width: int) -> Text:
         level = level_db(self._recent)
         peak = float(np.abs(self._recent).max()) if len(self._recent) else 0.0
-        size = max(1, width - _AXIS - 32)
+        wide = width >= _WIDE
+        size = max(1, width - _AXIS - (32 if wide else 20))
         bar = self._bar(1 - level / _LEAST_DB, size)
         loud = peak >= 1 - 1 / 32768
         text = Text.assemble(f"{'level':<{_AXIS}}", (f"{bar:<{size}}", _LOUD if loud else _OTHERS))
         peak_db = 20 * math.log10(peak) if peak > 0 else -math.inf
-        return text.append(f"  {level:6.1f} dB  " + ("clipped" if loud else f"peak {peak_db:6.1f} dB"))
+        peak_text = f"peak {peak_db:6.1f} dB" if wide else ""
+        return text.append(f"  {level:6.1f} dB  ").append("clipped" if loud else peak_text)
 
     def _classes(self, width: int, count: int) -> list[Text]:
         if self._heard is None:
@@ -149,12 +154,12 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
         return [Text(f"{mark:<{_AXIS}}").append_text(row) for mark, row in zip(axis, rows, strict=True)]
 
     def _state(self) -> list[Text]:
-        windows = f"window {self._windows.length_s:g} s every {self._windows.hop_s:g} s"
+        windows = f"window {self._windows.length_s:.3g} s every {self._windows.hop_s:.3g} s"
         last = f"{1000 * self._latencies[-1]:.0f} ms" if self._latencies else "-"
         usual = f"{1000 * median(self._latencies):.0f} ms" if self._latencies else "-"
         lost = Text(f"lost {self._lost:.1f} s", style=_LOUD if self._lost else "")
         return [
-            Text(f"heard {self._seconds:.1f} s   {windows}   ").append_text(lost),
+            Text(f"heard {self._seconds:.1f} s   ").append_text(lost).append(f"   {windows}"),
             Text(f"latency {last}, median {usual}   Ctrl-C ends"),
         ]
 
