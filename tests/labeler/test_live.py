@@ -11,25 +11,30 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
+from rich.console import Console
 from small_study import RATE, command, sound
 
 from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard
 from harness.tables import read
 from labeler.__main__ import app
+from labeler.live import listening
 from labeler.live.listening import Heard, Listener, listen_to
 from labeler.live.microphone import Microphone
 from labeler.live.opening import open_source
 from labeler.live.ring import RingBuffer
 from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Block, FileSource, PcmSource, Source
+from labeler.live.view import TerminalView
 from labeler.loading import Model, load_model
 from labeler.scanning import SCORES, Windows, scan_sound
 from labeler.smoothing import Smoothing
@@ -438,6 +443,57 @@ def test_a_snapshot_of_a_file(trained: Model, folder: Path, tmp_path: Path, caps
     assert (said.code, "scores.csv: is in the way" in said.err) == (1, True)
 
 
+# ---- latency
+
+
+class Order(Listener):
+    """In which order a listener is called, as letters: window, sound, refresh."""
+
+    calls = ""
+
+    def heard(self, heard: Heard) -> None:
+        self.calls += "w"
+
+    def sound(self, y: np.ndarray) -> None:
+        self.calls += "s"
+
+    def refresh(self) -> None:
+        self.calls += "r"
+
+
+def test_a_window_is_scored_before_anything_else_is_done_with_its_sound() -> None:
+    order = Order()
+    listen_to(hear(), Parts(Block(np.full(RATE // 2, 0.5, np.float32))), Windows(0.5, 0.5), [order])
+    assert order.calls.replace("r", "") == "ws"
+
+
+def test_nothing_is_drawn_where_a_window_is_about_to_be_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(listening, "monotonic", lambda: now[0])
+    refreshing = listening._Refreshing()
+    assert refreshing.is_due(0.001)  # nothing is known of how long it takes
+    with refreshing:
+        now[0] += 0.02
+    assert refreshing.is_due(0.04)
+    assert not refreshing.is_due(0.02)
+    now[0] += 0.6
+    assert refreshing.is_due(0.02)  # never drawn would be worse
+
+
+def test_a_small_terminal_shows_the_classes_and_what_was_lost() -> None:
+    console = Console(file=StringIO(), force_terminal=True, color_system="256", width=40, height=10)
+    view = TerminalView("title", sr=RATE, windows=Windows(0.5, 0.5), top=5, console=console)
+    scores = pd.Series({"up": 0.75, "down": 0.25})
+    view.sound(np.full(RATE, 0.1, np.float32))
+    view.heard(Heard(start_s=0, end_s=0.5, scores=scores, level_db=-20, latency_s=0.01))
+    view.lost(1.0, 0.5)
+    lines = view.frame().plain.splitlines()
+    assert len(lines) <= 10
+    assert max(map(len, lines)) <= 40
+    assert [line.split()[0] for line in lines[:4]] == ["title", "level", "up", "down"]
+    assert "lost 0.5 s" in lines[-2]
+
+
 # ---- a microphone that ALSA makes of a file
 
 ALSA = """
@@ -559,7 +615,7 @@ def test_the_live_view_in_a_terminal_and_ctrl_c(tmux: Any, tmp_path: Path) -> No
     assert lines[3].endswith("0.950")
     assert lines[4].startswith("down")
     assert sum("▀" * 71 in line for line in lines) >= 10
-    assert "window 0.5 s every 0.1 s   lost 0.0 s" in lines[-2]
+    assert "lost 0.0 s   window 0.5 s every 0.1 s" in lines[-2]
     assert "Ctrl-C ends" in lines[-1]
 
     tmux("send-keys", "C-c")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,15 @@ from small_study import RATE, Said, command, sound
 
 from harness.audio import write_wav
 from harness.tables import FAILURES, SCORE_PREFIX, read
-from labeler import loading, scanning, score_blocks
+from labeler import loading, scanning, score_blocks, speed
 from labeler.__main__ import app
 from labeler.calls import CALLS
+from labeler.cutting import write_exact_wav
 from labeler.detecting import DETECTIONS, Detection
+from labeler.files import unique_names
 from labeler.loading import load_model
 from labeler.scanning import SCORES, Windows, scan_sound
+from labeler.truth import read_truth
 
 PARTS = ("hum", "hum", "hiss", "hum")
 
@@ -198,6 +202,53 @@ def test_what_was_killed_goes_on_where_it_stopped(
     assert skipped == [3]
     for name in ("scores.csv", "detections.csv", "calls.csv"):
         assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_what_other_processes_have_scored_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speed, "_EVERY_S", 0.001)
+    measured, seen = [], threading.Event()
+
+    def measure() -> float:
+        if len(measured) == 1:  # another process writes 360 windows, ten seconds from one to the next
+            (tmp_path / "key").mkdir()
+            np.save(tmp_path / "key" / "00000.npy", np.zeros((360, 2 + 3)))
+        measured.append(score_blocks.scored_seconds(tmp_path, classes=3, hop_s=10.0))
+        if len(measured) > 3:
+            seen.set()
+        return measured[-1]
+
+    with speed.Speed(["a.wav", "b.wav"]).watching(measure):
+        assert seen.wait(10)
+    assert measured[:2] == [0.0, 3600.0]
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("0 of 2 recordings, 1.00 h of sound: ")
+    assert said[0].endswith(" times real time")
+
+
+def test_files_of_recordings_have_names_of_their_own(tmp_path: Path) -> None:
+    names = unique_names([Path(each) for each in ("a/x.wav", "b/x.wav", "a:b.wav", "a_b.wav", "n" * 250)])
+    assert names[:2] == ["a_x.wav", "b_x.wav"]
+    assert len({*names}) == 5
+    assert max(map(len, names)) <= 200
+    pytest.importorskip("crowsetta")
+    for name, label in zip(names[:2], ("dog", "cat"), strict=True):
+        (tmp_path / f"{name}.audacity.txt").write_text(f"1.0\t2.0\t{label}\n")
+    calls = read_truth(tmp_path, ["a/x.wav", "b/x.wav"]).calls
+    assert calls[["recording", "label"]].values.tolist() == [["a/x.wav", "dog"], ["b/x.wav", "cat"]]
+
+
+def test_a_cut_out_that_does_not_fit_on_the_disk_is_named(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"c\.wav"):
+            write_exact_wav(tmp_path / "c.wav", np.zeros(RATE * 9, np.float32), RATE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", ["--jobs", "--scheduler"])
