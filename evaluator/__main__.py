@@ -13,7 +13,9 @@ from harness.errors import SettingsError
 
 app = command_app(name="python -m evaluator", help="Turn predictions into figures, tests of differences and a report.")
 
-Runs = Annotated[list[Path], typer.Argument(help="Run folders; each holds predictions.csv.", metavar="RUN...")]
+Runs = Annotated[
+    list[Path], typer.Argument(help="Run folders that hold predictions.csv, or such tables.", metavar="RUN...")
+]
 
 
 @app.command()

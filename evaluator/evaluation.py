@@ -22,7 +22,7 @@ from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
 from evaluator.outcomes import outcomes_of
-from evaluator.predictions import read_groups, read_optional, read_predictions
+from evaluator.predictions import folder_of, predictions_file, read_groups, read_optional, read_predictions
 from evaluator.report import BUDGET_MB, ReportData, render
 from evaluator.report_sources import read_sources
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
@@ -35,12 +35,12 @@ from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
 from harness.store import Store
-from harness.tables import CLIPS, FAILURES, PREDICTIONS, REPEATS
+from harness.tables import CLIPS, FAILURES, REPEATS
 from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
 
-_READ = (PREDICTIONS, CLIPS, FAILURES, REPEATS)
+_READ = (CLIPS, FAILURES, REPEATS)
 
 
 def evaluate(
@@ -63,9 +63,9 @@ def evaluate(
     Parameters
     ----------
     run_folder : path
-        Holds ``predictions.csv``.
+        Holds ``predictions.csv``; or a table with its columns, which may have been made by anything.
     out : path, optional
-        Where to write; default: the run folder itself.
+        Where to write; default: the run folder itself, of a table with another name a folder with that name.
     baseline : str
         An encoding that all others are held against too.
     all_pairs : bool
@@ -98,8 +98,8 @@ def evaluate(
     if not budget_mb > 0:
         raise SettingsError(f"budget={budget_mb:g}: must be more than 0, the greatest size of the report in MB")
     report = {"budget_mb": budget_mb, "link_sounds": link_sounds, "store": store}
-    run, target = Path(run_folder), Path(run_folder if out is None else out)
-    check_complete(run)
+    run, target = Path(run_folder), folder_of(run_folder) if out is None else Path(out)
+    check_complete(folder_of(run))
     with run_lock(target, adds=True):
         check_outputs(target)
         asked = _Asked(baseline, all_pairs, tuple(warnings), all_plots, seed, map_method, tuple(suspects_from), report)
@@ -121,7 +121,8 @@ class _Asked:
 
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
-    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(run)
+    folder = folder_of(run)
+    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(folder_of(run))
     groups = read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=asked.seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
@@ -165,12 +166,16 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     write_tables(found, target)
     plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
     write_heat_map(ranked, target / "heatmap.png")
-    look = inspect_run(run, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from)
-    said = write_run_checklist(run, target, found, steps, groups, failures, baseline=asked.baseline, unit=samples.unit)
+    look = inspect_run(
+        folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
+    )
+    said = write_run_checklist(
+        folder, target, found, steps, groups, failures, baseline=asked.baseline, unit=samples.unit
+    )
     found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(
-        run.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
-        sources=read_sources(run, groups), projections=look.projections, nearest=look.nearest, suspects=look.suspects,
+        folder.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
+        sources=read_sources(folder, groups), projections=look.projections, nearest=look.nearest, suspects=look.suspects,
         **asked.report,
     )  # fmt: skip
     write_text(found.report, render(data))
@@ -180,7 +185,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         "bootstrap_seed": asked.seed,
         "all_pictures": asked.all_plots,
     }
-    inputs = {s.name: digest_file(run / s.name) for s in _READ if (run / s.name).is_file()}
+    read = [predictions_file(run), *(folder / schema.name for schema in _READ)]
+    inputs = {path.name: digest_file(path) for path in read if path.is_file()}
     record_step(target, "evaluate", spec=spec, inputs=inputs, seed=asked.seed, started=started)
     return found
 
@@ -191,7 +197,7 @@ def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = 
     Parameters
     ----------
     run_folders : sequence of path
-        Each holds ``predictions.csv``.
+        Each holds ``predictions.csv``, or is such a table.
     out : path, optional
         Folder to write ``compare.csv``, ``compare.md`` and ``compare.tex`` to.
 
@@ -241,14 +247,14 @@ def output_folders(run_folders: Sequence[str | Path], out: str | Path | None = N
     """
     names = _run_names(run_folders)
     if out is None:
-        return dict(zip(names, map(Path, run_folders), strict=True))
+        return dict(zip(names, map(folder_of, run_folders), strict=True))
     check_one_folder_each(names, what="runs", folder=safe_name)
     return {name: Path(out) / safe_name(name) if len(names) > 1 else Path(out) for name in names}
 
 
 def _run_names(run_folders: Sequence[str | Path]) -> list[str]:
     """The folders' names, or their paths where a name occurs twice."""
-    folders = [Path(f).resolve() for f in run_folders]
+    folders = [folder_of(f).resolve() for f in run_folders]
     twice = [f for f in folders if folders.count(f) > 1]
     if twice:
         raise SettingsError(f"run={twice[0].name!r} is given twice; give each run folder once")

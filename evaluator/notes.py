@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, combinations_of, titles
-from evaluator.predictions import read_groups, read_predictions
+from evaluator.combinations import COLUMNS, Combination, combinations_of, titles
+from evaluator.predictions import folder_of, read_groups, read_predictions
 from harness.duplicates import copy_notes
 from harness.record import read_steps
 from harness.shared_groups import IDENTICAL
@@ -40,7 +40,7 @@ def notes_of_run(run_folder: str | Path) -> list[str]:
         Holds ``predictions.csv``.
     """
     predictions = read_predictions(run_folder)
-    return all_notes(predictions, read_groups(run_folder, predictions), read_steps(run_folder))
+    return all_notes(predictions, read_groups(run_folder, predictions), read_steps(folder_of(run_folder)))
 
 
 def all_notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mapping[str, Any]) -> list[str]:
@@ -106,9 +106,7 @@ def find_warnings(
     if n:
         found.append(f"{n} {'clip' if n == 1 else 'clips'} failed and {'is' if n == 1 else 'are'} in no figure.")
     found += [] if leaks_noted else find_leaks(predictions, groups)
-    clips = predictions.groupby(list(COLUMNS))["clip_id"].nunique()
-    if clips.nunique() > 1:
-        found.append(f"Combinations were tested on different numbers of clips ({clips.min()} to {clips.max()}).")
+    found += _different_clips(predictions)
     missing = sorted(set(groups) - set(predictions["clip_id"].unique().tolist()) - set(failures["clip_id"]))
     if missing:
         found.append(f"Without a prediction: {len(missing)} of {len(groups)} clips, the first {missing[0]!r}.")
@@ -119,3 +117,18 @@ def find_warnings(
         elif combination not in with_metric.get("log_loss", ()):
             found.append(f"The scores of {name} are not probabilities: no log loss and calibration error.")
     return found
+
+
+def _different_clips(predictions: pd.DataFrame) -> list[str]:
+    """That combinations were tested on different clips, and which lacks the most of them, in at most one sentence."""
+    every = set(predictions["clip_id"].unique().tolist())
+    tested = {Combination(*key): set(part) for key, part in predictions.groupby(list(COLUMNS))["clip_id"]}
+    if all(own == every for own in tested.values()):
+        return []
+    fewest = min(tested, key=lambda c: len(tested[c]))
+    lacking = sorted(every - tested[fewest])
+    numbers = [len(own) for own in tested.values()]
+    return [
+        f"Combinations were tested on different numbers of clips ({min(numbers)} to {max(numbers)}): "
+        f"{titles(tested)[fewest]} lacks {len(lacking)}, the first {lacking[0]!r}."
+    ]

@@ -21,40 +21,69 @@ from harness.tables import (
     PREDICTIONS,
     RESERVED_FOLDS,
     SCORE_PREFIX,
+    RowError,
     Schema,
     check,
     class_order,
     frame,
+    lines_named,
     read,
     score_columns,
 )
 
-__all__ = ["OVERALL", "classes_of", "prepare", "read_groups", "read_optional", "read_predictions", "score_matrix"]
+__all__ = [
+    "OVERALL",
+    "classes_of",
+    "folder_of",
+    "predictions_file",
+    "prepare",
+    "read_groups",
+    "read_optional",
+    "read_predictions",
+    "score_matrix",
+]
 
 OVERALL = ("mean", "std", "pooled")
 """In place of a fold in the metrics table, where a figure is over all folds."""
 
 
 def read_predictions(run_folder: str | Path) -> pd.DataFrame:
-    """Read ``predictions.csv`` of a run; checked and sorted as by :func:`prepare`.
+    """Read ``predictions.csv`` of a run folder, or a table given by its path; checked and sorted as by :func:`prepare`.
 
     Raises
     ------
     TableError
         There is none, or it breaks its schema; the message names the file.
     """
-    path = Path(run_folder) / PREDICTIONS.name
+    path = predictions_file(run_folder)
     if not path.is_file():
         raise TableError(f"{path}: no predictions there; expected a run folder of study.py, or one with that table")
-    try:
-        return prepare(read(path, PREDICTIONS))
-    except TableError as error:
-        raise TableError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    table = read(path, PREDICTIONS)
+    with lines_named(path):
+        return prepare(table)
+
+
+def predictions_file(run: str | Path) -> Path:
+    """The table of a run, which is given by its folder or by the table itself."""
+    path = Path(run)
+    return path if path.suffix.lower() == ".csv" and not path.is_dir() else path / PREDICTIONS.name
+
+
+def folder_of(run: str | Path) -> Path:
+    """The folder of a run, which is given by it or by its table.
+
+    A table with another name than ``predictions.csv`` has a folder of its own, with its name but for the suffix, in
+    which nothing else need be.
+    """
+    path = Path(run)
+    if predictions_file(path) != path:
+        return path
+    return path.parent if path.name == PREDICTIONS.name else path.with_suffix("")
 
 
 def read_optional(run_folder: str | Path, schema: Schema) -> pd.DataFrame:
     """Read a table of a run; where there is none, a table without rows."""
-    path = Path(run_folder) / schema.name
+    path = folder_of(run_folder) / schema.name
     return read(path, schema) if path.is_file() else frame([], schema)
 
 
@@ -102,22 +131,31 @@ def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     TableError
-        No rows, an empty label, a fold for some rows only, or a fold that has the name of a summary.
+        No rows, an empty label, a fold for some rows only, a fold that has the name of a summary, a score that is
+        empty for some clips of a combination or infinite, or a clip with two labels, folds or groups. In order of the
+        rows as they came.
     """
     table = check(predictions, PREDICTIONS)
     if table.empty:
         raise TableError("predictions: no rows; expected one per clip, combination and seed")
-    unlabelled = table.loc[table["label"] == "", "clip_id"]
+    unlabelled = np.flatnonzero(table["label"] == "")
     if len(unlabelled):
-        raise TableError(
-            f"label is empty for {len(unlabelled)} predictions (first: {unlabelled.iloc[0]!r}); "
-            "expected the true class, which a prediction is held against"
+        raise RowError(
+            f"label is empty for {len(unlabelled)} predictions (the first in row {{0}}); "
+            "expected the true class, which a prediction is held against",
+            [int(unlabelled[0])],
         )
-    without = int((table["fold"] == "").sum())
-    if without == len(table):
+    without = np.flatnonzero(table["fold"] == "")
+    if len(without) == len(table):
         table = table.assign(fold="all")
-    elif without:
-        raise TableError(f"fold is empty for {without} of {len(table)} predictions; give every clip a fold, or none")
+    elif len(without):
+        raise RowError(
+            f"fold is empty for {len(without)} of {len(table)} predictions (the first in row {{0}}); give every clip a "
+            "fold, or none",
+            [int(without[0])],
+        )
+    _check_scores(table)
+    _check_alike(table)
     taken = sorted(RESERVED_FOLDS.intersection(table["fold"].unique()))
     if taken:
         raise TableError(f"fold={taken[0]!r} is the name of a summary or a column; give the fold another name")
@@ -127,6 +165,39 @@ def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(_fold=table["fold"].map(place), _seed=table["seed"].map(place))
     table = table.sort_values([*COLUMNS, "_seed", "_fold", "clip_id"], kind="stable")
     return table.drop(columns=["_fold", "_seed"]).reset_index(drop=True)
+
+
+def _check_scores(table: pd.DataFrame) -> None:
+    """Every score is finite, but for classes of which a combination has none at all."""
+    columns = score_columns(table)
+    wrong = ~np.isfinite(table[columns].to_numpy(dtype=np.float64))
+    if not wrong.any():
+        return
+    combination = table.groupby([*COLUMNS, "seed"]).ngroup().to_numpy()
+    n = np.bincount(combination)
+    for k, column in enumerate(columns):
+        empty = table[column].isna().to_numpy()
+        absent = np.bincount(combination, weights=empty) == n
+        rows = np.flatnonzero(wrong[:, k] & ~(empty & absent[combination]))
+        if len(rows):
+            name = column.replace("{", "{{").replace("}", "}}")
+            what = "is empty" if empty[rows[0]] else "is not a finite number"
+            raise RowError(f"column '{name}' {what} in row {{0}}; expected a score per class", [int(rows[0])])
+
+
+def _check_alike(table: pd.DataFrame) -> None:
+    """A clip has the same label, fold and group in all of its rows."""
+    number = pd.factorize(table["clip_id"])[0]
+    first = np.unique(number, return_index=True)[1][number]
+    for column in ("label", "fold", "group"):
+        code = pd.factorize(table[column])[0]
+        other = np.flatnonzero(code != code[first])
+        if len(other):
+            clip = repr(table["clip_id"][other[0]]).replace("{", "{{").replace("}", "}}")
+            raise RowError(
+                f"clip {clip} has one {column} in row {{0}} and another in row {{1}}; give it the same in all",
+                [int(first[other[0]]), int(other[0])],
+            )
 
 
 def classes_of(table: pd.DataFrame) -> list[str]:

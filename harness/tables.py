@@ -6,11 +6,12 @@ numbers are float64, an empty number is NaN. A broken table is one line that nam
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,14 @@ __all__ = [
     "PREDICTIONS",
     "REPEATS",
     "RESERVED_FOLDS",
+    "RowError",
     "SUSPECTS",
     "Schema",
     "check",
     "class_order",
     "fold_order",
     "frame",
+    "lines_named",
     "read",
     "read_located",
     "score_columns",
@@ -49,6 +52,22 @@ _TEXT = pd.Series([], dtype=str).dtype
 
 RESERVED_FOLDS = frozenset({"mean", "std", "pooled", "encoding", "module", "head", "seed"})
 """Names that no fold may have: those of summaries, and of columns beside the folds."""
+
+
+class RowError(TableError):
+    """Rows of a table are wrong; the message numbers them as the lines of its file, where there is one.
+
+    Parameters
+    ----------
+    text : str
+        With ``{0}``, ``{1}`` ... for the numbers of the rows.
+    rows : sequence of int
+        From 0. As rows of a file without empty lines they are numbered from 2, behind the header.
+    """
+
+    def __init__(self, text: str, rows: Sequence[int]) -> None:
+        self.text, self.rows = text, list(rows)
+        super().__init__(text.format(*(row + 2 for row in self.rows)))
 
 
 @dataclass(frozen=True)
@@ -162,12 +181,33 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
         table = _parsed(path, schema)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a readable CSV ({str(error).strip()})") from error
-    try:
+    with lines_named(path):
         if not isinstance(table.index, pd.RangeIndex):  # pandas takes the cells in front as names of the rows
             raise TableError(f"the rows have more cells than the header, which names {len(table.columns)} columns")
         return check(_typed(table, schema), schema)
+
+
+@contextmanager
+def lines_named(path: str | Path) -> Iterator[None]:
+    """Name the file in errors on its table, and number rows as its lines; rows are in the order of the file.
+
+    Raises
+    ------
+    TableError
+        In place of one without the file.
+    """
+    try:
+        yield
+    except RowError as error:
+        data = _bytes(as_path(path))
+        lines, cells = _lines(data)
+        rows = [row for row in error.rows if row < len(lines)]
+        text = error.text.format(*(lines[row] for row in rows)) if len(rows) == len(error.rows) else str(error)
+        short = [row for row in rows if cells[row] != cells[-1]]
+        more = f"; line {lines[short[0]]} has {cells[short[0]]} cells, the header {cells[-1]}" if short else ""
+        raise TableError(f"{path}: {text}{more}") from None
     except TableError as error:
-        raise TableError(f"{path}: {error}") from None
+        raise TableError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
 
 
 def read_located(path: str | Path, schema: Schema) -> pd.DataFrame:
@@ -199,13 +239,15 @@ def check(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     for column in schema.filled:
         empty = table.index[table[column] == ""]
         if len(empty):
-            raise TableError(f"column {column!r} is empty in row {_row_number(table, empty[0])}")
+            raise RowError(f"column {_literal(column)} is empty in row {{0}}", [int(empty[0])])
     if schema.key:
         doubled = table.duplicated(list(schema.key))
         if doubled.any():
-            row = table.loc[doubled.idxmax()]
-            named = ", ".join(f"{c}={row[c]!r}" for c in schema.key)
-            raise TableError(f"two rows have {named}; each may be there once")
+            second = int(doubled.idxmax())
+            row = table.loc[second, list(schema.key)]
+            first = int((table[list(schema.key)] == row).all(axis=1).idxmax())
+            named = ", ".join(f"{c}={_literal(row[c])}" for c in schema.key)
+            raise RowError(f"two rows have {named}; each may be there once (rows {{0}} and {{1}})", [first, second])
     scores = score_columns(table) if schema.scores else []
     return table[[*schema.columns, *scores]]
 
@@ -239,8 +281,7 @@ def class_order(labels: Iterable[str]) -> list[str]:
 
 def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
-    url = url_of(path)
-    data = fetch(url) if url else path.read_bytes()
+    data = _bytes(path)
 
     def cells(**options: Any) -> pd.DataFrame:
         return pd.read_csv(io.BytesIO(data), keep_default_na=False, encoding="utf-8", **options)
@@ -256,6 +297,11 @@ def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
             return as_given(table, [c for c in table if c not in numbers])
     table = cells(dtype=str)
     return as_given(table, table.columns)
+
+
+def _bytes(path: Path) -> bytes:
+    url = url_of(path)
+    return fetch(url) if url else path.read_bytes()
 
 
 def _numbers(table: pd.DataFrame, schema: Schema) -> list[str]:
@@ -275,8 +321,8 @@ def _typed(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         table[column] = pd.to_numeric(values, errors="coerce").astype("float64")
         wrong = table[column].isna() & values.notna()
         if wrong.any():
-            row = wrong.idxmax()
-            raise TableError(f"column {column!r}, row {_row_number(table, row)}: {values[row]!r} is not a number")
+            row = int(wrong.idxmax())
+            raise RowError(f"column {_literal(column)}, row {{0}}: {_literal(values[row])} is not a number", [row])
     return table
 
 
@@ -285,8 +331,21 @@ def _is_text(column: pd.Series) -> bool:
     return column.dtype == _TEXT and isinstance(_TEXT, pd.StringDtype) and not column.hasnans
 
 
-def _row_number(table: pd.DataFrame, label: object) -> int:
-    return list(table.index).index(label) + 2  # the header is line 1
+def _lines(data: bytes) -> tuple[list[int], list[int]]:
+    """Of each row of a CSV the line that it begins in, and how many cells it has; of the header the latter, last."""
+    reader = csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+    lines, cells, before = [], [], 0
+    for row in reader:
+        if row:
+            lines.append(before + 1)
+            cells.append(len(row))
+        before = reader.line_num
+    return lines[1:], [*cells[1:], *cells[:1]]
+
+
+def _literal(value: object) -> str:
+    """A value as Python writes it, with its braces doubled for `str.format`."""
+    return repr(value).replace("{", "{{").replace("}", "}}")
 
 
 def _listed(schema: Schema) -> str:

@@ -186,7 +186,8 @@ def test_shared_groups_and_missing_predictions_are_warned_of(
     found = " ".join(find_warnings(short, groups, frame([], FAILURES), metrics))
     assert "Groups are shared across folds: 1, the first 'g'" in found
     assert "Without a prediction: 1 of 101 clips, the first 'lost.wav'" in found
-    assert "different numbers of clips (99 to 100)" in found
+    assert "different numbers of clips (99 to 100): gray on " in found
+    assert " lacks 1, the first '5.wav'." in found
 
 
 def test_errors_name_the_file(tmp_path: Path, run_folder: Path, small_run: Path) -> None:
@@ -198,6 +199,42 @@ def test_errors_name_the_file(tmp_path: Path, run_folder: Path, small_run: Path)
     write(table.assign(label=""), small_run / "predictions.csv", PREDICTIONS)
     with pytest.raises(TableError, match=r"predictions.csv: label is empty for 200 predictions"):
         evaluate(small_run)
+
+
+HEADER = "clip_id,encoding,module,head,seed,fold,label,predicted,p:x,p:y"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["b,g,,,0,1,y"], "column 'predicted' is empty in row 3; line 3 has 7 cells, the header 10"),
+        (["b,g,,,0,1,y,y,0,1,9"], "Expected 10 fields in line 3, saw 11"),
+        (["b,g,,,0,1,y,y,0,much"], "column 'p:y', row 3: 'much' is not a number"),
+        (["b,g,,,0,1,y,y,0,"], "column 'p:y' is empty in row 3"),
+        (["", "b,g,,,0,1,y,y,0,1", '"two\nlines",g,,,0,1,y,y,0,1', "b,g,,,0,1,x,x,1,0"], "(rows 4 and 7)"),
+        (["b,g,,,0,1,,y,0,1"], "label is empty for 1 predictions (the first in row 3)"),
+        (["b,g,,,0,,y,y,0,1"], "fold is empty for 1 of 2 predictions (the first in row 3)"),
+        (["a,l,,,0,1,y,y,0,1"], "clip 'a' has one label in row 2 and another in row 3"),
+    ],
+)
+def test_a_broken_row_of_anybodys_table_is_named_with_its_line(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("\n".join([HEADER, "a,g,,,0,1,x,x,1,0", *lines, ""]))
+    with pytest.raises(TableError, match=re.escape(message)) as caught:
+        evaluate(path)
+    assert str(path) in str(caught.value)
+
+
+def test_anybodys_table_is_evaluated_into_a_folder_of_its_own(run_folder: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copy(run_folder / "predictions.csv", tmp_path / "mine.csv"))
+    found = evaluate(path)
+    assert found.report == tmp_path / "mine" / "report.html"
+    assert (tmp_path / "mine" / "differences.csv").is_file()
+    assert set(read_steps(tmp_path / "mine")["evaluate"]["inputs"]) == {"mine.csv"}
+    assert NO_GROUPS in found.verdict, "clips.csv of another folder is not read"
+    assert list(compare_runs([run_folder, path])["run"].unique()) == ["esc10", "mine"]
+    named = evaluator.output_folders([run_folder / "predictions.csv"])
+    assert named == {"esc10": run_folder}
 
 
 def test_compare_runs_ranks_over_runs(run_folder: Path, tmp_path: Path, table: pd.DataFrame) -> None:

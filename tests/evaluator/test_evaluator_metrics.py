@@ -180,7 +180,7 @@ def test_a_class_without_a_score_column_scores_0() -> None:
 
 def test_broken_predictions_are_named() -> None:
     good = rows("1 a a", "2 b b", a=[0.5, 0.5], b=[0.5, 0.5])
-    with pytest.raises(TableError, match=r"label is empty for 1 predictions \(first: '1.wav'\)"):
+    with pytest.raises(TableError, match=r"label is empty for 1 predictions \(the first in row 3\)"):
         prepare(good.assign(label=["a", ""]))
     with pytest.raises(TableError, match=r"fold is empty for 1 of 2 predictions"):
         prepare(good.assign(fold=["1", ""]))
@@ -188,5 +188,12 @@ def test_broken_predictions_are_named() -> None:
         prepare(good.assign(fold=["1", "mean"]))
     with pytest.raises(TableError, match=r"column 'p:a' is not a finite number for clip '1.wav'"):
         metrics_table(good.assign(**{"p:a": [0.5, np.nan]}))
+    with pytest.raises(TableError, match=r"column 'p:a' is empty in row 3; expected a score per class"):
+        prepare(good.assign(**{"p:a": [0.5, np.nan]}))
+    with pytest.raises(TableError, match=r"column 'p:b' is not a finite number in row 2"):
+        prepare(good.assign(**{"p:b": [np.inf, 0.5]}))
+    twice = pd.concat([good, good.assign(encoding="other", fold=["1", "1"])])
+    with pytest.raises(TableError, match=r"clip '1.wav' has one fold in row 3 and another in row 5"):
+        prepare(twice)
     with pytest.raises(TableError, match=r"no rows"):
         prepare(good.iloc[:0])
