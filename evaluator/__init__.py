@@ -19,6 +19,7 @@
 - `suspects`: labels that may be wrong
 - `checklist`, `checklist_answers`: what a referee asks, as far as the run can answer; `checklist.md.j2` has the items
 - `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
+- `legacy`: the outputs of the first projects
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
 - `report`: one self-contained HTML file; `report.html.j2`, `report.css` and `report.js` are what it is made from;
   `report_tables`: what it shows without a script; `report_clips`: what every combination made of every clip;

@@ -8,6 +8,8 @@ from .evaluation import output_folders as output_folders
 from .feature_maps import nearest as nearest
 from .feature_maps import projections as projections
 from .label_agreement import differing_labels as differing_labels
+from .legacy import class_lines as class_lines
+from .legacy import write_legacy as write_legacy
 from .metrics import metrics_table as metrics_table
 from .notes import notes_of_run as notes_of_run
 from .plots import draw_confusion as draw_confusion

@@ -29,6 +29,9 @@ def report(
     all_plots: Annotated[
         bool, typer.Option("--all-pictures", help="Draw every combination, not the best alone.")
     ] = False,
+    legacy: Annotated[
+        bool, typer.Option("--legacy", help="Also the first projects' JSON and counts per class, into legacy/.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of bootstrap and sign flips.")] = 0,
     map_method: Annotated[str, typer.Option("--map", help="Map of the clips: pca, tsne or umap.")] = "pca",
     suspects_from: Annotated[
@@ -50,12 +53,14 @@ def report(
     folders = evaluator.output_folders(runs, out)
     for run, (name, folder) in zip(runs, folders.items(), strict=True):
         found = evaluator.evaluate(
-            run, out=folder, baseline=baseline, all_pairs=all_pairs, all_plots=all_plots, seed=seed,
+            run, out=folder, baseline=baseline, all_pairs=all_pairs, all_plots=all_plots, legacy=legacy, seed=seed,
             map_method=map_method, suspects_from=suspects_from or (), budget_mb=budget, link_sounds=link_sounds,
         )  # fmt: skip
         if len(runs) > 1:
             say(f"{name}:")
         say(f"{found}\n\nreport: {found.report}")
+        if legacy:
+            _print_classes(found)
         for line in found.warnings:
             warn(line)
     if len(runs) > 1:
@@ -81,6 +86,13 @@ def compare(
 def run() -> None:
     """The console entry."""
     main(app)
+
+
+def _print_classes(found: evaluator.Evaluation) -> None:
+    """The best combination's classes, a line each."""
+    rows = found.predictions[(found.predictions[list(found.best._fields)] == list(found.best)).all(axis=1)]
+    for line in evaluator.class_lines(rows):
+        say(line)
 
 
 def _compare(runs: list[Path], out: Path | None) -> None:

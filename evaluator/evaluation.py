@@ -19,6 +19,7 @@ from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
+from evaluator.legacy import write_legacy
 from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
 from evaluator.outcomes import outcomes_of
@@ -51,6 +52,7 @@ def evaluate(
     all_pairs: bool = False,
     warnings: Iterable[str] = (),
     all_plots: bool = False,
+    legacy: bool = False,
     seed: int = 0,
     map_method: str = "pca",
     suspects_from: Sequence[str] = (),
@@ -74,6 +76,8 @@ def evaluate(
         What the report must also say, such as ``groups are shared across folds``.
     all_plots : bool
         Draw the confusion matrix and the recall of every combination, not of the best alone.
+    legacy : bool
+        Write the outputs of the first projects too, into ``legacy/``; see :mod:`evaluator.legacy`.
     seed : int
         Of the bootstrap and of the sign flips.
     map_method : str
@@ -102,7 +106,9 @@ def evaluate(
     check_complete(folder_of(run))
     with run_lock(target, adds=True):
         check_outputs(target)
-        asked = _Asked(baseline, all_pairs, tuple(warnings), all_plots, seed, map_method, tuple(suspects_from), report)
+        asked = _Asked(
+            baseline, all_pairs, tuple(warnings), all_plots, legacy, seed, map_method, tuple(suspects_from), report
+        )
         return _evaluate(run, target, asked, started=started)
 
 
@@ -114,6 +120,7 @@ class _Asked:
     all_pairs: bool
     warnings: tuple[str, ...]
     all_plots: bool
+    legacy: bool
     seed: int
     map_method: str
     suspects_from: tuple[str, ...]
@@ -164,6 +171,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         report=target / "report.html",
     )
     write_tables(found, target)
+    if asked.legacy:
+        write_legacy(predictions, target)
     plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
     write_heat_map(ranked, target / "heatmap.png")
     look = inspect_run(

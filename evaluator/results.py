@@ -20,7 +20,7 @@ from harness.store import key_of
 from harness.tables import METRICS, write
 from harness.written import check_only, claim
 
-__all__ = ["OUTPUTS", "Evaluation", "check_outputs", "write_confusion", "write_heat_map", "write_tables"]
+__all__ = ["OUTPUTS", "Evaluation", "check_outputs", "file_stems", "write_confusion", "write_heat_map", "write_tables"]
 
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
@@ -123,7 +123,7 @@ def write_confusion(
         The PNG of the first of `drawn`; there is none where it could not be drawn.
     """
     names = titles(dict.fromkeys(c for c, _ in matrices))
-    stems = _stems(names)
+    stems = file_stems(names)
     shown = [[list(c), seed, list(m.classes), m.counts.tolist()] for (c, seed), m in matrices.items()]
     key = key_of(matrices=shown, drawn=[stems[c] for c in drawn], code=code_version(__name__), versions=versions())
     if _is_made(folder, key):
@@ -167,7 +167,7 @@ def _made_files(folder: Path) -> list[str]:
         return []
 
 
-def _stems(names: Mapping[Combination, str]) -> dict[Combination, str]:
+def file_stems(names: Mapping[Combination, str]) -> dict[Combination, str]:
     """File names that differ even where letter case does not count: the later of two gets a number."""
     short = short_modules(c.module for c in names)
     taken: dict[str, int] = {}
