@@ -1,8 +1,9 @@
 """Everything about one run folder, or several: read the predictions, compute and write what they are worth.
 
-Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``failures.csv`` and ``run.json``. Writes
-``metrics.csv``, ``ranking.csv`` (also ``.md``, ``.tex``), ``verdict.txt``, ``folds.csv``, ``recall.csv``,
-``differences.csv``, ``confusion/`` and ``report.html``. The same predictions give the same tables, byte for byte.
+Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``repeats.csv``, ``failures.csv`` and
+``run.json``. Writes ``metrics.csv``, ``ranking.csv``, ``folds.csv`` and ``differences.csv`` (these also as ``.md`` and
+``.tex``), ``recall.csv``, ``verdict.txt``, ``suspects.csv``, ``checklist.md``, ``confusion/`` and ``report.html``. The
+same predictions give the same tables, byte for byte.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         best=order[0],
         report=target / "report.html",
     )
-    write_tables(found, target)
+    write_tables(found, target, differences)
     if asked.legacy:
         write_legacy(predictions, target)
     plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
@@ -184,8 +185,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(
         folder.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
-        sources=read_sources(folder, groups), projections=look.projections, nearest=look.nearest, suspects=look.suspects,
-        **asked.report,
+        sources=read_sources(folder, groups),
+        projections=look.projections, nearest=look.nearest, suspects=look.suspects, **asked.report,
     )  # fmt: skip
     write_text(found.report, render(data))
     spec = {

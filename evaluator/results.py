@@ -10,9 +10,18 @@ from pathlib import Path
 import pandas as pd
 
 from evaluator.combinations import Combination, short_modules, titles
+from evaluator.comparisons import Difference
 from evaluator.confusion import Confusion, over_seeds, report_text
 from evaluator.plots import draw_confusion, draw_heat_map, draw_recall, is_drawn, try_png
-from evaluator.tables import as_latex, as_markdown, ranking_text, readable, write_csv
+from evaluator.tables import (
+    as_latex,
+    as_markdown,
+    ranking_text,
+    readable,
+    readable_differences,
+    readable_folds,
+    write_csv,
+)
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, safe_name, write_json, write_text
 from harness.record import versions
@@ -25,7 +34,8 @@ __all__ = ["OUTPUTS", "Evaluation", "check_outputs", "file_stems", "write_confus
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
 OUTPUTS = """
-metrics.csv ranking.csv ranking.md ranking.tex verdict.txt folds.csv recall.csv differences.csv report.html heatmap.png
+metrics.csv ranking.csv ranking.md ranking.tex verdict.txt folds.csv folds.md folds.tex recall.csv differences.csv
+differences.md differences.tex report.html heatmap.png
 suspects.csv checklist.md confusion/
 """.split()
 """What an evaluation writes into its folder."""
@@ -98,12 +108,18 @@ def check_outputs(folder: str | Path) -> None:
         check_only(Path(folder) / _CONFUSION, [_MADE, *made])
 
 
-def write_tables(found: Evaluation, folder: Path) -> None:
+def write_tables(found: Evaluation, folder: Path, differences: Sequence[Difference]) -> None:
     """Write every table that is not about confusion, and the verdict with what it needs to be understood."""
     write(found.metrics, folder / METRICS.name, METRICS)
     write_csv(found.ranking, folder / "ranking.csv")
-    write_text(folder / "ranking.md", as_markdown(readable(found.ranking)))
-    write_text(folder / "ranking.tex", as_latex(readable(found.ranking)))
+    printed = {
+        "ranking": readable(found.ranking),
+        "folds": readable_folds(found.folds),
+        "differences": readable_differences(differences),
+    }
+    for name, table in printed.items():
+        write_text(folder / f"{name}.md", as_markdown(table))
+        write_text(folder / f"{name}.tex", as_latex(table))
     write_text(
         folder / "verdict.txt", "".join(f"{line}\n" for line in dict.fromkeys((*found.verdict, *found.warnings)))
     )

@@ -14,7 +14,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluator.combinations import COLUMNS, Combination, short_modules
+from evaluator.answers import p_text, signed
+from evaluator.combinations import COLUMNS, Combination, short_modules, titles
+from evaluator.comparisons import Difference
 from evaluator.predictions import OVERALL
 from evaluator.statistics import Bootstrap
 from harness.cells import write_cells
@@ -29,6 +31,8 @@ __all__ = [
     "ranking",
     "ranking_text",
     "readable",
+    "readable_differences",
+    "readable_folds",
     "recall_table",
     "write_csv",
 ]
@@ -103,15 +107,7 @@ def recall_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
 
 def readable(ranked: pd.DataFrame) -> pd.DataFrame:
     """The ranking in words and percentages, with only the columns that tell rows apart or carry a figure."""
-    short = short_modules(ranked["module"])
-    out = pd.DataFrame(index=ranked.index)
-    if "run" in ranked:
-        out["run"] = ranked["run"]
-    out["encoding"] = ranked["encoding"]
-    if (ranked["module"] != "").any():
-        out["module"] = ranked["module"].map(short)
-    if ranked["head"].nunique() > 1:
-        out["head"] = ranked["head"]
+    out = _named_rows(ranked)
     out["accuracy"] = [spread(a, s) for a, s in zip(ranked["accuracy"], ranked["std"], strict=True)]
     if ranked["std_seeds"].notna().any():
         out["over seeds"] = ["" if np.isnan(s) else f"± {percent(s)}" for s in ranked["std_seeds"]]
@@ -123,6 +119,39 @@ def readable(ranked: pd.DataFrame) -> pd.DataFrame:
         if column == "clips" or (ranked[column] > 1).any():
             out[column] = ranked[column].astype(str)
     return out
+
+
+def readable_folds(folds: pd.DataFrame) -> pd.DataFrame:
+    """The table of folds in percentages, with only the columns that tell rows apart."""
+    names = {*COLUMNS, "seed", "mean", "std"}
+    out = _named_rows(folds)
+    if folds["seed"].nunique() > 1:
+        out["seed"] = folds["seed"]
+    for fold in (name for name in folds if name not in names):
+        out[fold] = [percent(v) for v in folds[fold]]
+    if "mean" in folds:
+        out["mean"] = [spread(m, s) for m, s in zip(folds["mean"], folds["std"], strict=True)]
+    return out
+
+
+def readable_differences(differences: Sequence[Difference]) -> pd.DataFrame:
+    """Differences in points, with both answers: p adjusted for the family, and from which difference on it is decided.
+
+    A star marks what is decided.
+    """
+    names = titles(dict.fromkeys(c for d in differences for c in (d.a, d.b)))
+    rows = []
+    for d in differences:
+        answers = (
+            ("recordings", d.p_permutation_adjusted, d.decided_recordings, d.smallest_recordings),
+            ("training sets", d.p_corrected_adjusted, d.decided_training, d.smallest_training),
+        )
+        row = {"first": names[d.a], "second": names[d.b], "difference": signed(d.difference)}
+        for question, p, decided, smallest in answers:
+            row[f"new {question}: p"] = p_text(p) + "*" * decided
+            row[f"{question}: decided from"] = "" if smallest is None else percent(smallest)
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["first", "second", "difference"])
 
 
 def ranking_text(ranked: pd.DataFrame) -> str:
@@ -157,12 +186,25 @@ def as_latex(table: pd.DataFrame) -> str:
 
 def _latex(text: object) -> str:
     """A text as LaTeX writes it; as pandas does it, whose module for it takes longer to load than a table to write."""
-    return re.sub(r"([\\~^]) ", r"\1\0", str(text)).translate(_LATEX).replace("±", r"$\pm$")
+    return re.sub(r"([\\~^]) ", r"\1\0", str(text)).translate(_LATEX).replace("±", r"$\pm$").replace("−", "$-$")
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table atomically, numbers in full precision, what is missing empty, nothing that a spreadsheet runs."""
     write_cells(table, path)
+
+
+def _named_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The columns that name a table's combinations, and of several runs these."""
+    out = pd.DataFrame(index=table.index)
+    if "run" in table:
+        out["run"] = table["run"]
+    out["encoding"] = table["encoding"]
+    if (table["module"] != "").any():
+        out["module"] = table["module"].map(short_modules(table["module"]))
+    if table["head"].nunique() > 1:
+        out["head"] = table["head"]
+    return out
 
 
 def _by_seed(part: pd.DataFrame, metric: str, fold: str) -> pd.Series:

@@ -46,7 +46,8 @@ def test_the_result_has_tables_and_one_display(evaluated: Evaluation, table: pd.
 def test_everything_is_written(evaluated: Evaluation) -> None:
     out = evaluated.report.parent
     assert evaluated.report.name == "report.html"
-    for name in ("ranking.md", "ranking.tex", "heatmap.png"):
+    printed = [f"{name}.{kind}" for name in ("ranking", "folds", "differences") for kind in ("md", "tex")]
+    for name in (*printed, "heatmap.png"):
         assert (out / name).stat().st_size > 0, name
     assert len(read(out / "metrics.csv", METRICS)) > 500
     for name in ("ranking", "folds", "recall", "differences"):

@@ -21,6 +21,8 @@ from evaluator.tables import (
     ranking,
     ranking_text,
     readable,
+    readable_differences,
+    readable_folds,
     recall_table,
     spread,
 )
@@ -91,6 +93,23 @@ def test_seeds_have_a_deviation_of_their_own(make_predictions: Callable[..., pd.
     assert ranked["std"][0] == pytest.approx(overall[overall["fold"] == "std"]["value"].mean())
     assert list(fold_table(metrics, ranked)["seed"]) == ["0", "1", "10"]
     assert "over seeds" in readable(ranked)
+
+
+def test_folds_and_differences_as_people_print_them(table: pd.DataFrame) -> None:
+    metrics, samples = metrics_table(table), bootstrap(table)
+    ranked = ranking(metrics, table, samples)
+    folds = readable_folds(fold_table(metrics, ranked))
+    assert list(folds) == ["encoding", "module", "1", "2", "3", "4", "5", "mean"]
+    assert folds["mean"][0] == spread(ranked["accuracy"][0], ranked["std"][0])
+    found = compare(metrics, families_of(combinations_of(ranked)), samples, outcomes_of(table))
+    printed = readable_differences(found)
+    assert len(printed) == 5
+    assert printed["difference"].tolist() == [signed(d.difference) for d in found]
+    starred = [p.endswith("*") for p in printed["new recordings: p"]]
+    assert starred == [d.decided_recordings for d in found]
+    assert any(starred)
+    assert "& $-$0.3 &" in as_latex(pd.DataFrame([["a", signed(-0.003), "1"]], columns=list("xyz")))
+    assert readable_differences([]).empty
 
 
 def test_recall_per_class(table: pd.DataFrame) -> None:
