@@ -45,18 +45,19 @@ _MEANS = 1  # seed of the classes' means: one population for all
 
 PERMUTATION = "sign flips of groups"
 CORRECTED = "corrected t, 5 folds"
-REPEATED = f"corrected t, {REPEATS} x 5 folds"
+REPEATED = "corrected t, {} x 5 folds"
 
 
-def of_two(design: Design, *, replicates: int, seed: int = 0) -> dict[str, float]:
+def of_two(design: Design, *, replicates: int, seed: int = 0, repeats: int = REPEATS) -> dict[str, float]:
     """How often each test decides between two rows, and their true difference, in percent.
 
     Parameters
     ----------
     design : Design
         Of two views.
-    replicates : int
-    seed : int
+    replicates, seed : int
+    repeats : int
+        Regroupings of the clips.
 
     Returns
     -------
@@ -67,15 +68,16 @@ def of_two(design: Design, *, replicates: int, seed: int = 0) -> dict[str, float
     decided: dict[str, list[float]] = {}
     for number in range(replicates):
         right, fold, group = _fixed_heads(design, rng)
-        again, scores = _new_training(design, rng, repeats=REPEATS)
+        again, scores = _new_training(design, rng, repeats=repeats)
         found = {
             PERMUTATION: _flips(right, fold, group, [(0, 1)], seed=number)[0] <= LEVEL,
             "sign flips of clips (naive)": _flips(right, fold, np.arange(len(fold)), [(0, 1)], seed=number)[0] <= LEVEL,
             "McNemar over clips (naive)": _mcnemar(right) <= LEVEL,
             CORRECTED: _p(corrected_ttest, scores[0]) <= LEVEL,
-            REPEATED: _p(partial(corrected_ttest, test_to_train=1 / 4), np.concatenate(scores[1:])) <= LEVEL,
+            REPEATED.format(repeats): _p(partial(corrected_ttest, test_to_train=1 / 4), np.concatenate(scores[1:]))
+            <= LEVEL,
             "paired t, 5 folds (naive)": _p(paired_ttest, scores[0]) <= LEVEL,
-            f"paired t, {REPEATS} x 5 folds (naive)": _p(paired_ttest, np.concatenate(scores[1:])) <= LEVEL,
+            f"paired t, {repeats} x 5 folds (naive)": _p(paired_ttest, np.concatenate(scores[1:])) <= LEVEL,
             f"{PERMUTATION}, at the other question": _flips(*again, [(0, 1)], seed=number)[0] <= LEVEL,
             "true difference, recordings": right[:, 0].mean() - right[:, 1].mean(),
             "true difference, training": np.diff(scores[0].mean(axis=0))[0] * -1,
@@ -85,14 +87,17 @@ def of_two(design: Design, *, replicates: int, seed: int = 0) -> dict[str, float
     return {name: 100 * float(np.mean(values)) for name, values in decided.items()}
 
 
-def among_many(design: Design, *, replicates: int, seed: int = 0) -> dict[str, tuple[float, float]]:
+def among_many(
+    design: Design, *, replicates: int, seed: int = 0, repeats: int = REPEATS
+) -> dict[str, tuple[float, float]]:
     """The best of several rows against each other one: how often something wrong is decided, and how much is rightly.
 
     Parameters
     ----------
     design : Design
         Views with the same noise are equally good, the less noise the better.
-    replicates, seed : int
+    replicates, seed, repeats : int
+        As for :func:`of_two`.
 
     Returns
     -------
@@ -106,7 +111,7 @@ def among_many(design: Design, *, replicates: int, seed: int = 0) -> dict[str, t
     rightly: dict[str, list[float]] = {}
     for number in range(replicates):
         right, fold, group = _fixed_heads(design, rng)
-        _, scores = _new_training(design, rng, repeats=REPEATS)
+        _, scores = _new_training(design, rng, repeats=repeats)
         found = {**_by_flips(right, fold, group, seed=number), **_by_folds(scores)}
         for name, pairs in found.items():
             wrong.setdefault(name, []).append(any(noise[best] >= noise[other] for best, other in pairs))
@@ -147,7 +152,7 @@ def _by_folds(scores: Sequence[np.ndarray]) -> dict[str, list[tuple[int, int]]]:
     """Pairs (best, other) that are decided, by ways of asking about new training sets."""
     best, rows = int(scores[0].mean(axis=0).argmax()), scores[0].shape[1]
     every, found = list(combinations(range(rows), 2)), {}
-    for name, table in ((CORRECTED, scores[0]), (REPEATED, np.concatenate(scores[1:]))):
+    for name, table in ((CORRECTED, scores[0]), (REPEATED.format(len(scores) - 1), np.concatenate(scores[1:]))):
         test = partial(corrected_ttest, test_to_train=1 / 4)
         ps = [_p(test, table[:, pair]) for pair in every]
         mine = [k for k, pair in enumerate(every) if best in pair]
@@ -292,7 +297,7 @@ def _many_table(n: int) -> Table:
 
 
 def _power_table(found: Mapping[int, Mapping[str, float]], n: int) -> Table:
-    tests = (PERMUTATION, CORRECTED, REPEATED)
+    tests = (PERMUTATION, CORRECTED, REPEATED.format(REPEATS))
     truth = [["(true difference, points; recordings)", *(found[k]["true difference, recordings"] for k in found)]]
     truth += [["(true difference, points; training sets)", *(found[k]["true difference, training"] for k in found)]]
     rows = [[name, *(found[points][name] for points in found)] for name in tests]
