@@ -65,6 +65,7 @@ def of_two(design: Design, *, replicates: int, seed: int = 0, repeats: int = REP
         By test; ``true difference, recordings`` and ``true difference, training`` in points.
     """
     rng = np.random.default_rng(seed)
+    corrected = partial(corrected_ttest, test_to_train=1 / (design.folds - 1))
     decided: dict[str, list[float]] = {}
     for number in range(replicates):
         right, fold, group = _fixed_heads(design, rng)
@@ -74,8 +75,7 @@ def of_two(design: Design, *, replicates: int, seed: int = 0, repeats: int = REP
             "sign flips of clips (naive)": _flips(right, fold, np.arange(len(fold)), [(0, 1)], seed=number)[0] <= LEVEL,
             "McNemar over clips (naive)": _mcnemar(right) <= LEVEL,
             CORRECTED: _p(corrected_ttest, scores[0]) <= LEVEL,
-            REPEATED.format(repeats): _p(partial(corrected_ttest, test_to_train=1 / 4), np.concatenate(scores[1:]))
-            <= LEVEL,
+            REPEATED.format(repeats): _p(corrected, np.concatenate(scores[1:])) <= LEVEL,
             "paired t, 5 folds (naive)": _p(paired_ttest, scores[0]) <= LEVEL,
             f"paired t, {repeats} x 5 folds (naive)": _p(paired_ttest, np.concatenate(scores[1:])) <= LEVEL,
             f"{PERMUTATION}, at the other question": _flips(*again, [(0, 1)], seed=number)[0] <= LEVEL,
