@@ -31,7 +31,7 @@ def test_labels_exchanged_on_purpose_are_the_first_suspects(test_data: Path, tmp
     given = [wrong.get(clip, label) for clip, label in zip(clips["clip_id"], clips["label"], strict=True)]
     write(clips.assign(label=given), tmp_path / "wrong.csv", CLIPS)
     (tmp_path / "swapped.toml").write_text(
-        "[corpus]\nname = 'csv'\nroot = 'wrong.csv'\n[convert]\nencodings = ['gray']\n"
+        "[corpus]\nname = 'csv'\nroot = 'wrong.csv'\nnear_duplicates = false\n[convert]\nencodings = ['gray']\n"
     )
     study.study(tmp_path / "swapped.toml", out=tmp_path / "run", store=tmp_path / "store", jobs=2)
     suspects = read(tmp_path / "run" / SUSPECTS.name, SUSPECTS).head(30)
