@@ -81,7 +81,7 @@ def clips_by_interest(
     differ = [*lost, *np.argsort(-differing, kind="stable")[: int((differing > 0).sum())].tolist()]
     mistakes = table.mistakes(order[0])
     near = [nearest.get(clip) for clip in mistakes]
-    return list(dict.fromkeys([*_in_turn([mistakes, near, [*suspects], differ]), *_by_class(table)]))
+    return list(dict.fromkeys([*_interleaved([mistakes, near, [*suspects], differ]), *_by_class(table)]))
 
 
 def collect_media(
@@ -170,7 +170,7 @@ def _images(
     shown: Mapping[Combination, str],
 ) -> dict[tuple[str, str], str]:
     """Paths of images by clip and encoding: the clips to be heard, the mistakes of each combination, other clips."""
-    mistakes = _in_turn([[(k, shown[row]) for k in table.mistakes(row)] for row in order])
+    mistakes = _interleaved([[(k, shown[row]) for k in table.mistakes(row)] for row in order])
     best = shown[order[0]]
     wanted = [*((k, best) for k in first), *mistakes, *((k, best) for k in rest)]
     keys = dict.fromkeys((table.clips[k], encoding) for k, encoding in wanted)
@@ -180,10 +180,10 @@ def _images(
 def _by_class(table: ClipTable) -> Iterable[int]:
     """All clips, of each class in turn."""
     tested = np.flatnonzero(table.labels >= 0)
-    return _in_turn([tested[table.labels[tested] == k].tolist() for k in range(len(table.classes))])
+    return _interleaved([tested[table.labels[tested] == k].tolist() for k in range(len(table.classes))])
 
 
-def _in_turn(lists: Sequence[Sequence[Any]]) -> Iterator[Any]:
+def _interleaved(lists: Sequence[Sequence[Any]]) -> Iterator[Any]:
     """The first of each list, then the second of each, and so on."""
     for same in zip_longest(*lists):
         yield from (item for item in same if item is not None)
