@@ -399,7 +399,8 @@
     view.list = clipsWhere((k) => at.x[k] !== 65535);
     const other = mapRow() === state.row ? "" : ` This is the map of ${rows[mapRow()].name}.`;
     $("map-note").dataset.base ||= $("map-note").textContent;
-    $("map-note").textContent = $("map-note").dataset.base + other;
+    const share = rows[mapRow()].share;
+    $("map-note").textContent = $("map-note").dataset.base + (share ? ` It has ${percent(share)} % of their variance.` : "") + other;
     centre();
     listClips();
     drawMap();

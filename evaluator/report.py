@@ -79,11 +79,13 @@ class ReportData:
     sources : Sources
         Where sounds and images are.
     projections : DataFrame, optional
-        Columns ``clip_id``, ``encoding``, ``module``, ``x``, ``y``; its ``attrs["method"]`` says how it was made.
+        Columns ``clip_id``, ``encoding``, ``module``, ``x``, ``y``; its ``attrs["method"]`` says how,
+        and ``attrs["share"]`` how much of the variance a map has, by encoding and module.
     nearest : DataFrame, optional
         Columns ``clip_id``, ``encoding``, ``module``, ``nearest`` (a clip_id of the training folds), ``distance``.
     suspects : DataFrame, optional
-        Columns ``clip_id``, ``label``, ``suggested``, ``quality`` (0, the worst, to 1), ``p_label``, ``p_suggested``.
+        Columns ``clip_id``, ``label``, ``suggested``, ``quality`` (0, the worst, to 1), ``p_label``, ``p_suggested``;
+        its ``attrs["estimate"]`` says how many labels of ``attrs["clips"]`` are wrong, about.
     budget_mb : float
         Greatest size of the report in millions of bytes; sounds and images are left out where it takes that.
     link_sounds : bool
@@ -206,12 +208,13 @@ def _clip_data(data: ReportData, table: ClipTable, nearest: _Nearest) -> dict[st
     by_row = {key: part.droplevel(list(COLUMNS)) for key, part in wide.groupby(level=list(COLUMNS), sort=False)}
     names, shown = titles(order), image_encodings(order, data.sources)
     maps = {} if data.projections is None else map_data(data.projections, table)
+    shares = {} if data.projections is None else dict(data.projections.attrs.get("share") or {})
     rows = []
     for row in order:
         own = {"name": names[row], "encoding": row.encoding, "image": shown[row]}
         own |= row_data(table, row, by_row[tuple(row)])
         key = (row.encoding, row.module)
-        rows.append({**own, "map": maps.get(key), "nearest": nearest.get(key, {})})
+        rows.append({**own, "map": maps.get(key), "share": shares.get(key), "nearest": nearest.get(key, {})})
     folds, groups = list(dict.fromkeys(table.folds)), list(dict.fromkeys(table.groups))
     fold_number, group_number = ({name: k for k, name in enumerate(names)} for names in (folds, groups))
     return {

@@ -156,6 +156,13 @@ def calibration_values(found: Evaluation, names: Mapping[Combination, str]) -> l
 
 
 def suspect_values(suspects: pd.DataFrame | None) -> dict[str, Any] | None:
+    """The first of the suspected labels; their quality where that is another number than the score of the label."""
     if suspects is None:
         return None
-    return {"rows": suspects.head(SUSPECTS_SHOWN).to_dict("records"), "n": len(suspects)}
+    return {
+        "rows": suspects.head(SUSPECTS_SHOWN).to_dict("records"),
+        "n": len(suspects),
+        "quality": not np.allclose(suspects["quality"], suspects["p_label"]),
+        "estimate": suspects.attrs.get("estimate"),
+        "clips": suspects.attrs.get("clips"),
+    }

@@ -68,8 +68,8 @@ def thumbnail(path: str) -> bytes:
     small = whole.resize(
         (max(1, round(share * whole.width)), max(1, round(share * whole.height))),
         Image.Resampling.BILINEAR,
-        reducing_gap=2,
+        reducing_gap=1.0,  # by whole factors first, which is many times as fast
     )
     buffer = io.BytesIO()
-    small.save(buffer, format="WEBP", quality=_QUALITY, method=2)
+    small.save(buffer, format="WEBP", quality=_QUALITY, method=1)
     return buffer.getvalue()

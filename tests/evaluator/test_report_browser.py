@@ -24,6 +24,7 @@ from harness.tables import FAILURES, PREDICTIONS, frame, write
 from trainer.__main__ import app as trainer_app
 
 CHROMIUM = shutil.which("chromium")
+LOADED = "a => new Promise(done => a.readyState ? done(1) : a.addEventListener('loadedmetadata', () => done(1)))"
 FOLDERS = {"001 - Dog bark": "dog_bark", "002 - Rain": "rain", "009 - Rooster": "</script><b>rooster"}
 
 
@@ -94,9 +95,10 @@ def report(real_run: Path) -> tuple[Path, Evaluation]:
     places = np.linspace(0, 1, len(ids))
     rows = [{"encoding": e, "module": "builtin:scattering"} for e in ("gray", "waveform")]
     maps = pd.concat([pd.DataFrame({"clip_id": ids, **row, "x": places, "y": places}) for row in rows])
-    maps.attrs["method"] = "PCA"
+    maps.attrs |= {"method": "PCA", "share": {("gray", "builtin:scattering"): 0.312}}
     nearest = pd.concat([pd.DataFrame({"clip_id": ids, **row, "nearest": ids[::-1], "distance": 1.0}) for row in rows])
     suspects = once[["clip_id", "label"]].head(5).assign(suggested="rain", quality=0.1, p_label=0.2, p_suggested=0.7)
+    suspects.attrs |= {"estimate": 2, "clips": 27}
     data = ReportData(
         "a <run>", found, (), "", frame([], FAILURES), read_steps(real_run), real_run / "no.png",
         sources=read_sources(real_run, {}), projections=maps, nearest=nearest, suspects=suspects, store=store,
@@ -175,8 +177,9 @@ def test_sounds_play_and_the_map_answers(browser: Any, report: tuple[Path, Evalu
     path, found = report
     with opened(browser, path) as page:
         page.locator("#suspects").scroll_into_view_if_needed()
+        assert "about 2 of 27 labels are wrong" in page.locator("#suspects").inner_text()
         page.locator("#suspects-table .play").first.click()
-        page.wait_for_function("document.getElementById('audio').readyState >= 1")
+        page.eval_on_selector("#audio", LOADED)
         assert 2.9 < page.evaluate("document.getElementById('audio').duration") < 3.2
         assert found.predictions["clip_id"].sort_values().iloc[0] in page.locator("#player-name").inner_text()
         page.locator("#player-close").click()
@@ -189,7 +192,7 @@ def test_sounds_play_and_the_map_answers(browser: Any, report: tuple[Path, Evalu
         chosen = page.locator("#map-card li")
         ids = found.predictions.drop_duplicates("clip_id")["clip_id"].tolist()
         assert ids[-1] in chosen.inner_text()
-        page.wait_for_function("document.getElementById('audio').readyState >= 1")
+        page.eval_on_selector("#audio", LOADED)
         assert ids[-1] in page.locator("#player-name").inner_text()
         canvas.press("ArrowLeft")
         assert ids[-2] in chosen.inner_text()
