@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,9 @@ def _change(scores: np.ndarray, expected: np.ndarray) -> float:
 
 def _constant(function: Any) -> Callable[[Any], Any]:
     """A concrete TensorFlow function of one tensor, with its variables as constants where that is possible."""
-    # with TensorFlow, which takes five seconds
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
+    convert = import_module("tensorflow.python.framework.convert_to_constants").convert_variables_to_constants_v2
     try:
-        frozen = convert_variables_to_constants_v2(function)
+        frozen = convert(function)
     except Exception:  # some operations do not take constants; which ones and how they say so depends on the version
         return function
     return lambda x: frozen(x)[0]
