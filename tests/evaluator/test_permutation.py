@@ -159,3 +159,26 @@ def test_groups_are_numbered_and_named() -> None:
     copies = number_groups(["x", "y"], {"x": "same sound as y", "y": "same sound as y"})
     assert (copies.count, copies.unit) == (1, "distinct sounds")
     assert pd.Series(number_groups(["x", "y"]).number).is_unique
+
+
+def test_rows_that_never_differ_or_share_no_clip_are_not_decided() -> None:
+    folds = ["1", "2"] * 10
+    same = outcomes({"gray": [1] * 20, "logmel": [1] * 20}, folds)
+    found = sign_flips(*same.differences([(A, B)]))
+    assert (found.p[0], found.p_adjusted[0], found.groups[0], found.difference[0]) == (1, 1, 0, 0)
+    assert np.isnan(found.critical[0])
+    same.right[:10, 0] = np.nan
+    same.right[10:, 1] = np.nan
+    apart = sign_flips(*same.differences([(A, B)]))
+    assert (apart.p_adjusted[0], apart.groups[0]) == (1, 0)
+
+
+def test_of_more_groups_than_can_be_flipped_some_are_flipped_together() -> None:
+    rng = np.random.default_rng(0)
+    parts = rng.integers(-1, 2, (30_000, 1)) / 30_000
+    parts[:600] = 1 / 30_000
+    found = sign_flips(parts, np.full((30_000, 1), 1 / 30_000), draws=200)
+    z = parts.sum() / np.sqrt((parts**2).sum())
+    assert z > 3
+    assert found.p[0] == pytest.approx(1 / 201)
+    assert found.critical[0] / found.difference[0] == pytest.approx(2 / z, rel=0.15)
