@@ -55,6 +55,8 @@ class RunFacts:
         The encoding that others were held against; empty for none.
     unit : str
         What intervals were drawn from.
+    repeats : int
+        Over how many other groupings of the clips into folds heads were fitted too.
     """
 
     evaluation: Evaluation
@@ -65,6 +67,7 @@ class RunFacts:
     duplicates: pd.DataFrame
     baseline: str = ""
     unit: str = "groups"
+    repeats: int = 0
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -204,7 +207,8 @@ def _evaluated(facts: RunFacts) -> str:
     assigned = bool(corpus.get("folds") or corpus.get("split") or corpus.get("lists"))
     source = " They were given by the study's settings." if assigned else ""
     tested = "each clip is tested once, by the head that was fitted without its fold" if spec else "each clip is in one"
-    return f"Cross-validation over {n} folds: {tested}.{source}"
+    more = f" Fitted and tested again over {facts.repeats} other groupings (`repeats.csv`)." if facts.repeats else ""
+    return f"Cross-validation over {n} folds: {tested}.{source}{more}"
 
 
 def _selected(facts: RunFacts) -> str:

@@ -194,6 +194,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         "all_pairs": asked.all_pairs,
         "bootstrap_seed": asked.seed,
         "all_pictures": asked.all_plots,
+        "map": asked.map_method,
+        "suspects_from": list(asked.suspects_from),
     }
     read = [predictions_file(run), *(folder / schema.name for schema in _READ)]
     inputs = {path.name: digest_file(path) for path in read if path.is_file()}

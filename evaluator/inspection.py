@@ -19,7 +19,7 @@ from evaluator.suspects import choose_rows, suspected_labels, write_suspects
 from harness.errors import TableError
 from harness.record import read_steps
 from harness.reduced import read_all_reduced
-from harness.tables import CLIPS, DUPLICATES, SUSPECTS
+from harness.tables import CLIPS, DUPLICATES, REPEATS, SUSPECTS
 
 __all__ = ["Inspection", "inspect_run", "write_run_checklist"]
 
@@ -107,5 +107,6 @@ def write_run_checklist(
     """Write ``checklist.md``; give what is to be said of it, empty where it was written."""
     images = read_steps(run / "images") if (run / "images" / "run.json").is_file() else {}
     clips, duplicates = read_optional(run, CLIPS), read_optional(run, DUPLICATES)
-    facts = RunFacts(found, {**images, **steps}, groups, clips, failures, duplicates, baseline, unit)
+    repeats = read_optional(run, REPEATS)["repeat"].nunique()
+    facts = RunFacts(found, {**images, **steps}, groups, clips, failures, duplicates, baseline, unit, repeats)
     return write_checklist(checklist_text(facts, title=run.resolve().name), target / NAME)

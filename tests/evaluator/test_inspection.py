@@ -15,6 +15,13 @@ from evaluator.report import ReportData
 from harness.tables import SUSPECTS, read
 
 
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plots take a second each, and say nothing here."""
+    monkeypatch.setattr(evaluation, "write_confusion", lambda *_, **__: Path("confusion.png"))
+    monkeypatch.setattr(evaluation, "write_heat_map", lambda *_: None)
+
+
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[ReportData]:
     """What reports were made of; none is drawn."""
