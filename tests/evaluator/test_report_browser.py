@@ -222,6 +222,27 @@ def test_it_is_accessible_and_as_wide_as_the_screen(
         assert [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
 
 
+def test_one_combination_of_many_classes_and_seeds_without_scores(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "try_png", lambda *_, **__: False)
+    rows = [
+        {"clip_id": f"{k}", "encoding": "gray", "seed": seed, "label": f"class {k // 2}", "predicted": f"class {guess}"}
+        for k in range(600)
+        for seed, guess in (("0", k // 2), ("1", 299 if k == 7 else k // 2), ("2", 299 if k in (7, 9) else k // 2))
+    ]
+    write(frame(rows, PREDICTIONS), tmp_path / "predictions.csv", PREDICTIONS)
+    with opened(browser, evaluate(tmp_path).report) as page:
+        page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        (card,) = page.locator("#mistakes-cards > li").all()
+        assert card.inner_text().split("\n")[1:] == ["class 3", "taken for class 299 by 2 of 3 seeds", "7"]
+        assert page.locator("#confused tbody tr").all_inner_texts() == [
+            "class 3\tclass 299\t2\t33.3", "class 4\tclass 299\t1\t16.7",
+        ]  # fmt: skip
+        assert not page.locator("#two").is_visible()
+        assert not page.locator(".choose").is_visible()
+
+
 @pytest.mark.long
 def test_thirty_combinations_of_8732_clips_open_at_once(browser: Any, tmp_path: Path) -> None:
     n, classes, rng = 8732, [f"class {k}" for k in range(10)], np.random.default_rng(0)
