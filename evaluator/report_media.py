@@ -26,7 +26,7 @@ from harness.urls import url_of
 
 __all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound"]
 
-SOUNDS_PER_MB, IMAGES_PER_MB = 12, 40
+SOUNDS_PER_MB, IMAGES_PER_MB = 10, 40
 """At most, of the budget: with the default of 10 MB they take no longer to make than the figures do."""
 _OVERHEAD = 16  # characters around an entry
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -24,7 +25,9 @@ _KIND = "thumbnails"
 
 
 def make_thumbnails(paths: Mapping[tuple[str, str], str], *, store: Store) -> dict[tuple[str, str], bytes]:
-    """Make a small copy of each image, several at a time; those in the store are not made again.
+    """Make a small copy of each image, several at a time; where all of them are in the store, nothing is made.
+
+    They are one entry of the store, as so many small files would take as long as making them.
 
     Parameters
     ----------
@@ -37,22 +40,31 @@ def make_thumbnails(paths: Mapping[tuple[str, str], str], *, store: Store) -> di
     dict of (str, str) to bytes
         WebP, in the order given; without those that cannot be read.
     """
+    with FileDigests(store) as digests:
+        known = {key: digest for key, path in paths.items() if (digest := _digest(path, digests))}
     made = {"size": SIZE, "quality": _QUALITY, "code": code_version(__name__)}
+    key = key_of(images=list(known.values()), **made)
+    texts = store.get_json(_KIND, key)
+    if texts is None:
+        with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+            texts = list(pool.map(_text, (paths[each] for each in known)))
+        store.put_json(_KIND, key, texts)
+    return {each: b64decode(text) for each, text in zip(known, texts, strict=True) if text}
 
-    def one(path: str) -> bytes | None:
-        try:
-            key = key_of(image=image.digest_of(path, digests), **made)
-            found = store.get(_KIND, key, ".webp")
-            if found is None:
-                found = thumbnail(path)
-                store.put(_KIND, key, found, ".webp")
-        except (SoundfoldError, OSError, ValueError):
-            return None
-        return found
 
-    with FileDigests(store) as digests, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = zip(paths, pool.map(one, paths.values()), strict=True)
-        return {key: data for key, data in found if data}
+def _digest(path: str, digests: FileDigests) -> str:
+    try:
+        return image.digest_of(path, digests)
+    except (SoundfoldError, OSError, ValueError):
+        return ""
+
+
+def _text(path: str) -> str:
+    """A small copy as base64; nothing where the image cannot be read."""
+    try:
+        return b64encode(thumbnail(path)).decode()
+    except (SoundfoldError, OSError, ValueError):
+        return ""
 
 
 def thumbnail(path: str) -> bytes:
