@@ -9,6 +9,7 @@ channel's polarity is inverted) it is the channel with the most power, of equals
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -22,7 +23,7 @@ import soxr
 
 from harness.decoding import MOST_SAMPLES, SoundBytes, SoundSource, decode, decode_blocks, header_duration
 from harness.errors import AudioError
-from harness.files import atomic_path, digest_bytes, digest_file, digest_json
+from harness.files import digest_bytes, digest_file, digest_json, write_bytes
 from harness.remote import fetch, in_threads, opened
 from harness.urls import local_path, url_of
 
@@ -205,8 +206,9 @@ def part_digest(whole: str, start_s: float, end_s: float) -> str:
 
 def write_wav(path: str | Path, y: np.ndarray, sr: int) -> None:
     """Write mono samples in [-1, 1] as 16-bit PCM, atomically."""
-    with atomic_path(path) as part:
-        soundfile.write(str(part), y, sr, subtype="PCM_16", format="WAV")
+    data = io.BytesIO()  # libsndfile does not say that a disk is full
+    soundfile.write(data, y, sr, subtype="PCM_16", format="WAV")
+    write_bytes(path, data.getvalue())
 
 
 def _existing(path: str | Path) -> SoundSource:

@@ -152,6 +152,8 @@ def _decode(path: SoundSource, start_s: float, end_s: float) -> tuple[np.ndarray
     try:
         with _quiet(path, head), _opened(path) as file:
             sr, promised, lossy = _rate(path, file.samplerate), _promised(file, path, head), _is_lossy(file)
+            if file.format == "OGG":
+                _check_last_page(path)
             start = 0 if math.isnan(start_s) else round(start_s * sr)
             stop = math.inf if math.isnan(end_s) else round(end_s * sr)
             y, there = _read(path, file, start, stop)
@@ -242,6 +244,8 @@ def _decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarr
                 there += len(y)
                 yield y, sr
             lossy = _is_lossy(file)
+            if file.format == "OGG":
+                _check_last_page(path)
         _check_whole(path, promised / sr, there / sr, promised / sr, lossy=lossy)
         return
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -352,8 +356,6 @@ def _promised(file: soundfile.SoundFile, path: SoundSource, head: bytes) -> int:
                 return round(frames * promised / there)
     elif file.format == "MP3":
         return frames if _has_info_tag(path) else 0
-    elif file.format == "OGG":
-        _check_last_page(path)
     return frames
 
 

@@ -141,7 +141,7 @@ PRIVATE = re.compile(
     re.IGNORECASE,
 )
 # a study's key; numpy's, pandas' and the old retrain.py's names
-GIVEN = {"how", "side", "keep_default_na", "keep_images", "how_many_training_steps"}
+GIVEN = {"how", "side", "keep_default_na", "keep_trailing_newline", "keep_images", "how_many_training_steps"}
 IN_DOCSTRINGS = re.compile(
     r"\b(told|hows|turns|Sides?|Beside|Material|stored|delivers?|publish|can be had|stands? twice|strangers?"
     r"|oddities|mend(s|ed|ing)?|heirs?)\b"
