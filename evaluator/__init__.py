@@ -17,7 +17,7 @@
 - `label_agreement`: whether runs were tested on the same labels
 - `inspection`: what a person looks at and listens to: the next three
 - `suspects`: labels that may be wrong
-- `checklist`, `checklist_answers`: what a referee asks, as far as the run can answer; `checklist.md.j2` has the items
+- `checklist`, `checklist_items`, `checklist_answers`: what a referee asks, as far as the run can answer
 - `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
 - `legacy`: the outputs of the first projects
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib

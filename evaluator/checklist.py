@@ -1,7 +1,7 @@
 """``checklist.md``: the items that REFORMS asks of a study, those that a run can answer filled in.
 
-The items are in ``checklist.md.j2``, the answers in :mod:`evaluator.checklist_answers`. A file that somebody has edited
-is not replaced: its last line has the digest of the lines that were written.
+The items are in :mod:`evaluator.checklist_items`, the answers in :mod:`evaluator.checklist_answers`. A file that
+somebody has edited is not replaced: its last line has the digest of the lines that were written.
 """
 
 from __future__ import annotations
@@ -10,11 +10,19 @@ import re
 from pathlib import Path
 
 from evaluator.checklist_answers import ANSWERS, RunFacts
+from evaluator.checklist_items import SECTIONS
 from harness.files import digest_bytes, write_text
 
 __all__ = ["NAME", "checklist_text", "write_checklist"]
 
 NAME = "checklist.md"
+
+_INTRODUCTION = """\
+The 32 items are those of REFORMS (Kapoor et al., "REFORMS: Consensus-based recommendations for machine-learning-based
+science", Science Advances 10, eadk3452, 2024), in other words. What the run itself can answer is filled in, from
+`run.json` and the tables next to this file; *to fill in* marks what only its authors know. A file that was edited is
+not replaced: remove it to have it written anew.\
+"""
 
 _DIGEST = re.compile(r"\n<!-- written by soundfold, sha256 ([0-9a-f]{64}) -->\n\Z")
 
@@ -28,17 +36,16 @@ def checklist_text(facts: RunFacts, *, title: str) -> str:
     title : str
         Name of the run.
     """
-    from jinja2 import Environment, StrictUndefined  # not needed to compare runs
-
     answers = {number: text for number, answer in ANSWERS.items() if (text := answer(facts))}
-
-    def item(number: str, what: str, missing: str) -> str:
-        found = f"{answers[number]}\n\n" if number in answers else ""
-        return f"**{number}. {what}.**\n\n{found}*To fill in:* {missing}\n"
-
-    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)  # no HTML: cells are escaped
-    template = environment.from_string(Path(__file__).with_name("checklist.md.j2").read_text(encoding="utf-8"))
-    return template.render(title=title, item=item, filled=len(answers))
+    parts = [f"# Checklist for the referee: {title}", _INTRODUCTION]
+    parts.append(
+        f"{len(answers)} of {sum(map(len, SECTIONS.values()))} items have an answer from the run, in full or in part."
+    )
+    for section, items in SECTIONS.items():
+        parts.append(f"## {section}")
+        for number, (what, missing) in items.items():
+            parts += [f"**{number}. {what}.**", answers.get(number, ""), f"*To fill in:* {missing}"]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def write_checklist(text: str, path: str | Path) -> str:

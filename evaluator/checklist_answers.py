@@ -49,8 +49,10 @@ class RunFacts:
         From clip_id to group, which may be empty.
     clips : DataFrame
         As `harness.tables.CLIPS`; without rows where the run has none.
-    failures, duplicates : DataFrame
-        As `harness.tables.FAILURES` and `harness.tables.DUPLICATES`; without rows where the run has none.
+    failures : DataFrame
+        As `harness.tables.FAILURES`; without rows where the run has none.
+    duplicates : int
+        Rows of its ``duplicates.csv``.
     baseline : str
         The encoding that others were held against; empty for none.
     unit : str
@@ -64,7 +66,7 @@ class RunFacts:
     groups: Mapping[str, str]
     clips: pd.DataFrame
     failures: pd.DataFrame
-    duplicates: pd.DataFrame
+    duplicates: int = 0
     baseline: str = ""
     unit: str = "groups"
     repeats: int = 0
@@ -284,9 +286,9 @@ def _dependent(facts: RunFacts) -> str:
     corpus = facts.spec("corpus")
     if "near_duplicates" in corpus:
         looked = "identical bytes and near copies" if corpus["near_duplicates"] else "identical sounds"
-        lines.append(f"All sounds were searched for {looked} in several folds; pairs found: {len(facts.duplicates)}.")
-    elif len(facts.duplicates):
-        lines.append(f"`duplicates.csv` lists pairs of clips with the same sound: {len(facts.duplicates)}.")
+        lines.append(f"All sounds were searched for {looked} in several folds; pairs found: {facts.duplicates}.")
+    elif facts.duplicates:
+        lines.append(f"`duplicates.csv` lists pairs of clips with the same sound: {facts.duplicates}.")
     else:
         lines.append("The run does not record a search for the same sound in several folds.")
     notes = [f"- {_plain(line)}" for line in facts.evaluation.notes]

@@ -180,7 +180,7 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
     )
     said = write_run_checklist(
-        folder, target, found, steps, groups, failures, baseline=asked.baseline, unit=samples.unit
+        folder, target, found, steps, groups, failures, look.clips, baseline=asked.baseline, unit=samples.unit
     )
     found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(

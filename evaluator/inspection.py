@@ -19,7 +19,7 @@ from evaluator.suspects import choose_rows, suspected_labels, write_suspects
 from harness.errors import TableError
 from harness.record import read_steps
 from harness.reduced import read_all_reduced
-from harness.tables import CLIPS, DUPLICATES, REPEATS, SUSPECTS
+from harness.tables import CLIPS, DUPLICATES, REPEATS, SUSPECTS, read
 
 __all__ = ["Inspection", "inspect_run", "write_run_checklist"]
 
@@ -35,6 +35,8 @@ class Inspection:
         for the mistakes of each row; None where the run has no reduced features.
     suspects : DataFrame or None
         As :func:`evaluator.suspects.suspected_labels` gives it; None where no row has probabilities.
+    clips : DataFrame
+        As `harness.tables.CLIPS`; without rows where the run has none.
     warnings : tuple of str
         What could not be done.
     """
@@ -42,6 +44,7 @@ class Inspection:
     projections: pd.DataFrame | None
     nearest: pd.DataFrame | None
     suspects: pd.DataFrame | None
+    clips: pd.DataFrame
     warnings: tuple[str, ...] = ()
 
 
@@ -76,7 +79,8 @@ def inspect_run(
     """
     rows = choose_rows(order, suspects_from)
     suspects = suspected_labels(predictions, rows)
-    said = [write_suspects(suspects, read_optional(run, CLIPS), target / SUSPECTS.name)]
+    clips = read_optional(run, CLIPS)
+    said = [write_suspects(suspects, clips, target / SUSPECTS.name)]
     places = near = None
     try:
         features = read_all_reduced(run)
@@ -89,6 +93,7 @@ def inspect_run(
         places if places is not None and len(places) else None,
         near if near is not None and len(near) else None,
         suspects if known else None,
+        clips,
         tuple(filter(None, said)),
     )
 
@@ -100,13 +105,17 @@ def write_run_checklist(
     steps: Mapping[str, Any],
     groups: Mapping[str, str],
     failures: pd.DataFrame,
+    clips: pd.DataFrame,
     *,
     baseline: str = "",
     unit: str = "groups",
 ) -> str:
     """Write ``checklist.md``; give what is to be said of it, empty where it was written."""
     images = read_steps(run / "images") if (run / "images" / "run.json").is_file() else {}
-    clips, duplicates = read_optional(run, CLIPS), read_optional(run, DUPLICATES)
-    repeats = read_optional(run, REPEATS)["repeat"].nunique()
-    facts = RunFacts(found, {**images, **steps}, groups, clips, failures, duplicates, baseline, unit, repeats)
+    duplicates = len(read(run / DUPLICATES.name, DUPLICATES)) if (run / DUPLICATES.name).is_file() else 0
+    repeats = read(run / REPEATS.name, REPEATS)["repeat"].nunique() if (run / REPEATS.name).is_file() else 0
+    facts = RunFacts(
+        found, {**images, **steps}, groups, clips, failures, duplicates=duplicates, baseline=baseline, unit=unit,
+        repeats=repeats,
+    )  # fmt: skip
     return write_checklist(checklist_text(facts, title=run.resolve().name), target / NAME)
