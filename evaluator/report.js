@@ -142,6 +142,7 @@
     return el("button", { type: "button", class: small ? "play small" : "play", "data-clip": k,
       "aria-label": `Play ${clipName(k)}`, click: () => play(k) });
   }
+  const hasImages = () => Object.values(media().images).some((of) => Object.keys(of).length > 0);
   function imageOf(k, encoding) {
     const there = media().images;
     const name = there[encoding] && there[encoding][k] ? encoding : Object.keys(there).find((e) => there[e][k]);
@@ -151,6 +152,7 @@
     const image = imageOf(k, encoding);
     const label = image && `${className(labels[k])}, as ${image.name}`;
     const box = el("div", { class: "thumb" }, image ? el("img", { src: image.address, alt: label }) : null, playButton(k));
+    if (!image && !hasImages()) return [box.firstChild, null];
     if (!box.firstChild) box.textContent = "not in this file";
     return [box, image];
   }
@@ -249,10 +251,10 @@
     const table = el("table", { class: n > 30 ? "matrix many" : "matrix" });
     const corner = el("td", { class: "small", text: "true ↓ predicted →" });
     table.append(el("caption", { class: "small", text: "" }), el("thead", {}, el("tr", {}, corner,
-      ...classes.map((name) => el("th", { scope: "col" }, el("span", { text: name }))))));
+      ...classes.map((name) => el("th", { scope: "col", title: name }, el("span", { text: name }))))));
     const body = el("tbody");
     classes.forEach((name, a) => {
-      const line = el("tr", {}, el("th", { scope: "row", text: name }));
+      const line = el("tr", {}, el("th", { scope: "row", text: name, title: name }));
       classes.forEach((other, b) => {
         const value = count(r, a, b), cell = el("td", { class: a === b ? "" : "off" });
         if (value) {
@@ -525,6 +527,7 @@
     body.append(...lines);
     for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
     table.tHead.rows[0].cells[column].setAttribute("aria-sort", way > 0 ? "ascending" : "descending");
+    limitRows();
   }
   function makeSortable(table) {
     [...table.tHead.rows[0].cells].forEach((cell, column) => {
@@ -549,6 +552,16 @@
         box.setAttribute("aria-label", `${heading}, to be scrolled${names.get(heading) > 1 ? ` ${names.get(heading)}` : ""}`);
       } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
     }
+  }
+  let limited = true;
+  function limitRows() {
+    const table = $("suspects-table"), button = $("suspects-more");
+    if (!table) return;
+    const lines = [...table.tBodies[0].rows];
+    lines.forEach((line, k) => { line.hidden = limited && k >= 2 * STEP; });
+    button.hidden = !limited || lines.length <= 2 * STEP;
+    button.textContent = `Show all ${lines.length}`;
+    button.onclick = () => { limited = false; limitRows(); };
   }
   function suspectButtons() {
     const number = new Map(clips.map((name, k) => [name, k]));
@@ -599,6 +612,7 @@
   if (canvas) mapEvents();
   twoEvents();
   whenNear($("suspects"), suspectButtons);
+  limitRows();
   showRow();
   markScrollable();
   window.addEventListener("resize", markScrollable);

@@ -123,9 +123,9 @@ def render(data: ReportData) -> str:
         "policy": _policy(script, data.link_sounds),
         "clip_data": _json(_clip_data(data, table, nearest)),
     }
-    bare = template.render(values, media=_json(Media().to_json()), media_notes=[])
+    bare = template.render(values, media=_json(Media().to_json()), media_notes=[], heard=True)
     media = _media(data, table, nearest, left=round(1e6 * data.budget_mb) - len(bare.encode()) - _NOTES)
-    return template.render(values, media=_json(media.to_json()), media_notes=media.notes)
+    return template.render(values, media=_json(media.to_json()), media_notes=media.notes, heard=bool(media.sounds))
 
 
 def _template() -> Template:

@@ -243,6 +243,7 @@ def test_a_report_without_its_sounds_and_images_says_so_once(run: Path, tmp_path
     page = evaluate(run, store=Store(tmp_path / "store")).report.read_text(encoding="utf-8")
     assert html.unescape(page).count("18 sounds could not be read, the first '4.wav'") == 1
     assert blocks(page)[1]["sounds"] == {}
+    assert "<h2>Mistakes</h2>" in page
     (run / "images" / "images.csv").unlink()
     (run / "clips.csv").unlink()
     page = evaluate(run, store=Store(tmp_path / "store")).report.read_text(encoding="utf-8")
