@@ -26,8 +26,8 @@ from harness.urls import url_of
 
 __all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound"]
 
-SOUNDS_PER_MB, IMAGES_PER_MB = 10, 40
-"""At most, of the budget: with the default of 10 MB they take no longer to make than the figures do."""
+SOUNDS, IMAGES = 100, 400
+"""As many as are made with a budget of 10 MB or less, where they take a second or two; with more, more."""
 _OVERHEAD = 16  # characters around an entry
 
 
@@ -115,7 +115,7 @@ def collect_media(
         The report's folder: sounds are not included but referred to from there.
     """
     media, shown, left = Media(), image_encodings(order, sources), budget
-    n_sounds, n_images = (max(1, round(each * budget_mb)) for each in (SOUNDS_PER_MB, IMAGES_PER_MB))
+    n_sounds, n_images = (max(each, round(each * budget_mb / 10)) for each in (SOUNDS, IMAGES))
     paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown)
     thumbnails = make_thumbnails(dict(list(paths.items())[:n_images]), store=store)
     if link_from is not None:
