@@ -94,6 +94,7 @@ def test_a_second_run_in_another_row_order_gives_the_same_bytes_and_run_json_has
     assert set(steps) == {"train", "evaluate"}
     assert steps["evaluate"]["spec"] == {
         "baseline": "logmel", "all_pairs": False, "bootstrap_seed": 0, "all_pictures": False,
+        "map": "pca", "suspects_from": [],
     }  # fmt: skip
     assert set(steps["evaluate"]["inputs"]) == {"predictions.csv", "clips.csv"}
 
