@@ -77,8 +77,10 @@ def notes_on_overlay(changes: LabelChanges, clips: pd.DataFrame) -> list[str]:
     """What is to be said of changes: their own notes, and how many of them are without effect in a single split."""
     tested = {clip for clip, fold in zip(clips["clip_id"], clips["fold"], strict=True) if part_of(fold) == "test"}
     idle = tested & {*changes.labels, *changes.dropped} if changes.scope == "training" else set()
-    without = f"{len(idle)} of them {'is a clip' if len(idle) == 1 else 'are clips'} of the tested part alone"
-    return [*changes.notes(), *([f"{without}, where a change in training has no effect."] if idle else [])]
+    if not idle:
+        return changes.notes()
+    are = "1 clip that is" if len(idle) == 1 else f"{len(idle)} clips that are"
+    return [*changes.notes(), f"{changes.table} names {are} tested alone, where a change in training has no effect."]
 
 
 def _check_clip(where: str, clip: str, given: dict[str, str], label: str | None) -> None:

@@ -128,7 +128,7 @@ def test_changes_of_tested_clips_alone_are_said_to_have_no_effect(corpus: Path) 
     parts = clips.assign(fold=["test", "test", "train", *["train"] * 5])
     write(parts, corpus / "clips.csv", CLIPS)
     notes = load_corpus("csv", corpus / "clips.csv", overlay=overlay(corpus, ROWS)).notes
-    assert any("1 of them is a clip of the tested part alone" in line for line in notes)
+    assert any("labels.csv names 1 clip that is tested alone" in line for line in notes)
 
 
 def test_a_scan_records_the_changes_for_what_comes_after(corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
