@@ -456,6 +456,8 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         lines.append(f"train   {encoding} through {module}: {cached}")
     n_combinations = count(len(plan.combinations), "combination")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")
+    repeats = plan.study.evaluate.repeats
+    lines += [f"repeats {count(repeats, 'other grouping')} of the clips into folds"] if repeats else []
     return lines
 
 

@@ -22,7 +22,9 @@ def test_repeats_all_pairs_and_a_baseline(tmp_path: Path, tiny_module: str) -> N
     names = '["gray", "waveform", "linear"]'
     file = write_study(tmp_path / "small.toml", root, [tiny_module], encodings=names, more=ASKED)
     store, out = Store(tmp_path / "store"), tmp_path / "run"
-    first = study.run_study(study.make_plan(file, [], store), out).evaluation
+    plan = study.make_plan(file, [], store)
+    assert study.describe_plan(plan, out)[-1] == "repeats 2 other groupings of the clips into folds"
+    first = study.run_study(plan, out).evaluation
     repeats = read(out / "repeats.csv", REPEATS)
     assert repeats.groupby(["encoding", "repeat"]).size().tolist() == [3] * 6
     differences = pd.read_csv(out / "differences.csv")

@@ -160,6 +160,8 @@ def run(
         )
     for line in trainer.accuracy_lines(outcome):
         say(line)
+    if repeats:
+        say(f"{repeats} other groupings of the clips into folds: {out / 'repeats.csv'}")
     for line in outcome.notes:
         warn(line)
     if len(outcome.failures):
