@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -116,8 +116,8 @@ def collect_media(
     """
     media, shown, left = Media(), image_encodings(order, sources), budget
     n_sounds, n_images = (max(each, round(each * budget_mb / 10)) for each in (SOUNDS, IMAGES))
-    paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown)
-    thumbnails = make_thumbnails(dict(list(paths.items())[:n_images]), store=store)
+    paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown, most=n_images)
+    thumbnails = make_thumbnails(paths, store=store)
     if link_from is not None:
         media.sounds = _links(table, clips, sources, link_from)
         left -= sum(len(text) + _OVERHEAD for text in media.sounds.values())
@@ -168,13 +168,17 @@ def _images(
     rest: Sequence[int],
     sources: Sources,
     shown: Mapping[Combination, str],
+    *,
+    most: int,
 ) -> dict[tuple[str, str], str]:
     """Paths of images by clip and encoding: the clips to be heard, the mistakes of each combination, other clips."""
     mistakes = _interleaved([[(k, shown[row]) for k in table.mistakes(row)] for row in order])
     best = shown[order[0]]
     wanted = [*((k, best) for k in first), *mistakes, *((k, best) for k in rest)]
     keys = dict.fromkeys((table.clips[k], encoding) for k, encoding in wanted)
-    return {key: sources.images[key] for key in keys if key in sources.images}
+    return {
+        key: path for key in islice((k for k in keys if k in sources.images), most) if (path := sources.image(*key))
+    }
 
 
 def _by_class(table: ClipTable) -> Iterable[int]:

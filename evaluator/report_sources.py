@@ -10,7 +10,8 @@ from typing import Any
 from evaluator.excerpts import Part
 from harness.errors import TableError
 from harness.record import read_steps
-from harness.tables import CLIPS, IMAGES, read_located
+from harness.tables import CLIPS, IMAGES, read, read_located
+from harness.urls import located
 
 __all__ = ["Sources", "read_sources"]
 
@@ -24,7 +25,8 @@ class Sources:
     sounds : mapping of str to Part
         By clip_id.
     images : mapping of (str, str) to str
-        Path by clip_id and encoding; without images that were drawn in memory.
+        Path by clip_id and encoding, relative to `image_folder`; without images that were drawn in memory.
+    image_folder : str
     labels, groups : mapping of str to str
         By clip_id; groups may be empty.
     image_steps : mapping
@@ -33,9 +35,15 @@ class Sources:
 
     sounds: Mapping[str, Part] = field(default_factory=dict)
     images: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    image_folder: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
     image_steps: Mapping[str, Any] = field(default_factory=dict)
+
+    def image(self, clip: str, encoding: str) -> str:
+        """The absolute path of an image, or its URL; empty where there is none."""
+        path = self.images.get((clip, encoding), "")
+        return path and located(path, self.image_folder)
 
 
 def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
@@ -50,7 +58,7 @@ def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
     run = Path(run_folder)
     images, images_csv = {}, run / "images" / IMAGES.name
     if images_csv.is_file():
-        table = read_located(images_csv, IMAGES)
+        table = read(images_csv, IMAGES)  # not located: of a hundred thousand a few hundred are shown
         keys = zip(table["clip_id"].tolist(), table["encoding"].tolist(), strict=True)
         images = {key: path for key, path in zip(keys, table["path"].tolist(), strict=True) if path}
     sounds, labels = {}, {}
@@ -60,7 +68,7 @@ def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
         )
         for clip, path, start, end, label in zip(*columns, strict=True):
             sounds[clip], labels[clip] = Part(path, start, end), label
-    return Sources(sounds, images, labels, groups, _steps(run / "images"))
+    return Sources(sounds, images, str((run / "images").resolve()), labels, groups, _steps(run / "images"))
 
 
 def _steps(folder: Path) -> dict[str, Any]:

@@ -284,4 +284,4 @@ def test_only_its_own_script_may_run_and_nothing_is_fetched(run: Path, tmp_path:
 
 
 def test_sources_of_a_run_without_tables_are_empty(tmp_path: Path) -> None:
-    assert read_sources(tmp_path, {}) == Sources()
+    assert read_sources(tmp_path, {}) == Sources(image_folder=str(tmp_path / "images"))
