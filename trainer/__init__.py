@@ -12,7 +12,7 @@
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
-- `running`: every combination of encoding, module and seed, written to a folder
+- `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder
 - `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
 - `repeats`: every combination over other groupings of the clips into folds
 - `planning`: what of a training the store has

@@ -1,3 +1,6 @@
+from .ablation import SOUND as SOUND
+from .ablation import Combination as Combination
+from .ablation import combinations as combinations
 from .absent import AbsentClass as AbsentClass
 from .absent import absent_classes as absent_classes
 from .absent import absent_notes as absent_notes
@@ -27,11 +30,8 @@ from .repeats import check_repeatable as check_repeatable
 from .repeats import repeat_all as repeat_all
 from .retrain.flags import parse_flags as parse_flags
 from .retrain.run import run_logged as run_logged
-from .running import SOUND as SOUND
-from .running import Combination as Combination
 from .running import Outcome as Outcome
 from .running import accuracy_lines as accuracy_lines
-from .running import combinations as combinations
 from .running import train_all as train_all
 from .running import train_images as train_images
 from .sgd import SgdSettings as SgdSettings

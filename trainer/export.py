@@ -22,8 +22,8 @@ from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
 from harness.written import check_only
+from trainer.ablation import combination_name, heads_file
 from trainer.run_record import read_caveats, read_heads, read_image_specs, read_module
-from trainer.running import combination_name, heads_file
 
 __all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
 

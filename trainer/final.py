@@ -22,12 +22,12 @@ from harness.label_changes import is_trained_on, training_labels
 from harness.model import is_whole, read_card
 from harness.store import Store, key_of
 from trainer import fitting
+from trainer.ablation import Combination
 from trainer.export import write_model
 from trainer.fitting import HeadSettings, Trained
 from trainer.head_tasks import features_of, readable_rows
 from trainer.inputs import training_order
 from trainer.run_record import as_sentence
-from trainer.running import Combination
 
 __all__ = ["write_final"]
 

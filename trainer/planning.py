@@ -15,7 +15,7 @@ from harness.hub import kinds
 from harness.store import Store
 from harness.tables import IMAGES, read
 from harness.vectors import Vectors
-from trainer.running import SOUND, Combination
+from trainer.ablation import SOUND, Combination
 from trainer.sources import image_key, module_key, sound_key
 
 __all__ = ["cached_features"]

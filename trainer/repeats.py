@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -31,13 +30,11 @@ from harness.store import Store
 from harness.store_care.runs import record_use
 from harness.tables import PREDICTIONS, REPEATS, fold_order, frame, write
 from harness.written import claim
+from trainer.ablation import Combination
 from trainer.crossvalidate import cross_validate, fold_sizes
 from trainer.fitting import HeadSettings
 from trainer.head_tasks import HeadTask, features_of, readable_rows
 from trainer.inputs import training_order
-
-if TYPE_CHECKING:  # it imports this module
-    from trainer.running import Combination
 
 __all__ = ["STEP", "check_repeatable", "fit_repeats", "regroupings", "repeat_all"]
 

@@ -25,7 +25,6 @@ import pandas as pd
 
 from harness import cluster
 from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
-from harness.errors import SettingsError
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
 from harness.files import digest_file
@@ -43,6 +42,7 @@ from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from harness.written import claim, inside
+from trainer.ablation import SOUND, Combination, combination_name, combinations, heads_file
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
@@ -50,38 +50,17 @@ from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
-from trainer.reduced import reduced_name, remove_others, write_reduced
+from trainer.reduced import remove_others, write_reduced
 from trainer.repeats import check_repeatable, repeat_all
 from trainer.run_record import STEP, read_heads, read_reduced, record_training
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
-    "SOUND",
-    "Combination",
     "Outcome",
     "accuracy_lines",
-    "combination_name",
-    "combinations",
-    "heads_file",
     "train_all",
     "train_images",
 ]
-
-SOUND = "sound"  # the encoding of a module that takes the sound itself
-
-
-@dataclass(frozen=True)
-class Combination:
-    """One row of the ablation: an encoding, a module, a head, a seed."""
-
-    encoding: str
-    module: ModuleSpec
-    head: str
-    seed: int
-
-    def named(self) -> dict[str, str]:
-        """The columns that name it in every table."""
-        return {"encoding": self.encoding, "module": self.module.handle, "head": self.head, "seed": str(self.seed)}
 
 
 @dataclass
@@ -134,60 +113,6 @@ def accuracy_lines(outcome: Outcome) -> list[str]:
         if len(values) > 1:
             lines.append(f"{encoding}  {handle}  mean of {len(values)} seeds  {percent(statistics.fmean(values))} %")
     return lines
-
-
-def combination_name(named: Mapping[str, str]) -> str:
-    """File name of a combination's heads.
-
-    Examples
-    --------
-    >>> combination_name({"encoding": "gray", "module": "builtin:scattering", "head": "lbfgs", "seed": "0"})
-    'gray--builtin_scattering--lbfgs--seed0'
-    """
-    return f"{reduced_name(named['encoding'], named['module'])}--{named['head']}--seed{named['seed']}"
-
-
-def heads_file(run: str | Path, named: Mapping[str, str]) -> Path:
-    """The file of a combination's heads in the folder of a run."""
-    return Path(run) / "heads" / f"{combination_name(named)}.npz"
-
-
-def combinations(
-    encodings: Sequence[str],
-    modules: Sequence[ModuleSpec],
-    settings: HeadSettings,
-    seeds: Sequence[int],
-    *,
-    store: Store,
-) -> list[Combination]:
-    """Every image module with every encoding of images, every waveform module with the sound.
-
-    Raises
-    ------
-    SettingsError
-        An encoding, a module or a seed is given twice, or two modules differ only in what cannot be in a file's name.
-    ModuleError
-        A module is not available: found out here, before any work is done.
-    """
-    given: dict[str, Sequence[object]] = {"encoding": encodings, "module": [m.handle for m in modules], "seed": seeds}
-    for what, names in given.items():
-        for name in names:
-            if list(names).count(name) > 1:
-                raise SettingsError(f"{what} {name!r} is given twice; each may be given once")
-    files: dict[str, str] = {}
-    for module in modules:
-        name = combination_name({"encoding": "", "module": module.handle, "head": "", "seed": ""})
-        if files.setdefault(name.lower(), module.handle) != module.handle:
-            raise SettingsError(
-                f"modules {files[name.lower()]!r} and {module.handle!r} would have their heads in files of one name; "
-                "rename one of the folders"
-            )
-    found = []
-    for module in modules:
-        takes = kinds.describe(module, store=store).takes
-        suitable = [SOUND] if takes == "waveform" else [e for e in encodings if e != SOUND]
-        found += [Combination(name, module, settings.head, seed) for name in suitable for seed in seeds]
-    return found
 
 
 @locks_folder("out")

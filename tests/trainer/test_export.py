@@ -23,9 +23,10 @@ from harness.store import Store
 from harness.tables import CLIPS, PREDICTIONS, read, score_columns
 from labeler.__main__ import app as labeler
 from trainer.__main__ import app
+from trainer.ablation import SOUND, combinations
 from trainer.export import export_fold
 from trainer.fitting import HeadSettings
-from trainer.running import SOUND, combinations, train_all
+from trainer.running import train_all
 
 
 def export(run: Path, out: Path, *options: object, capsys: pytest.CaptureFixture[str]) -> Said:

@@ -21,11 +21,12 @@ from harness.store import Store
 from harness.tables import PREDICTIONS, read
 from labeler.loading import load_model
 from trainer import fitting, logistic
+from trainer.ablation import combinations
 from trainer.bottlenecks import image_features
 from trainer.final import write_final
 from trainer.fitting import HeadSettings
 from trainer.inputs import read_encoding, training_order
-from trainer.running import Outcome, combinations, train_all
+from trainer.running import Outcome, train_all
 
 RECIPE = {"encoding": "gray", "spec": {"encoding": "gray", "n_mels": 32}}
 FIGURE = {"1": 0.5, "2": 0.75, "3": 1.0}

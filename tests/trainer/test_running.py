@@ -16,10 +16,10 @@ from harness.record import read_steps
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, IMAGES, PREDICTIONS, read, score_columns, write
 from trainer.__main__ import app
+from trainer.ablation import combination_name, combinations
 from trainer.bottlenecks import image_features
 from trainer.fitting import HeadSettings
 from trainer.inputs import read_encoding
-from trainer.running import combination_name, combinations
 
 
 @pytest.fixture
