@@ -25,7 +25,7 @@ from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import folder_of, predictions_file, read_groups, read_optional, read_predictions
-from evaluator.report import BUDGET_MB, ReportData, preparing, render
+from evaluator.report import BUDGET_MB, ReportData, render
 from evaluator.report_sources import read_sources
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
 from evaluator.statistics import bootstrap
@@ -174,22 +174,20 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     write_tables(found, target, differences)
     if asked.legacy:
         write_legacy(predictions, target)
+    plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
+    write_heat_map(ranked, target / "heatmap.png")
     look = inspect_run(
         folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
     )
+    said = write_run_checklist(
+        folder, target, found, steps, groups, failures, look.clips, baseline=asked.baseline, unit=samples.unit
+    )
+    found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
     data = ReportData(
-        folder.resolve().name, found, differences, asked.baseline, failures, steps, target / "confusion", samples.unit,
+        folder.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
         sources=read_sources(folder, groups),
         projections=look.projections, nearest=look.nearest, suspects=look.suspects, **asked.report,
     )  # fmt: skip
-    with preparing(data):
-        plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
-        write_heat_map(ranked, target / "heatmap.png")
-        said = write_run_checklist(
-            folder, target, found, steps, groups, failures, look.clips, baseline=asked.baseline, unit=samples.unit
-        )
-    found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
-    data = replace(data, evaluation=found, confusion_plot=plot)
     write_text(found.report, render(data))
     spec = {
         "baseline": asked.baseline,

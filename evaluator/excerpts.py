@@ -72,7 +72,7 @@ def make_excerpts(
             return None
         return found
 
-    with FileDigests(store) as digests, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    with FileDigests(store) as digests, ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:  # FFmpeg waits
         found = dict(zip(parts, pool.map(one, parts.values()), strict=True))
     return {clip: data for clip, data in found.items() if data}, [clip for clip, data in found.items() if not data]
 
@@ -96,7 +96,7 @@ def excerpt(y: np.ndarray, sr: int, *, seconds: float = SECONDS) -> bytes:
     peak = float(np.abs(cut).max())
     gain = 1 / peak if peak > 1 else 0.1 / peak if 0 < peak < 0.1 else 1.0
     samples = np.rint(cut * (32767 * gain)).astype(np.int16)[None]
-    options = {"compression_level": "0", "frame_duration": "60", "flags": "+bitexact"}
+    options = {"compression_level": "0", "frame_duration": "120", "flags": "+bitexact"}
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="webm", container_options={"fflags": "+bitexact"}) as container:
         stream = container.add_stream("libopus", rate=_RATE, layout="mono", options=options)

@@ -11,10 +11,8 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +45,7 @@ from harness.syntax import remembered_code
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["BUDGET_MB", "ReportData", "preparing", "render"]
+__all__ = ["BUDGET_MB", "ReportData", "render"]
 
 BUDGET_MB = 10.0
 """Greatest size of a report, in millions of bytes."""
@@ -111,26 +109,6 @@ class ReportData:
     budget_mb: float = BUDGET_MB
     link_sounds: bool = False
     store: Store | None = None
-
-
-@contextmanager
-def preparing(data: ReportData) -> Iterator[None]:
-    """Meanwhile, make the sounds and images of a report, so that :func:`render` finds them in the store.
-
-    What cannot be made is left to :func:`render`.
-    """
-    store = data.store or Store()
-    if not store.writes:
-        yield
-        return
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(_prepare, replace(data, store=store))
-        yield
-
-
-def _prepare(data: ReportData) -> None:
-    table = _clip_table(data)
-    _media(data, table, _nearest(data, table), left=round(1e6 * data.budget_mb))
 
 
 def render(data: ReportData) -> str:
