@@ -230,7 +230,7 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
     note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
     repeat(plan, drawn, out)
     asked = plan.study.evaluate
-    evaluation = evaluator.evaluate(out, baseline=asked.baseline, all_pairs=asked.all_pairs)
+    evaluation = evaluator.evaluate(out, store=plan.store, baseline=asked.baseline, all_pairs=asked.all_pairs)
     refit_best(plan, drawn, outcome, evaluation, out)
     return StudyRun(out, evaluation, failures)
 

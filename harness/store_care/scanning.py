@@ -37,6 +37,8 @@ KINDS = {
     "indexes": KindOf((".npy",), "where the vectors are"),
     "heads": KindOf((".npz", ".json"), "trained heads"),
     "reduced": KindOf((".npz",), "principal components of feature vectors"),
+    "excerpts": KindOf((".webm",), "excerpts of sounds for reports"),
+    "thumbnails": KindOf((".json",), "small images for reports"),
     "modules": KindOf((".json",), "descriptions of modules"),
     "fingerprints": KindOf((".npy", ".json"), "fingerprints of sounds"),
     "duplicates": KindOf((".json",), "near copies found"),
