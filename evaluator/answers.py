@@ -9,7 +9,7 @@ from evaluator.comparisons import Difference
 from evaluator.statistics import ROPE
 from harness.figures import percent
 
-__all__ = ["RECORDINGS", "TRAINING", "against_baseline", "best_against_others", "p_text", "signed"]
+__all__ = ["RECORDINGS", "TRAINING", "against_baseline", "best_against_others", "p_text", "parts_of_answer", "signed"]
 
 RECORDINGS = "These models, new recordings"
 TRAINING = "This method, new training sets"
@@ -66,6 +66,22 @@ def against_baseline(found: Sequence[Difference], names: Mapping[Combination, st
         base = list(dict.fromkeys(names[d.b] for d in found))
         sentences.append(f"Against the baseline ({_some(base)}). {title}, level 5 %: {'; '.join(said)}.")
     return sentences
+
+
+def parts_of_answer(sentence: str) -> dict[str, str]:
+    """What an answer is made of: ``title``, ``method``, ``outcome`` and the ``rest``; nothing of another sentence.
+
+    Examples
+    --------
+    >>> parts_of_answer("These models, new recordings (sign flips, level 5 %): better than 7 of the 11 others. Worse than: a.")
+    {'title': 'These models, new recordings', 'method': 'sign flips, level 5 %', 'outcome': 'better than 7 of the 11 others', 'rest': 'Worse than: a.'}
+    """  # noqa: E501
+    title = next((title for title in (RECORDINGS, TRAINING) if sentence.startswith((f"{title} (", f"{title}:"))), "")
+    if not title:
+        return {}
+    head, _, text = sentence.partition(": ")
+    outcome, _, rest = text.partition(". ")
+    return {"title": title, "method": head[len(title) + 2 : -1], "outcome": outcome.rstrip("."), "rest": rest}
 
 
 def signed(share: float) -> str:

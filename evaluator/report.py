@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup, escape
 
+from evaluator.answers import p_text, parts_of_answer, signed
 from evaluator.combinations import COLUMNS, combinations_of, short_modules, titles
 from evaluator.comparisons import Difference
 from evaluator.confusion import most_confused
@@ -37,7 +38,6 @@ from evaluator.report_tables import (
     suspect_values,
 )
 from evaluator.results import Evaluation
-from evaluator.verdict import p_text, signed
 from harness.figures import percent
 from harness.store import Store
 from harness.syntax import remembered_code
@@ -128,6 +128,18 @@ def render(data: ReportData) -> str:
     return template.render(values, media=_json(media.to_json()), media_notes=media.notes, heard=bool(media.sounds))
 
 
+def _verdict(sentences: Sequence[str]) -> dict[str, Any]:
+    """The first sentence, those before the answers, the answers, those after them."""
+    answers = [parts_of_answer(sentence) for sentence in sentences]
+    at = [k for k, parts in enumerate(answers) if parts] or [len(sentences)]
+    return {
+        "first": sentences[0],
+        "before": sentences[1 : at[0]],
+        "answers": [parts for parts in answers if parts],
+        "after": [s for s, parts in zip(sentences[at[0] :], answers[at[0] :], strict=True) if not parts],
+    }
+
+
 def _template() -> Template:
     from jinja2 import Environment, StrictUndefined  # not needed to compare runs
 
@@ -164,7 +176,7 @@ def _values(data: ReportData) -> dict[str, Any]:
     confused = most_confused(found.confusion, n=12)
     return {
         "title": data.title,
-        "verdict": found.verdict,
+        "verdict": _verdict(found.verdict),
         "warnings": found.warnings,
         "best": best,
         "ranking": ranking_values(found, short),
