@@ -20,7 +20,8 @@
 - `split_parts`: a single train/validation/test split
 - `shared_groups`: groups that span folds, and what is done about them
 - `label_changes`: labels that a person changed, for training alone or wherever they are used
-- `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused
+- `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused;
+  `stream_holes`: where an Ogg or MP3 lacks a part
 - `native_stderr`: what native code prints, held back
 - `hub`: modules of every kind; `scattering_loops`: the compiled loops of one, where no registry imports them
 - `reduced`: feature vectors as principal components, for maps

@@ -29,6 +29,7 @@ import soundfile
 
 from harness.errors import AudioError, SoundfoldError
 from harness.native_stderr import LineFilter
+from harness.stream_holes import first_hole
 
 __all__ = ["MOST_SAMPLES", "QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
 
@@ -50,6 +51,7 @@ _ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, a
     "protocol_whitelist": "none",
 }
 _FRAME_HEAD = 256  # bytes in which an MP3's Info tag begins
+_BEFORE_HOLE_S = 0.1  # an MP3 counts from before its first sample, and its last frames need those after them
 _OGG_TAIL = 1 << 16  # bytes; a page has fewer
 _MISLEADING = (
     "File does not exist or is not a regular file",
@@ -236,13 +238,21 @@ def _decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarr
             with _quiet(path, head):
                 file = stack.enter_context(_opened(path))
             sr, promised = _rate(path, file.samplerate), _promised(file, path, head)
+            with _open(path) as raw:
+                hole = first_hole(raw, file.format)
+            before_hole = _UNKNOWN_FRAMES if hole is None else round(max(0.0, hole - _BEFORE_HOLE_S) * sr)
             while True:
                 with _quiet(path, head):
-                    y = file.read(max(1, round(seconds * sr)), dtype="float32")
+                    y = file.read(max(1, round(seconds * sr)), dtype="float32")[: before_hole - there]
+                if len(y):
+                    there += len(y)
+                    yield y, sr
+                if there == before_hole:
+                    raise AudioError(
+                        f"{path}: damaged after {there / sr:.2f} s: a part of it is missing there; {_ADVICE}"
+                    )
                 if not len(y):
                     break
-                there += len(y)
-                yield y, sr
             lossy = _is_lossy(file)
             if file.format == "OGG":
                 _check_last_page(path)
