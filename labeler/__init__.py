@@ -16,6 +16,7 @@
 - `extras`: what a scan writes besides its tables
 - `options`, `thresholds`: options and thresholds as a command line has them
 - `annotations`, `cutting`, `scan_images`: label files of other programs, cut-outs, images
+- `label_tables`: label files of Audacity and Raven, read
 - `truth`, `event_scores`, `calibrating`: thresholds from labelled recordings, by the F1 of events
 - `density`: how many windows hold a call, from a few that are reviewed
 - `review`, `review_page`: a page of detections to judge

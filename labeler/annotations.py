@@ -1,7 +1,8 @@
-"""Labels of times as other programs have them: Audacity, Raven and Praat, through crowsetta.
+"""Labels of times as other programs have them: Audacity, Raven and Praat.
 
-crowsetta (the extra ``annotations``) reads all three and writes the first two; it does not write Praat's TextGrid, of
-which each label becomes a tier of intervals here.
+crowsetta (the extra ``annotations``) writes the first two and reads the last. It does not write Praat's TextGrid, of
+which each label becomes a tier of intervals here, and it refuses tables of Audacity and Raven that these programs write:
+whole seconds, lines of frequencies; :mod:`labeler.label_tables` reads them.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ from harness import audio
 from harness.errors import SettingsError, TableError
 from harness.files import write_text
 from labeler.detecting import Event
+from labeler.label_tables import RAVEN_LABEL, TimeLabel, is_raven, read_audacity, read_raven
 
-__all__ = ["ANNOTATION_FORMATS", "annotation_file", "check_installed", "read_annotations", "write_annotations"]
+__all__ = [
+    "ANNOTATION_FORMATS",
+    "annotation_file",
+    "check_installed",
+    "read_annotations",
+    "read_time_labels",
+    "write_annotations",
+]
 
 Events = Mapping[str, Sequence[Event]]
-Rows = list[tuple[float, float, str]]
 _ENDINGS = {"audacity": ".audacity.txt", "raven": ".raven.txt", "praat": ".TextGrid"}
 ANNOTATION_FORMATS = tuple(_ENDINGS)
 """Names of the formats."""
-_RAVEN_LABEL = "Annotation"  # the column
 
 
 def check_installed() -> None:
@@ -95,26 +102,28 @@ def read_annotations(file: str | Path) -> pd.DataFrame:
     TableError
         The file is not of its format.
     SettingsError
-        crowsetta is not installed.
+        It is Praat's, and crowsetta is not installed.
     """
-    check_installed()
-    file = Path(file)
-    try:
-        kind = _kind(file)
-        found = _READERS[kind](file) if file.read_bytes().strip() else []
-    except OSError as error:
-        raise TableError(f"{file}: {error.strerror or error}") from error
-    except Exception as error:  # whatever crowsetta and its checks raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise TableError(f"{file}: not a label file of Audacity, Raven or Praat ({reason})") from error
+    found = [each[:3] for each in read_time_labels(Path(file))]
     return pd.DataFrame(found, columns=["start_s", "end_s", "label"]).sort_values(["start_s", "label"])
 
 
-def _kind(file: Path) -> str:
-    if file.suffix.lower() == ".textgrid":
-        return "praat"
-    with open(file, encoding="utf-8", errors="replace") as stream:
-        return "raven" if "Begin Time (s)" in stream.readline() else "audacity"
+def read_time_labels(file: Path) -> list[TimeLabel]:
+    """As :func:`read_annotations`, each label with its line, in the order of the file."""
+    praat = file.suffix.lower() == ".textgrid"
+    try:
+        if not file.read_bytes().strip():
+            return []
+        if praat:
+            return _read_praat(file)
+        return read_raven(file) if is_raven(file) else read_audacity(file)
+    except OSError as error:
+        raise TableError(f"{file}: {error.strerror or error}") from error
+    except (TableError, SettingsError):
+        raise
+    except Exception as error:  # whatever crowsetta and its checks raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        raise TableError(f"{file}: not a label file of Praat ({reason})") from error
 
 
 def _write_audacity(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
@@ -131,7 +140,7 @@ def _write_raven(file: Path, table: pd.DataFrame, path: Path, length_s: float) -
     rows = pd.DataFrame({"Selection": range(1, 1 + len(table)), "View": "Spectrogram 1", "Channel": 1, **named})
     rows = rows.assign(high_freq_hz=_rate(path) / 2, annotation=table["label"])
     kind = _crowsetta().formats.bbox.Raven
-    _through_crowsetta(file, lambda to: kind(df=rows, annot_path=to, annot_col=_RAVEN_LABEL).to_file(to))
+    _through_crowsetta(file, lambda to: kind(df=rows, annot_path=to, annot_col=RAVEN_LABEL).to_file(to))
 
 
 def _through_crowsetta(file: Path, write: Callable[[Path], None]) -> None:
@@ -182,35 +191,14 @@ def _rate(path: Path) -> int:
     return next(audio.read_blocks(path, seconds=0.1))[1]
 
 
-def _read_audacity(file: Path) -> Rows:
-    found = _crowsetta().formats.seq.AudSeq.from_file(file)
-    return list(zip(found.start_times, found.end_times, map(str, found.labels), strict=True))
-
-
-def _read_raven(file: Path) -> Rows:
-    header, *lines = file.read_text(encoding="utf-8").splitlines()
-    if not any(line.strip() for line in lines):  # which crowsetta refuses
-        return []
-    names = header.split("\t")
-    label = next((name for name in (_RAVEN_LABEL, "Species", "Label") if name in names), names[-1])
-    return [
-        (box.onset, box.offset, str(box.label))
-        for box in _crowsetta().formats.bbox.Raven.from_file(file, annot_col=label).to_bbox()
-    ]
-
-
-def _read_praat(file: Path) -> Rows:
+def _read_praat(file: Path) -> list[TimeLabel]:
     tiers = [tier for tier in _crowsetta().formats.seq.TextGrid.from_file(file).tiers if hasattr(tier, "intervals")]
-    return [(i.xmin, i.xmax, i.text.replace('""', '"')) for tier in tiers for i in tier.intervals if i.text]
+    found = [TimeLabel(i.xmin, i.xmax, i.text.replace('""', '"'), 0) for tier in tiers for i in tier.intervals]
+    return [each for each in found if each.label]
 
 
 _WRITERS: dict[str, Callable[[Path, pd.DataFrame, Path, float], None]] = {
     "audacity": _write_audacity,
     "raven": _write_raven,
     "praat": _write_praat,
-}
-_READERS: dict[str, Callable[[Path], Rows]] = {
-    "audacity": _read_audacity,
-    "raven": _read_raven,
-    "praat": _read_praat,
 }

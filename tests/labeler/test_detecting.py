@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, TableError
 from labeler.annotations import ANNOTATION_FORMATS, annotation_file, read_annotations, write_annotations
 from labeler.calls import count_calls, count_minutes
 from labeler.cutting import cut_events, cut_parts
@@ -149,6 +151,42 @@ def test_labels_of_other_programs_there_and_back(recording: Path, format: str, f
         back[["start_s", "end_s"]].to_numpy(float), np.array([r[:2] for r in expected]).reshape(-1, 2)
     )
     assert [p.name for p in recording.parent.iterdir() if p.name.startswith(".")] == []
+
+
+RAVEN = "Selection\tView\tChannel\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tAnnotation\n"
+
+
+def test_label_files_as_audacity_and_raven_write_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "crowsetta", None)  # which is not needed for them
+    file = tmp_path / "night.txt"
+    expected = [[3.0, 6.0, "rooster"], [19.0, 21.5, "dog bark"]]
+    rows = ["1\tWaveform 1\t1\t3\t6\t0\t22050\trooster", "2\tWaveform 1\t1\t19\t21.5\t0\t22050\tdog bark"]
+    both = "\n".join(each.replace("Waveform", view) for each in rows for view in ("Waveform", "Spectrogram"))
+    for text in (
+        "3\t6\trooster\n19\t21.5\tdog bark\n",
+        "\ufeff3.0\t6.0\trooster\r\n\\\t100.0\t200.0\r\n19\t21.5\tdog bark\r\n\\\t-1.0\t200.0\r\n",
+        RAVEN + "\n".join(rows),
+        RAVEN + both + "\n",
+        RAVEN.replace("Annotation", "Call") + both,
+    ):
+        file.write_text(text, encoding="utf-8", newline="")
+        assert read_annotations(file).values.tolist() == expected, text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("3\t6\trooster\n7\t9\n", "night.txt, line 2: expected start, end and label with tabs between"),
+        ("3\tx\trooster\n", "night.txt, line 1: expected start and end in seconds, not '3' and 'x'"),
+        (RAVEN + "1\tWaveform 1\t1\t3\t\t0\t22050\trooster", "night.txt, line 2: expected start and end in seconds"),
+        (RAVEN + "1\tWaveform 1\t1\t3\t6\t0\t22050\t", "night.txt, line 2: has no label"),
+        (RAVEN.replace("\tAnnotation", "") + "1\tWaveform 1\t1\t3\t6\t0\t22050", "column 'Annotation' is missing"),
+    ],
+)
+def test_what_is_wrong_in_a_label_file_is_named_with_its_line(text: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "night.txt").write_text(text)
+    with pytest.raises(TableError, match=re.escape(says)):
+        read_annotations(tmp_path / "night.txt")
 
 
 def test_cut_outs_hold_the_right_samples(recording: Path, tmp_path: Path) -> None:
