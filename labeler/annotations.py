@@ -1,8 +1,8 @@
 """Labels of times as other programs have them: Audacity, Raven and Praat.
 
 crowsetta (the extra ``annotations``) writes the first two and reads the last. It does not write Praat's TextGrid, of
-which each label becomes a tier of intervals here, and it refuses tables of Audacity and Raven that these programs write:
-whole seconds, lines of frequencies; :mod:`labeler.label_tables` reads them.
+which each label becomes a tier of intervals here, and it refuses tables that Audacity and Raven write (whole seconds,
+lines of frequencies): :mod:`labeler.label_tables` reads them.
 """
 
 from __future__ import annotations

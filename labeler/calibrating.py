@@ -58,7 +58,8 @@ def thresholds_from_files(
         How scores become calls; its thresholds do not matter.
     tolerance : Tolerance, optional
     on_warning : callable
-        Called with what is not counted: true calls of recordings, or parts of them, that could not be read.
+        Called with what is not counted: true calls of recordings, or parts of them, that could not be read; and with
+        how many recordings a table of calls does not name.
 
     Returns
     -------
@@ -73,7 +74,9 @@ def thresholds_from_files(
     table = tables.read(scores, SCORES)
     ends = {str(name): float(end) for name, end in table.groupby("recording", sort=False)["end_s"].max().items()}
     failed = _failed(Path(scores).with_name(tables.FAILURES.name))
-    true = read_truth(truth, list(ends), failed=[name for name in failed if name not in ends])
+    window_s = float((table["end_s"] - table["start_s"]).max())  # what is left at an end may have none
+    whole = {name: end + window_s for name, end in ends.items() if name not in failed}
+    true = read_truth(truth, list(ends), failed=[name for name in failed if name not in ends], ends=whole)
     late, said = _unread(true.calls, {name: ends[name] for name in failed if name in ends})
     for each in [*true.warnings, *said]:
         on_warning(each)

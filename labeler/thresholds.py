@@ -34,7 +34,7 @@ def parse_thresholds(text: str, *, name: str = "threshold") -> tuple[float, dict
     Raises
     ------
     SettingsError
-        It is none of these.
+        It is none of these, or a table without a threshold.
     TableError
         The file is no table of thresholds.
 
@@ -46,6 +46,8 @@ def parse_thresholds(text: str, *, name: str = "threshold") -> tuple[float, dict
     if Path(text).is_file():
         table = read(text, THRESHOLDS)
         known = table[table["threshold"].notna()]
+        if known.empty:
+            raise SettingsError(f"{name} {text}: has no threshold of any class; write it anew with `threshold`")
         return _DEFAULT, dict(zip(known["label"], known["threshold"].astype(float), strict=True))
     every, single = _DEFAULT, {}
     for part in text.split(","):

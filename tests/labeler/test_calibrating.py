@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from small_study import command
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, TableError
 from harness.tables import FAILURES, read, write
 from labeler.__main__ import app
 from labeler.annotations import write_annotations
@@ -67,7 +68,10 @@ def test_the_threshold_with_the_best_f1_is_chosen_with_the_settings_of_the_scan(
 def test_labels_are_read_from_a_table_and_from_label_files(tmp_path: Path) -> None:
     recordings = ["a/night.wav", "b/night.wav", "b/day.wav"]
     write(rows(("dog", 1, 2), recording="day.wav"), tmp_path / "truth.csv", TRUTH)
-    truth, labelled, _ = read_truth(tmp_path / "truth.csv", recordings)
+    truth, labelled, said = read_truth(tmp_path / "truth.csv", recordings)
+    assert said == [
+        f"{tmp_path / 'truth.csv'}: 2 of 3 recordings not named, and taken as without calls: a/night.wav and others"
+    ]
     assert truth["recording"].tolist() == ["b/day.wav"]
     assert labelled == recordings
     write(rows(("dog", 1, 2)), tmp_path / "truth.csv", TRUTH)
@@ -83,6 +87,46 @@ def test_labels_are_read_from_a_table_and_from_label_files(tmp_path: Path) -> No
     write_annotations(folder / "x.wav.TextGrid", "praat", {"dog": [Event(1, 2, 1)]}, path=Path("x.wav"), length_s=9)
     with pytest.raises(SettingsError, match=r"labels of 'x.wav': it was not scanned; scanned are night.wav, day.wav"):
         read_truth(folder, recordings)
+
+
+def test_each_recording_has_one_label_file(tmp_path: Path) -> None:
+    for name in ("night.wav.raven.txt", "night.wav.audacity.txt", "day.txt"):
+        (tmp_path / name).write_text("1.0\t2.0\tdog\n")
+    both = "night.wav.audacity.txt and night.wav.raven.txt are both label files of a/night.wav"
+    with pytest.raises(SettingsError, match=both):
+        read_truth(tmp_path, ["a/night.wav", "a/day.wav"])
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("night.wav,dog,3,", "a call from 3 to nan s: expected start_s and end_s, both in seconds"),
+        ("night.wav,dog,3,1", "a call from 3 to 1 s: expected a start of 0 or more, and an end that is not before it"),
+        ("night.wav,dog,-1,1", "a call from -1 to 1 s: expected a start of 0 or more"),
+        ("night.wav,dog,50,54", "a call from 50 to 54 s in a/night.wav, which ends before 9.00 s; expected seconds"),
+        ("night.wav,dog,1,2", "a call from 1 to 2 s is there twice"),
+    ],
+)
+def test_calls_that_cannot_be_are_named_with_their_line(row: str, says: str, tmp_path: Path) -> None:
+    file, recordings, ends = tmp_path / "truth.csv", ["a/night.wav", "a/{day}.wav"], {"a/night.wav": 9.0}
+    file.write_text(f"recording,label,start_s,end_s\nnight.wav,dog,1,2\n\n{row}\n")
+    with pytest.raises(TableError, match=re.escape(f"{file}: line 4: {says}")):
+        read_truth(file, recordings, ends=ends)
+    _, label, start, end = row.split(",")
+    (tmp_path / "night.txt").write_text(f"1\t2\tdog\n{start}\t{end or 'nan'}\t{label}\n")
+    with pytest.raises(TableError, match=r"night\.txt(:|,) line 2: "):
+        read_truth(tmp_path / "night.txt", recordings, ends=ends)
+
+
+def test_a_truth_that_says_too_little(tmp_path: Path) -> None:
+    file = tmp_path / "truth.csv"
+    file.write_text("recording,label,start_s,end_s\n")
+    with pytest.raises(TableError, match=r"truth.csv: no calls in it"):
+        read_truth(file, ["night.wav"])
+    file.write_text("recording,label,start_s,end_s\nb.wav,dog,1,2\n")
+    found = read_truth(file, ["a.wav", "b.wav", "c.wav"])
+    assert found.labelled == ["a.wav", "b.wav", "c.wav"]
+    assert found.warnings == [f"{file}: 2 of 3 recordings not named, and taken as without calls: a.wav and others"]
 
 
 def test_the_command_writes_what_scan_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,6 +115,9 @@ def test_thresholds_as_text_and_as_a_file(tmp_path: Path) -> None:
     )
     with pytest.raises(SettingsError, match="--threshold 'dog=x': expected a number"):
         parse_thresholds("dog=x", name="--threshold")
+    file.write_text("label,settings,threshold,calls,detected,precision,recall,f1\ndog,,,0,0,,,\n")
+    with pytest.raises(SettingsError, match=r"thresholds\.csv: has no threshold of any class"):
+        parse_thresholds(str(file), name="--threshold")
 
 
 def test_counts() -> None:
