@@ -11,6 +11,7 @@
 - `scan_result`: one recording scanned from Python
 - `recordings`: a scan of many recordings, in parallel and resumed
 - `replacing`: one scan's results in a folder, none of those before
+- `scanned`: the recordings of a scan, found and known again
 - `score_blocks`: the scores of a scan on disk, from which it goes on
 - `speed`: how far a scan has come, in times real time
 - `extras`: what a scan writes besides its tables

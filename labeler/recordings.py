@@ -7,7 +7,7 @@
     OUT/calls.csv           recording, label, calls, minutes, per_minute
     OUT/minutes.csv         recording, label, minute, calls
     OUT/failures.csv        recordings that could not be read to their end; not there where all could
-    OUT/recordings.json     which recordings these results are of
+    OUT/recordings.json     which recordings these results are of, and where they were
     OUT/labels, cuts, images    what :mod:`labeler.extras` adds
     OUT/windows             scores by recording, from which a scan goes on
     OUT/run.json            model, windows, settings
@@ -40,7 +40,8 @@ from labeler.calls import CALLS, MINUTES, call_tables, write_counts
 from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of
 from labeler.extras import Extras, write_extras
 from labeler.loading import Model, load_model
-from labeler.replacing import RECORDINGS, STEP, begin_results, remove_files
+from labeler.replacing import STEP, begin_results, remove_files
+from labeler.scanned import RECORDINGS, read_scanned, write_scanned
 from labeler.scanning import SCORES, Windows
 from labeler.score_blocks import FOLDER, ScoreBlocks, model_digest, scored_seconds
 from labeler.speed import Speed, speed_words
@@ -165,6 +166,8 @@ def scan_recordings(
     tasks = [replace(task, path=str(path), name=name) for path, name in zip(files, names, strict=True)]
     outcomes = list(_outcomes(model, tasks, jobs))
     result = _write(out, outcomes, model.card.classes, started)
+    if scanned := read_scanned(out):
+        write_scanned(out, scanned._replace(digests={each.path: each.blocks.sound for each in outcomes if each.blocks}))
     spec = {"model": str(model.folder), "windows": windows._asdict(), "detection": detection.to_json()}
     record_step(out, STEP, spec=spec, inputs={"model": task.digest}, started=started)
     return result

@@ -1,7 +1,7 @@
 """The results in a folder are those of one scan: what an earlier one wrote there is removed before the next begins.
 
-``OUT/recordings.json`` names the recordings of the last scan that was begun, with their names in those of files. It is
-written after the old files are gone and before a new one is there, so that it is right whenever a scan is stopped.
+``OUT/recordings.json`` names the recordings of the last scan that was begun (:mod:`labeler.scanned`). It is written
+after the old files are gone and before a new one is there, so that it is right whenever a scan is stopped.
 """
 
 from __future__ import annotations
@@ -17,25 +17,27 @@ from harness import tables
 from harness.cli import count
 from harness.errors import TableError
 from harness.failures import update_failures
-from harness.files import read_json, safe_name, write_json
+from harness.files import read_json, safe_name
 from harness.tables import FAILURES, frame
 from harness.written import RECORD
 from labeler.calls import CALLS
 from labeler.extras import CUTS, IMAGES, LABELS
 from labeler.files import clip_names, unique_names
+from labeler.scanned import Scanned, read_scanned, write_scanned
 
-__all__ = ["RECORDINGS", "STEP", "begin_results", "remove_files"]
+__all__ = ["PAGE", "STEP", "begin_results", "remove_files"]
 
-RECORDINGS = "recordings.json"
 STEP = "scan"
 """Name of a scan in ``run.json`` and ``failures.csv``."""
+PAGE = "review.html"
+"""The usual name of a review page."""
 
 _FILES = {  # the name of the recording in that of a file, with numbers and without
     CUTS: re.compile(r"(?P<name>.*)_\d{8,}\.wav", re.DOTALL),
     LABELS: re.compile(r"(?P<name>.*?)(\.audacity\.txt|\.raven\.txt|\.TextGrid)", re.DOTALL),
     IMAGES: re.compile(r"(?P<name>.*?)(_\d{3,})?\.png", re.DOTALL),
 }
-_NOUNS = {CUTS: "cut-out", LABELS: "label file", IMAGES: "image"}
+_NOUNS = {CUTS: "cut-out", LABELS: "label file", IMAGES: "image", PAGE: "review page"}
 
 
 def begin_results(out: Path, files: Iterable[Path], results: Collection[str]) -> tuple[list[str], str]:
@@ -60,15 +62,15 @@ def begin_results(out: Path, files: Iterable[Path], results: Collection[str]) ->
     paths = [str(path) for path in files]
     names = dict(zip(paths, unique_names([Path(path) for path in paths]), strict=True))
     former = _former(out)
-    removed = remove_files(out, {*former.values(), *names.values()})
+    removed = remove_files(out, {*former.values(), *names.values()}) | _remove_pages(out)
     gone = sum(_unlink(out / name) for name in results)
     if (out / FAILURES.name).is_file():
         update_failures(out, frame([], FAILURES), step=STEP)
-    write_json(out / RECORDINGS, {"schema": 1, "recordings": names})
+    write_scanned(out, Scanned(names, str(Path.cwd())))
     others = set(former) - set(names)
     if not others or not (gone or removed):
         return list(names.values()), ""
-    counts = "".join(f", {count(n, _NOUNS[folder])}" for folder, n in removed.items())
+    counts = "".join(f", {count(n, _NOUNS[kind])}" for kind, n in removed.items())
     return list(names.values()), (
         f"{out}: held an earlier scan with {count(len(others), 'recording')} that this one does not have; its results "
         f"were removed (tables{counts}), and what is there now is of this scan alone"
@@ -99,11 +101,25 @@ def remove_files(out: Path, names: Collection[str]) -> dict[str, int]:
     return removed
 
 
+def _remove_pages(out: Path) -> dict[str, int]:
+    """Remove the review pages of the last scan; how many there were, if any."""
+    scanned = read_scanned(out)
+    pages = {*(scanned.pages if scanned else ()), PAGE} & {*_written(out)}
+    removed = sum(_unlink(out / name) for name in sorted(pages))
+    return {PAGE: removed} if removed else {}
+
+
 def _filled(out: Path) -> Iterator[str]:
     """The folders that a scan has written into, and nobody else."""
+    written = _written(out)
+    yield from (folder for folder in _FILES if f"{folder}/" in written)
+
+
+def _written(out: Path) -> list[str]:
+    """What soundfold has written into a folder, by its record."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        written = read_json(out / RECORD)["written"]
-        yield from (folder for folder in _FILES if f"{folder}/" in written)
+        return [str(name) for name in read_json(out / RECORD)["written"]]
+    return []
 
 
 def _unlink(file: Path) -> bool:
@@ -115,9 +131,8 @@ def _unlink(file: Path) -> bool:
 
 def _former(out: Path) -> Mapping[str, str]:
     """The recordings of the last scan with their names in files; from its tables where an older version wrote them."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        found = read_json(out / RECORDINGS)["recordings"]
-        return {str(path): str(name) for path, name in found.items()}
+    if scanned := read_scanned(out):
+        return scanned.recordings
     paths: list[str] = []
     with suppress(OSError, TableError, KeyError):
         known = [(CALLS, "recording"), (FAILURES, "path")]

@@ -33,6 +33,7 @@ from labeler.files import clip_names
 from labeler.replacing import STEP
 from labeler.review_page import render_page
 from labeler.scan_images import spectrogram
+from labeler.scanned import note_page, scanned_file
 from labeler.scanning import SCORES
 
 __all__ = ["DETECTED", "SAMPLED", "Item", "choose_detections", "write_review"]
@@ -107,7 +108,7 @@ def write_review(
     Raises
     ------
     TableError
-        No scan there.
+        No scan there; a recording that is gone, or has changed since.
     SettingsError
         A label that the model does not have; a sample for several labels; nothing to review.
     AudioError
@@ -128,10 +129,12 @@ def write_review(
         items = choose_detections(tables.read(folder / DETECTIONS.name, DETECTIONS), scores, spec, labels, most)
     if not items:
         raise SettingsError(f"{folder}: no detections to review; lower the threshold of the scan")
-    pages = list(_drawn(items))
+    pages, out = list(_drawn(items, folder)), Path(out).absolute()
     key = digest_json([[*vars(item).values()] for item in items])[:16]
     chosen = SAMPLED if sample else DETECTED
-    claim(Path(out).absolute().parent, [Path(out).name])
+    claim(out.parent, [out.name])
+    if out.parent == folder.absolute():
+        note_page(folder, out.name)
     write_text(out, render_page(pages, classes, title=folder.name, key=key, chosen=chosen, wrong_label=wrong_label))
     return len(items)
 
@@ -177,17 +180,18 @@ def _of_windows(windows: pd.DataFrame, label: str) -> list[Item]:
     return [Item(name, label, float(score), a, b, a, b) for (name, a, b), score in zip(times, scores, strict=True)]
 
 
-def _drawn(items: Sequence[Item]) -> Iterator[dict[str, object]]:
+def _drawn(items: Sequence[Item], folder: Path) -> Iterator[dict[str, object]]:
     """The items with sound and image, in their order; each recording is read once."""
     drawn: dict[int, dict[str, object]] = {}
     recordings = list(dict.fromkeys(item.recording for item in items))
     for recording, name in zip(recordings, clip_names([Path(each) for each in recordings]), strict=True):
         of_it = [k for k, item in enumerate(items) if item.recording == recording]
-        for n, y, sr in cut_parts(recording, [(items[k].start_s, items[k].end_s) for k in of_it]):
+        file = scanned_file(folder, recording)
+        for n, y, sr in cut_parts(file, [(items[k].start_s, items[k].end_s) for k in of_it]):
             item = items[of_it[n]]
             if not y.size:
                 raise TableError(f"{recording}: ends before {item.start_s:g} s, where its scan goes on; scan it again")
-            named = {"path": str(Path(recording).resolve())}
+            named = {"path": str(file.resolve())}
             named["clip_id"] = f"{name}@{item.start_s:g}-{item.end_s:g} {item.label}"
             drawn[of_it[n]] = {**vars(item), **named, "image": _image_url(y, sr), "sound": _sound_url(y, sr)}
     yield from (drawn[k] for k in range(len(items)))

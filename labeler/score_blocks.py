@@ -71,8 +71,8 @@ class ScoreBlocks:
     """
 
     def __init__(self, out: str | Path, path: str | Path, digest: str, windows: Windows) -> None:
-        self.path, self.windows = Path(path), windows
-        self.key = key_of(sound=audio.digest(path), model=digest, windows=list(windows))
+        self.path, self.windows, self.sound = Path(path), windows, audio.digest(path)
+        self.key = key_of(sound=self.sound, model=digest, windows=list(windows))
         self._folder = Path(out) / FOLDER / self.key
 
     def score(self, model: Model) -> Iterator[tuple[int, float]]:

@@ -86,8 +86,8 @@ def read_truth(
         recording = _meant(_recording_name(file), known, file)
         if recording in labelled:
             raise SettingsError(
-                f"{path}: {labelled[recording].name} and {file.name} are both label files of {recording}, and its calls "
-                "would count twice; leave one of them there"
+                f"{path}: {labelled[recording].name} and {file.name} are both label files of {recording}, so that its "
+                "calls would count twice; leave one of them there"
             )
         labelled[recording] = file
         tables[recording] = _from_file(file, recording, ends or {})

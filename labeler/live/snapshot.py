@@ -18,7 +18,7 @@ from harness.written import claim
 from labeler.live.recording import write_sound
 from labeler.live.sources import Source
 from labeler.preprocess import draw_recipe
-from labeler.replacing import RECORDINGS
+from labeler.scanned import RECORDINGS
 from labeler.scanning import SCORES
 
 if TYPE_CHECKING:  # which is given

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,15 +15,17 @@ import pytest
 from small_study import RATE, command, sound
 
 from corpora.loading import load
-from harness.audio import write_wav
-from harness.errors import SettingsError
+from harness.audio import digest, write_wav
+from harness.errors import SettingsError, TableError
 from harness.files import write_json
 from harness.record import record_step
 from harness.tables import read, write
 from labeler.__main__ import app
 from labeler.detecting import DETECTIONS, Detection, detect_table
+from labeler.replacing import begin_results
 from labeler.review import choose_detections, write_review
 from labeler.review_page import REVIEWED
+from labeler.scanned import Scanned, read_scanned, write_scanned
 from labeler.scanning import SCORES
 
 CHROMIUM = shutil.which("chromium")
@@ -129,6 +133,34 @@ def test_a_sample_for_density_hides_the_scores(
     table = read(tmp_path / "review.csv", REVIEWED)
     assert set(table["chosen"]) == {"sample"}
     assert len(table) == 4
+
+
+def test_a_scan_of_relative_paths_can_be_reviewed_from_anywhere(
+    scanned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (recording,) = tmp_path.glob("*.wav")
+    for name, schema in ((SCORES.name, SCORES), (DETECTIONS.name, DETECTIONS)):
+        write(read(scanned / name, schema).assign(recording=recording.name), scanned / name, schema)
+    known = Scanned({recording.name: "night.wav"}, str(tmp_path), {recording.name: digest(recording)})
+    write_scanned(scanned, known)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert write_review(scanned, scanned / "page.html") == 4
+    assert json.dumps(str(recording)).replace("<", "\\u003c") in (scanned / "page.html").read_text()
+    recording.rename(elsewhere / recording.name)  # where a relative path leads to now
+    assert write_review(scanned, tmp_path / "page.html") == 4
+    (elsewhere / recording.name).write_bytes((elsewhere / recording.name).read_bytes()[:-2] + b"xx")
+    with pytest.raises(TableError, match="has changed since it was scanned"):
+        write_review(scanned, tmp_path / "page.html")
+    (elsewhere / recording.name).unlink()
+    with pytest.raises(TableError, match=re.escape(f"not there any more, expected at {recording}; move it back")):
+        write_review(scanned, tmp_path / "page.html")
+    (scanned / "review.html").write_text("somebody's own")
+    names, _ = begin_results(scanned, [Path("other.wav")], [])
+    assert names == ["other.wav"]
+    assert [path.name for path in scanned.glob("*.html")] == ["review.html"]
+    assert read_scanned(scanned) == Scanned({"other.wav": "other.wav"}, str(elsewhere), {}, [])
 
 
 def test_what_cannot_be_reviewed(scanned: Path, tmp_path: Path) -> None:

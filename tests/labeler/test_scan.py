@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from small_study import RATE, Said, command, sound
 
-from harness.audio import write_wav
+from harness.audio import digest, write_wav
 from harness.tables import FAILURES, SCORE_PREFIX, read
 from labeler import loading, scanning, score_blocks, speed
 from labeler.__main__ import app
@@ -116,13 +116,16 @@ def test_a_scan_of_other_recordings_leaves_nothing_of_the_one_before(
     options = ["--model", model, "--out", out]
     assert scan(night, *options, "--cut", "--formats", "audacity", capsys=capsys).code == 1
     cuts = len(list(out.glob("cuts/*/*.wav")))
+    known = json.loads((out / "recordings.json").read_text())
+    assert known["digests"][str(night / "a.wav")] == digest(night / "a.wav")
+    assert command(app, "review", out, capsys=capsys).code == 0
     said = scan(other, *options, capsys=capsys)
     assert said.code == 0
     assert said.warnings == [
         f"warning: {out}: held an earlier scan with 2 recordings that this one does not have; its results were removed "
-        f"(tables, {cuts} cut-outs, 2 label files), and what is there now is of this scan alone"
+        f"(tables, {cuts} cut-outs, 2 label files, 1 review page), and what is there now is of this scan alone"
     ]
-    assert not [*out.glob("cuts/*/*"), *out.glob("labels/*")]
+    assert not [*out.glob("cuts/*/*"), *out.glob("labels/*"), *out.glob("*.html")]
     for name in ("scores.csv", "detections.csv", "calls.csv", "minutes.csv"):
         assert set(pd.read_csv(out / name)["recording"]) <= {str(other)}
     assert not (out / "failures.csv").exists()
