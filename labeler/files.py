@@ -19,7 +19,7 @@ _MOST_BYTES = 200  # of a name to which endings are added
 
 
 def find_files(given: Sequence[str]) -> list[Path]:
-    """Sounds and images meant by files, folders (with what is below them) and patterns.
+    """Sounds and images meant by files, folders (with what is below them) and patterns; each once.
 
     Raises
     ------
@@ -42,7 +42,8 @@ def find_files(given: Sequence[str]) -> list[Path]:
         if not below:
             raise SettingsError(f"{name}: no sounds or pictures there")
         found += sorted(below, key=lambda p: natural_key(str(p)))
-    return list(dict.fromkeys(found))
+    named = {os.path.abspath(path): path for path in reversed(found)}  # the first way in which each was given
+    return [path for path in dict.fromkeys(found) if named[os.path.abspath(path)] == path]
 
 
 def _below(folder: Path) -> Iterator[Path]:

@@ -36,6 +36,15 @@ def test_patterns_are_understood_where_the_shell_leaves_them(folder: Path) -> No
     assert names(find_files([f"{folder}/*"]), folder) == ["a.PNG", "b9.wav", "b10.wav", "d.JPeG"]
 
 
+def test_a_file_given_by_two_paths_is_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    given = ["b9.wav", str(folder / "b9.wav"), "below/../b9.wav", str(folder)]
+    found = find_files(given)
+    assert found[0] == Path("b9.wav")
+    assert [path.name for path in found].count("b9.wav") == 2  # and the one below
+    assert len(found) == 6
+
+
 def test_a_file_is_taken_as_given_and_only_once(folder: Path) -> None:
     (folder / "odd[1].wav").write_bytes(b"x")
     given = [str(folder / n) for n in ("notes.txt", "odd[1].wav", "b9.wav")] + [f"{folder}/b9*", str(folder / "b9.wav")]
