@@ -8,18 +8,28 @@ reaches the threshold are one call: 1, 1, 0, 1 is two calls.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, model_validator
 
 from harness.errors import SettingsError, did_you_mean
-from harness.settings import Settings, at_least, is_number
+from harness.settings import Settings, at_least, field_error, is_number
 from harness.tables import SCORE_PREFIX, Schema, frame, score_columns
-from labeler.smoothing import Smoothing, smooth
+from labeler.smoothing import Smoothing, check_span, smooth
 
-__all__ = ["BACKGROUND", "DETECTIONS", "Detection", "Event", "detect", "detect_table", "detected_classes", "edges"]
+__all__ = [
+    "BACKGROUND",
+    "DETECTIONS",
+    "Detection",
+    "Event",
+    "detect",
+    "detect_table",
+    "detected_classes",
+    "edges",
+    "smooth_scores",
+]
 
 DETECTIONS = Schema(
     "detections.csv",
@@ -84,7 +94,7 @@ class Detection(Settings):
     Raises
     ------
     SettingsError
-        A value out of range.
+        A value out of range; a longest call shorter than the shortest; a span where nothing is smoothed over one.
     """
 
     threshold: Share = 0.5
@@ -97,6 +107,13 @@ class Detection(Settings):
     max_s: Seconds = 0.0
     classes: Annotated[tuple[str, ...], PlainValidator(_names)] = ()
     background: Annotated[tuple[str, ...] | None, PlainValidator(lambda v: None if v is None else _names(v))] = None
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.max_s and self.max_s < self.min_s:
+            raise field_error("max_s", f"is below the shortest length, {self.min_s:g} s; no call would be left")
+        check_span(self.smoothing, self.smoothing_s)
+        return self
 
     def check(self, classes: Sequence[str]) -> None:
         """Refuse classes that a model does not have.
@@ -175,9 +192,7 @@ def detect(
     >>> [event[:2] for event in found["call"]]
     [(0.0, 2.0), (3.0, 4.0)]
     """
-    hop = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
-    span = round(settings.smoothing_s / hop) if settings.smoothing_s and hop else _SMOOTHED
-    smoothed, allowed = smooth(scores, settings.smoothing, max(1, span))
+    smoothed, allowed = smooth_scores(scores, starts, settings)
     background = [k for k, name in enumerate(classes) if name in _background(settings, classes)]
     if background and len(smoothed):
         allowed = allowed & ~np.isin(smoothed.argmax(axis=1), background)[:, None]
@@ -188,6 +203,21 @@ def detect(
         values = np.where(allowed[:, k], smoothed[:, k], -1.0)
         found[name] = list(_fitting(_merged(_runs(values, threshold, settings.hysteresis, bounds), settings), settings))
     return found
+
+
+def smooth_scores(scores: np.ndarray, starts: np.ndarray, settings: Detection) -> tuple[np.ndarray, np.ndarray]:
+    """The scores that decide, and where there may be a call, as :func:`labeler.smoothing.smooth` gives them.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (windows, classes)
+    starts : ndarray of float, shape (windows,)
+        In seconds.
+    settings : Detection
+    """
+    hop = float(np.median(np.diff(starts))) if len(starts) > 1 else 0.0
+    span = round(settings.smoothing_s / hop) if settings.smoothing_s and hop else _SMOOTHED
+    return smooth(scores, settings.smoothing, max(1, span))
 
 
 def detect_table(scores: pd.DataFrame, settings: Detection) -> pd.DataFrame:

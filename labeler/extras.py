@@ -84,7 +84,7 @@ def write_extras(
     path : Path
         The recording.
     times, scores : ndarray of float64, shape (windows, 2) and (windows, classes)
-        As :meth:`labeler.score_blocks.ScoreBlocks.load`.
+        As :meth:`labeler.score_blocks.ScoreBlocks.load`; scores smoothed, since the images show what decided.
     classes : sequence of str
     found : mapping of str to sequence of Event
         Its calls by label.

@@ -37,7 +37,7 @@ from harness.run_lock import locks_folder
 from harness.tables import FAILURES, SCORE_PREFIX, frame
 from harness.written import claim
 from labeler.calls import CALLS, MINUTES, call_tables, write_counts
-from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of
+from labeler.detecting import DETECTIONS, Detection, Event, detect, rows_of, smooth_scores
 from labeler.extras import Extras, write_extras
 from labeler.loading import Model, load_model
 from labeler.replacing import STEP, begin_results, remove_files
@@ -219,8 +219,9 @@ def _scan(task: _Task, model: Model, speed: Speed | None) -> _Outcome:
     if reason and not len(times):
         return _Outcome(name, reason=reason)
     found = detect(scores, times[:, 0], times[:, 1], model.card.classes, task.detection)
+    drawn, _ = smooth_scores(scores, times[:, 0], task.detection)
     try:
-        write_extras(task.extras, task.out, task.name, Path(name), times, scores, model.card.classes, found)
+        write_extras(task.extras, task.out, task.name, Path(name), times, drawn, model.card.classes, found)
     except AudioError as error:
         if not reason:
             remove_files(Path(task.out), {task.name})

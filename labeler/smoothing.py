@@ -12,12 +12,28 @@ from typing import Literal, get_args
 import numpy as np
 from scipy.ndimage import median_filter, uniform_filter1d
 
-__all__ = ["FAST", "SLOW", "SMOOTHINGS", "Smoothing", "averages", "smooth"]
+from harness.settings import field_error
+
+__all__ = ["FAST", "SLOW", "SMOOTHINGS", "Smoothing", "averages", "check_span", "smooth"]
 
 Smoothing = Literal["none", "mean", "median", "onset"]
 SMOOTHINGS: tuple[str, ...] = get_args(Smoothing)
 """Names of the ways to smooth."""
 FAST, SLOW = 0.3, 0.1  # of the new score
+
+
+def check_span(how: Smoothing, smoothing_s: float) -> None:
+    """Refuse a span where there is none: without smoothing, and for averages that have their own.
+
+    Raises
+    ------
+    PydanticCustomError
+        For a validator of settings, of which one is ``smoothing_s``.
+    """
+    if smoothing_s and how not in ("mean", "median"):
+        raise field_error(
+            "smoothing_s", f"is the span of a mean or a median, and smoothing is {how!r}; choose one of them"
+        )
 
 
 def smooth(scores: np.ndarray, how: Smoothing, windows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +45,8 @@ def smooth(scores: np.ndarray, how: Smoothing, windows: int) -> tuple[np.ndarray
     how : str
         One of :data:`SMOOTHINGS`.
     windows : int
-        How many windows a mean or a median goes over; the first and last scores are repeated beyond the ends.
+        How many windows a mean or a median goes over; of an even number one more before a window than after it. The
+        first and last scores are repeated beyond the ends.
 
     Returns
     -------

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Self
 
 import numpy as np
-from pydantic import PlainValidator
+from pydantic import PlainValidator, model_validator
 
 from harness.model import ModelCard
 from harness.settings import Count, Namer, Settings, at_least, plain
@@ -18,7 +18,7 @@ from labeler.live.recording import check_recording, recording
 from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Source
 from labeler.scanning import Windows, windows_for
-from labeler.smoothing import Smoothing
+from labeler.smoothing import Smoothing, check_span
 
 if TYPE_CHECKING:  # which offers `listen` as a method
     from labeler.loading import Model
@@ -61,6 +61,11 @@ class ListenSettings(Settings):
     smoothing: Smoothing = "none"
     smoothing_s: _Seconds = 0.0
     record: str | Path | None = None
+
+    @model_validator(mode="after")
+    def _check_span(self) -> Self:
+        check_span(self.smoothing, self.smoothing_s)
+        return self
 
 
 class Listening(NamedTuple):

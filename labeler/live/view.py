@@ -108,9 +108,9 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
         lines = [Text(self._title, style="bold"), self._level(width), *gap]
         lines += self._classes(width, top)
         rows = max(1, height - len(lines) - 2 * len(gap) - 2)
-        lines += [*gap, *self._spectrogram(width, rows), *gap, *self._state()]
+        lines += [*gap, *self._spectrogram(width, rows), *gap, *self._state(width)]
         for line in lines:
-            line.truncate(width)
+            line.truncate(width, overflow="ellipsis" if self._blocks else "crop")
         return Text("\n", no_wrap=True).join(lines[:height])
 
     def _level(self, width: int) -> Text:
@@ -153,13 +153,15 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
             rows = [_coloured(high, low) for high, low in zip(shades[::2], shades[1::2], strict=True)]
         return [Text(f"{mark:<{_AXIS}}").append_text(row) for mark, row in zip(axis, rows, strict=True)]
 
-    def _state(self) -> list[Text]:
-        windows = f"window {self._windows.length_s:.3g} s every {self._windows.hop_s:.3g} s"
+    def _state(self, width: int) -> list[Text]:
+        windows = (
+            f"   window {self._windows.length_s:.3g} s every {self._windows.hop_s:.3g} s" if width >= _WIDE else ""
+        )
         last = f"{1000 * self._latencies[-1]:.0f} ms" if self._latencies else "-"
         usual = f"{1000 * median(self._latencies):.0f} ms" if self._latencies else "-"
         lost = Text(f"lost {self._lost:.1f} s", style=_LOUD if self._lost else "")
         return [
-            Text(f"heard {self._seconds:.1f} s   ").append_text(lost).append(f"   {windows}"),
+            Text(f"heard {self._seconds:.1f} s   ").append_text(lost).append(windows),
             Text(f"latency {last}, median {usual}   Ctrl-C ends"),
         ]
 

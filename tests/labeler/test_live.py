@@ -304,6 +304,7 @@ def test_a_device_that_gives_nothing_any_more_is_lost(monkeypatch: pytest.Monkey
         (["--seconds", "-1"], {}, "--seconds=-1.0: must be a number of 0 or more"),
         (["--smoothing", "means"], {}, "--smoothing='means': did you mean 'mean'? available: mean, median, none"),
         (["--smoothing-s", "-1"], {}, "--smoothing-s=-1.0: must be a number of 0 or more"),
+        (["--smoothing-s", "3"], {}, "--smoothing-s=3.0: is the span of a mean or a median, and smoothing is 'none'"),
         (["--record", "x.mp3"], {}, "--record=x.mp3: expected a name that ends in .wav or .flac"),
         (["--osc", "here"], {}, "--osc=here: expected HOST:PORT"),
         (["--format", "csv"], {}, "--format 'csv' is not known; available: jsonl, text"),
@@ -482,7 +483,7 @@ def test_nothing_is_drawn_where_a_window_is_about_to_be_complete(monkeypatch: py
 
 def test_a_small_terminal_shows_the_classes_and_what_was_lost() -> None:
     console = Console(file=StringIO(), force_terminal=True, color_system="256", width=40, height=10)
-    view = TerminalView("title", sr=RATE, windows=Windows(0.5, 0.5), top=5, console=console)
+    view = TerminalView("title " * 9, sr=RATE, windows=Windows(0.5, 0.5), top=5, console=console)
     scores = pd.Series({"up": 0.75, "down": 0.25})
     view.sound(np.full(RATE, 0.1, np.float32))
     view.heard(Heard(start_s=0, end_s=0.5, scores=scores, level_db=-20, latency_s=0.01))
@@ -491,7 +492,8 @@ def test_a_small_terminal_shows_the_classes_and_what_was_lost() -> None:
     assert len(lines) <= 10
     assert max(map(len, lines)) <= 40
     assert [line.split()[0] for line in lines[:4]] == ["title", "level", "up", "down"]
-    assert "lost 0.5 s" in lines[-2]
+    assert lines[0].endswith("…")  # what is cut looks so
+    assert lines[-2].rstrip() == "heard 1.0 s   lost 0.5 s"
 
 
 # ---- a microphone that ALSA makes of a file
