@@ -84,6 +84,7 @@ def test_the_page_in_a_browser(browser: Any, scanned: Path, tmp_path: Path, caps
     assert page.eval_on_selector_all("img", "all => all.every(i => i.complete && i.naturalWidth > 1)")
     seconds = "a => new Promise(done => { a.onloadedmetadata = () => done(a.duration); a.preload = 'auto'; a.load(); })"
     assert 0.55 < page.eval_on_selector("audio", seconds) < 0.75
+    assert page.locator("#last").inner_text() == "3"  # two classes, and what is wrong
     for key in "rw2":
         page.keyboard.press(key)
     assert page.locator("#count").inner_text() == "3"
