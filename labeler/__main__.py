@@ -9,7 +9,7 @@ import typer
 
 import harness
 import labeler
-from harness.cli import PluginFiles, SchedulerOption, command_app, main, say, warn
+from harness.cli import PluginFiles, SchedulerOption, command_app, count, main, say, warn
 from harness.errors import SettingsError, did_you_mean
 from labeler.live import commands as live_commands
 from labeler.options import (
@@ -143,7 +143,7 @@ def threshold(
     for row in found.to_dict("records"):
         if row["calls"]:
             figures = ", ".join(f"{name} {row[name]:.2f}" for name in ("precision", "recall", "f1"))
-            counts = f"{row['calls']:.0f} calls, {row['detected']:.0f} detected"
+            counts = f"{count(int(row['calls']), 'call')}, {row['detected']:.0f} detected"
             say(f"{row['threshold']:.4f} {row['label']}: {counts}, {figures}")
         else:
             say(f"       {row['label']}: no calls there")
@@ -169,7 +169,7 @@ def review(
     shown = labeler.write_review(
         folder, page, labels=listed(label), most=most, sample=sample, seed=seed, wrong_label=wrong_label
     )
-    say(f"{shown} clips to judge: {page}")
+    say(f"{count(shown, 'clip')} to judge: {page}")
 
 
 @app.command()
@@ -187,8 +187,8 @@ def density(
         harness.tables.write(found, out, labeler.DENSITY)
     for row in found.to_dict("records"):
         share = f"{100 * row['density']:.2f} % ({100 * row['low']:.2f} to {100 * row['high']:.2f})"
-        count = f"{row['windows_with_calls']:.0f} ({row['low_windows']:.0f} to {row['high_windows']:.0f})"
-        windows = f"{row['windows']:.0f} windows hold a call, {count}; {row['reviewed']:.0f} reviewed"
+        number = f"{row['windows_with_calls']:.0f} ({row['low_windows']:.0f} to {row['high_windows']:.0f})"
+        windows = f"{row['windows']:.0f} windows hold a call, {number}; {row['reviewed']:.0f} reviewed"
         say(f"{row['label']}: {share} of {windows}")
 
 

@@ -98,7 +98,7 @@ class Model:
         Parameters
         ----------
         source : path
-            A sound.
+            A sound; for several, scan each, or all by :func:`labeler.scan_recordings`.
         window, hop : float
             Length of a window, and from the start of one to that of the next, in seconds. Default: the length of
             the longest training clip; the window.
@@ -111,13 +111,24 @@ class Model:
             Its ``scores`` (a row for each window), ``detections`` (a row for each call) and ``calls`` (how many of
             each label) are DataFrames.
 
+        Warns
+        -----
+        UserWarning
+            The recording cannot be read to its end: the windows before that are scanned.
+
         Raises
         ------
         AudioError
-            The recording cannot be read, or not to its end.
+            Nothing of the recording can be read.
         SettingsError
-            As :func:`labeler.scanning.windows_for` and :meth:`labeler.detecting.Detection.check`.
+            Not the path of one recording; or as :func:`labeler.scanning.windows_for` and
+            :meth:`labeler.detecting.Detection.check`.
         """
+        if not isinstance(source, (str, Path)):
+            raise SettingsError(
+                f"source is of type {type(source).__name__}: expected the path of one recording; scan several one by "
+                "one, or with labeler.scan_recordings"
+            )
         windows = windows_for(self.card, window=window, hop=hop)
         return scan_one(self, Path(source).expanduser(), windows, detection or Detection())
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
+from harness.cli import count
+from harness.errors import AudioError
 from harness.tables import frame, score_columns
 from labeler.calls import CALLS, count_calls
 from labeler.detecting import DETECTIONS, Detection, detect, rows_of
-from labeler.scanning import Windows, scan_table
+from labeler.scanning import Windows, scan_sound, score_table
 
 if TYPE_CHECKING:  # which offers scanning as a method
     from labeler.loading import Model
@@ -42,21 +46,34 @@ class Scan:
         counts = ", ".join(
             f"{n:.0f} {label}" for label, n in zip(self.calls["label"], self.calls["calls"], strict=True)
         )
-        return f"<Scan of {len(self.scores)} windows; calls: {counts}>"
+        return f"<Scan of {count(len(self.scores), 'window')}; calls: {counts}>"
 
 
 def scan_one(model: Model, path: Path, windows: Windows, detection: Detection) -> Scan:
     """Scan one recording in this process.
 
+    Warns
+    -----
+    UserWarning
+        The recording cannot be read to its end; what comes before that is scanned.
+
     Raises
     ------
     AudioError
-        The recording cannot be read, or not to its end.
+        Nothing of the recording can be read.
     SettingsError
         Settings that do not fit the model.
     """
     detection.check(model.card.classes)
-    scores = scan_table(model, path, windows)
+    rows: list[tuple[float, float, np.ndarray]] = []
+    try:
+        rows.extend(scan_sound(model, path, windows))
+    except AudioError as error:
+        if not rows:
+            raise
+        warnings.warn(f"{error}; this scan has it up to {rows[-1][1]:.2f} s", stacklevel=3)
+    times = np.array([row[:2] for row in rows], dtype=np.float64).reshape(-1, 2)
+    scores = score_table(path, times, np.array([row[2] for row in rows]), model.card.classes)
     starts, ends = (scores[name].to_numpy() for name in ("start_s", "end_s"))
     found = detect(scores[score_columns(scores)].to_numpy(), starts, ends, model.card.classes, detection)
     name, seconds = str(path), float(ends[-1]) if len(ends) else 0.0

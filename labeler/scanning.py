@@ -40,6 +40,7 @@ _BATCH = 32  # windows
 _BATCH_SECONDS = 100  # of sound
 _READ_S = 60.0  # at a time
 _READERS = 2
+_ROUNDING = 1e-9  # by which 9.9 / 3 may be above 3.3
 _LEAST = 0.1  # of a window, below which what is left at the end says nothing
 
 
@@ -81,6 +82,8 @@ def windows_for(card: ModelCard, *, window: float = 0.0, hop: float = 0.0) -> Wi
     >>> card = ModelCard(classes=["a", "b"], takes="image", module={}, longest_s=4.0)
     >>> windows_for(card, hop=1.0)
     Windows(length_s=4.0, hop_s=1.0)
+    >>> windows_for(card, window=3.3, hop=9.9 / 3)
+    Windows(length_s=3.3, hop_s=3.3)
     """
     for name, value in (("window", window), ("hop", hop)):
         if not (math.isfinite(value) and value >= 0):
@@ -88,6 +91,8 @@ def windows_for(card: ModelCard, *, window: float = 0.0, hop: float = 0.0) -> Wi
     length = window or card.longest_s
     if not length:
         raise SettingsError("window is missing: the model does not say how long its training clips were")
+    if math.isclose(hop, length, rel_tol=_ROUNDING):
+        hop = length
     if hop > length:
         raise SettingsError(f"hop={hop:g}: expected at most the window, {length:g} s, else parts would go unheard")
     return Windows(length, hop or length)

@@ -136,7 +136,7 @@ def test_the_command_writes_what_scan_reads(tmp_path: Path, capsys: pytest.Captu
     options = ["--scores", tmp_path / "scores.csv", "--truth", tmp_path / "truth.csv", "--out", tmp_path / "t.csv"]
     said = command(app, "threshold", *options, "--onset", 0.1, "--offset", 0.1, capsys=capsys)
     assert (said.code, said.err) == (0, "")
-    assert " dog: 1 calls, 1 detected, precision 1.00, recall 1.00, f1 1.00\n" in said.out
+    assert " dog: 1 call, 1 detected, precision 1.00, recall 1.00, f1 1.00\n" in said.out
     chosen = read(tmp_path / "t.csv", THRESHOLDS).set_index("label")["threshold"]
     found = detect_table(read(tmp_path / "scores.csv", SCORES), Detection(thresholds={"dog": chosen["dog"]}))
     assert found[["start_s", "end_s"]].values.tolist() == [[1.0, 2.0]]

@@ -14,6 +14,7 @@ import soundfile
 from small_study import RATE, Said, command, sound
 
 from harness.audio import digest, write_wav
+from harness.errors import SettingsError
 from harness.tables import FAILURES, SCORE_PREFIX, read
 from labeler import loading, scanning, score_blocks, speed
 from labeler.__main__ import app
@@ -276,6 +277,11 @@ def test_from_python_it_gives_data_frames(model: Path, night: Path) -> None:
     assert found.calls[["label", "calls"]].values.tolist() == [["hum", 2.0]]
     assert len(found.scores) == 4
     assert repr(found) == "<Scan of 4 windows; calls: 2 hum>"
+    with pytest.raises(SettingsError, match="source is of type list: expected the path of one recording"):
+        load_model(model).scan([night / "a.wav"])
+    with pytest.warns(UserWarning, match=r"b\.wav: cut short.*; this scan has it up to 0\.95 s"):
+        part = load_model(model).scan(night / "b.wav", detection=Detection(classes=("hum",)))
+    assert part.scores["end_s"].iloc[-1] == pytest.approx(0.95)
 
 
 def test_a_clip_has_the_scores_of_its_prediction_its_file_and_a_window(studied: Path, model: Path) -> None:
@@ -329,6 +335,8 @@ def test_what_is_not_installed_is_one_line(
         (["--hop", "9"], "hop=9"),
         (["--smoothing", "meen"], "--smoothing"),
         (["--jobs", "0"], "jobs=0"),
+        (["--min-length", "5", "--max-length", "2"], "--max-length=2.0: is below the shortest length, 5 s"),
+        (["--smoothing-s", "3"], "--smoothing-s=3.0: is the span of a mean or a median, and smoothing is 'none'"),
     ],
 )
 def test_what_is_wrong_is_one_line(
