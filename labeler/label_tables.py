@@ -49,7 +49,7 @@ def read_audacity(file: Path) -> list[TimeLabel]:
         if cells[0] == _FREQUENCIES:
             continue
         if len(cells) < 3:
-            raise TableError(f"{file}, line {number}: expected start, end and label with tabs between")
+            raise TableError(f"{file}: line {number}: expected start, end and label with tabs between")
         found.append(_labelled(file, number, cells[0], cells[1], "\t".join(cells[2:])))
     return found
 
@@ -109,7 +109,7 @@ def _labelled(file: Path, number: int, start: str, end: str, label: str) -> Time
     except ValueError:
         times = math.nan, math.nan
     if not all(map(math.isfinite, times)):
-        raise TableError(f"{file}, line {number}: expected start and end in seconds, not {start!r} and {end!r}")
+        raise TableError(f"{file}: line {number}: expected start and end in seconds, not {start!r} and {end!r}")
     if not label.strip():
-        raise TableError(f"{file}, line {number}: has no label; name the class of what is there")
+        raise TableError(f"{file}: line {number}: has no label; name the class of what is there")
     return TimeLabel(*times, label.strip(), number)

@@ -114,7 +114,7 @@ def test_calls_that_cannot_be_are_named_with_their_line(row: str, says: str, tmp
         read_truth(file, recordings, ends=ends)
     _, label, start, end = row.split(",")
     (tmp_path / "night.txt").write_text(f"1\t2\tdog\n{start}\t{end or 'nan'}\t{label}\n")
-    with pytest.raises(TableError, match=r"night\.txt(:|,) line 2: "):
+    with pytest.raises(TableError, match=r"night\.txt: line 2: "):
         read_truth(tmp_path / "night.txt", recordings, ends=ends)
 
 

@@ -179,10 +179,10 @@ def test_label_files_as_audacity_and_raven_write_them(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("3\t6\trooster\n7\t9\n", "night.txt, line 2: expected start, end and label with tabs between"),
-        ("3\tx\trooster\n", "night.txt, line 1: expected start and end in seconds, not '3' and 'x'"),
-        (RAVEN + "1\tWaveform 1\t1\t3\t\t0\t22050\trooster", "night.txt, line 2: expected start and end in seconds"),
-        (RAVEN + "1\tWaveform 1\t1\t3\t6\t0\t22050\t", "night.txt, line 2: has no label"),
+        ("3\t6\trooster\n7\t9\n", "night.txt: line 2: expected start, end and label with tabs between"),
+        ("3\tx\trooster\n", "night.txt: line 1: expected start and end in seconds, not '3' and 'x'"),
+        (RAVEN + "1\tWaveform 1\t1\t3\t\t0\t22050\trooster", "night.txt: line 2: expected start and end in seconds"),
+        (RAVEN + "1\tWaveform 1\t1\t3\t6\t0\t22050\t", "night.txt: line 2: has no label"),
         (RAVEN.replace("\tAnnotation", "") + "1\tWaveform 1\t1\t3\t6\t0\t22050", "column 'Annotation' is missing"),
     ],
 )
