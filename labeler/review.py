@@ -133,7 +133,7 @@ def write_review(
     key = digest_json([[*vars(item).values()] for item in items])[:16]
     chosen = SAMPLED if sample else DETECTED
     claim(out.parent, [out.name])
-    if out.parent == folder.absolute():
+    if out.parent.resolve() == folder.resolve():
         note_page(folder, out.name)
     write_text(out, render_page(pages, classes, title=folder.name, key=key, chosen=chosen, wrong_label=wrong_label))
     return len(items)

@@ -87,7 +87,7 @@ def read_truth(
         if recording in labelled:
             raise SettingsError(
                 f"{path}: {labelled[recording].name} and {file.name} are both label files of {recording}, so that its "
-                "calls would count twice; leave one of them there"
+                "calls would count twice; put those of one format into a folder of their own"
             )
         labelled[recording] = file
         tables[recording] = _from_file(file, recording, ends or {})
