@@ -24,7 +24,7 @@ from labeler.__main__ import app
 from labeler.detecting import DETECTIONS, Detection, detect_table
 from labeler.replacing import begin_results
 from labeler.review import choose_detections, write_review
-from labeler.review_page import REVIEWED
+from labeler.review_page import REVIEWED, render_page
 from labeler.scanned import Scanned, read_scanned, write_scanned
 from labeler.scanning import SCORES
 
@@ -114,6 +114,21 @@ def test_the_page_in_a_browser(browser: Any, scanned: Path, tmp_path: Path, caps
     assert clips["label"].tolist() == ["hiss", "background", "hum"]
     assert clips["path"].unique().tolist() == [str(tmp_path / 'night, "one" <b>.wav')]
     assert clips[["start_s", "end_s"]].values.tolist() == [[0.0, 0.6], [0.45, 1.05], [1.05, 1.65]]
+
+
+def test_letters_are_the_keys_of_classes_after_the_ninth(browser: Any, tmp_path: Path) -> None:
+    times = {"start_s": 0.0, "end_s": 1.0, "from_s": 0.0, "to_s": 1.0}
+    item = {"recording": "a.wav", "label": "c0", "score": 0.9, "image": "", "sound": "", **times}
+    classes = [f"c{k}" for k in range(30)]
+    named = {"title": "x", "key": "letters", "chosen": "detections", "wrong_label": "c0"}
+    (tmp_path / "page.html").write_text(render_page([item] * 3, classes, **named), encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    for key in "9as":
+        page.keyboard.press(key)
+    assert page.eval_on_selector_all("select[aria-label]", "all => all.map(one => one.value)") == ["c8", "c9", "c26"]
+    assert page.locator("article option").nth(10).inner_text() == "a c9"
+    page.close()
 
 
 def test_a_sample_for_density_hides_the_scores(
