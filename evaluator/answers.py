@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from evaluator.combinations import Combination
@@ -38,12 +39,12 @@ def best_against_others(own: Sequence[Difference], names: Mapping[Combination, s
     if first.p_better is None or first.p_same is None:
         sentences.append(f"{TRAINING}: one fold has no answer; that takes two at least.")
         return sentences
-    asked = f"{TRAINING} ({_over(first)}{family and f', Holm over {first.compared} pairs'}, level 5 %)"
+    asked = f"{TRAINING} ({_over(own)}{family and f', Holm over {first.compared} pairs'}, level 5 %)"
     sentences.append(_better(asked, own, names, recordings=False))
     sentences.append(
         f"With new training sets, the probability that it is better than {names[first.b]} by more than "
         f"{100 * ROPE:.0f} point is {100 * first.p_better:.0f} %, that the two are within {100 * ROPE:.0f} point "
-        f"{100 * first.p_same:.0f} %."
+        f"{100 * first.p_same:.0f} %: of this pair alone, without regard to its having been chosen."
     )
     return sentences
 
@@ -64,7 +65,9 @@ def against_baseline(found: Sequence[Difference], names: Mapping[Combination, st
         parts = _by_outcome(found, recordings=recordings)
         said = [f"{outcome}: {_some([names[d.a] for d in members])}" for outcome, members in parts.items() if members]
         base = list(dict.fromkeys(names[d.b] for d in found))
-        sentences.append(f"Against the baseline ({_some(base)}). {title}, level 5 %: {'; '.join(said)}.")
+        sentences.append(
+            f"Against the baseline ({_some(base)}). {title}, level 5 % for these pairs alone: {'; '.join(said)}."
+        )
     return sentences
 
 
@@ -147,7 +150,9 @@ def _figures(d: Difference, *, recordings: bool) -> str:
     p = d.p_permutation_adjusted if recordings else d.p_corrected_adjusted
     smallest = d.smallest_recordings if recordings else d.smallest_training
     shown = _shown(d, recordings=recordings)
-    limit = f"decided from {percent(smallest)} on" if smallest is not None else "no difference could be decided"
+    limit = f"decided above {percent(smallest)}" if smallest is not None else "no difference could be decided"
+    if recordings and not d.groups:
+        return f"{signed(shown)} points, right on the same clips"
     if recordings and smallest is None:
         limit = f"they differ on {d.groups} alone, too few to decide"
     if not recordings and p is None:
@@ -161,9 +166,12 @@ def relation(p: float | None) -> str:
     return text if text.startswith("<") else f"= {text}"
 
 
-def _over(d: Difference) -> str:
-    """What the corrected t is over."""
-    return f"corrected t over {d.repeats} x {d.folds} folds" if d.repeats else f"corrected t over {d.folds} folds"
+def _over(own: Sequence[Difference]) -> str:
+    """What the corrected t is over, of some pairs perhaps something else."""
+    found = Counter(f"{d.repeats} x {d.folds} folds" if d.repeats else f"{d.folds} folds" for d in own)
+    if len(found) == 1:
+        return f"corrected t over {next(iter(found))}"
+    return f"corrected t over {', '.join(f'{what} for {n} of the pairs' for what, n in found.most_common())}"
 
 
 def _whole(unit: str) -> str:

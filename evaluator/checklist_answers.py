@@ -228,8 +228,13 @@ def _tuned(facts: RunFacts) -> str | None:
     spec = facts.spec("train")
     if spec.get("head") == "lbfgs":
         strengths = ", ".join(f"{value:g}" for value in spec.get("strengths") or [])
+        single = spec.get("single_split") or {}
+        where = "for each fold by the log loss on training clips that are not tested"
+        if single:
+            part = "the validation part" if single.get("validation_part") else "a part of the training clips"
+            where = f"by the log loss on {part}"
         return (
-            f"The regularisation was chosen for each fold by the log loss on training clips that are not tested, among "
+            f"The regularisation was chosen {where}, among "
             f"C = {strengths}; `run.json` has what was chosen. Within a combination no other setting was searched."
         )
     if spec.get("head") == "sgd":
@@ -253,7 +258,8 @@ def _apart(facts: RunFacts) -> str | None:
     lines = ["Each tested clip is scored by a head that was not fitted on clips of its fold."]
     if spec.get("head") == "lbfgs":
         lines.append(
-            "Features are standardised by the training clips of each fold, and nothing is chosen on its clips."
+            "Features are standardised by the training clips of each fold, and no regularisation is chosen on its "
+            "clips; 5d says what was chosen among whole combinations."
         )
     references = [
         name

@@ -277,7 +277,9 @@ def _with_recordings(found: Sequence[Difference], outcomes: Outcomes, seed: int)
             groups=int(flips.groups[k]),
             p_permutation=float(flips.p[k]),
             p_permutation_adjusted=float(flips.p_adjusted[k]),
-            smallest_recordings=None if np.isnan(flips.critical[k]) else float(flips.critical[k]),
+            smallest_recordings=float(flips.critical[k])
+            if flips.groups[k] and np.isfinite(flips.critical[k])
+            else None,
         )
         for k, d in enumerate(found)
     ]

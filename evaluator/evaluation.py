@@ -22,7 +22,7 @@ from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.legacy import write_legacy
 from evaluator.metrics import metrics_table
-from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, spec_of
+from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, some_without_group, spec_of
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import folder_of, predictions_file, read_groups, read_optional, read_predictions
 from evaluator.report import BUDGET_MB, ReportData, render
@@ -162,7 +162,7 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
                 predictions,
                 samples=samples,
                 single=trained.get("single_split"),
-                limits=[line for line in notes if line.startswith(LEAK)],
+                limits=[*(line for line in notes if line.startswith(LEAK)), *some_without_group(predictions, groups)],
             )
         ),
         warnings=tuple(dict.fromkeys([*asked.warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])),

@@ -14,7 +14,16 @@ from harness.duplicates import copy_notes
 from harness.record import read_steps
 from harness.shared_groups import IDENTICAL
 
-__all__ = ["LEAK", "all_notes", "find_leaks", "find_warnings", "notes_of", "notes_of_run", "spec_of"]
+__all__ = [
+    "LEAK",
+    "all_notes",
+    "find_leaks",
+    "find_warnings",
+    "notes_of",
+    "notes_of_run",
+    "some_without_group",
+    "spec_of",
+]
 
 LEAK = "Groups are shared across folds"
 """How the sentence begins that says that models were tested on what they trained on."""
@@ -48,6 +57,18 @@ def all_notes(predictions: pd.DataFrame, groups: Mapping[str, str], steps: Mappi
     noted = "shared_groups" in spec_of(steps, "train")
     found = [*notes_of(steps), *([] if noted else find_leaks(predictions, groups)), *copy_notes(predictions)]
     return list(dict.fromkeys(found))
+
+
+def some_without_group(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:
+    """That some of the tested clips have no group while others have, in at most one sentence; parameters as there."""
+    tested = predictions["clip_id"].unique()
+    lone = sum(not groups.get(clip) for clip in tested)
+    if not 0 < lone < len(tested):
+        return []
+    return [
+        f"{lone} of {len(tested)} clips have no group and count as a recording each: if some are of one recording, "
+        "intervals are too narrow and p values too small."
+    ]
 
 
 def find_leaks(predictions: pd.DataFrame, groups: Mapping[str, str]) -> list[str]:

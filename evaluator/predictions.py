@@ -156,6 +156,7 @@ def prepare(predictions: pd.DataFrame) -> pd.DataFrame:
         )
     _check_scores(table)
     _check_alike(table)
+    _check_seeds(table)
     taken = sorted(RESERVED_FOLDS.intersection(table["fold"].unique()))
     if taken:
         raise TableError(f"fold={taken[0]!r} is the name of a summary or a column; give the fold another name")
@@ -183,6 +184,21 @@ def _check_scores(table: pd.DataFrame) -> None:
             name = column.replace("{", "{{").replace("}", "}}")
             what = "is empty" if empty[rows[0]] else "is not a finite number"
             raise RowError(f"column '{name}' {what} in row {{0}}; expected a score per class", [int(rows[0])])
+
+
+def _check_seeds(table: pd.DataFrame) -> None:
+    """All seeds of a combination have the same clips; else its mean over seeds would be of other clips than its folds."""
+    for key, part in table.groupby(list(COLUMNS), sort=False):
+        clips = part.groupby("seed", sort=False)["clip_id"].nunique()
+        most = part["clip_id"].nunique()
+        if (clips < most).any():
+            seed = clips.idxmin()
+            lacking = sorted(set(part["clip_id"]) - set(part.loc[part["seed"] == seed, "clip_id"]))
+            name = " ".join(f"{column}={value!r}" for column, value in zip(COLUMNS, key, strict=True))
+            raise TableError(
+                f"{name}: seed {seed!r} lacks {len(lacking)} of {most} clips, the first {lacking[0]!r}; give every seed "
+                "the same clips, or leave that seed out"
+            )
 
 
 def _check_alike(table: pd.DataFrame) -> None:

@@ -174,7 +174,7 @@
   function card(k, shown, prefixes = [""]) {
     const r = shown[0], own = arrays(r);
     const [box, image] = thumb(k, rows[r].image);
-    const text = el("div", { class: "text" }, el("div", { class: "true", text: className(labels[k]) }));
+    const text = el("div", { class: "text" }, el("div", { class: "true" }, el("bdi", { text: className(labels[k]) })));
     if (own.true && own.guess[k] >= 0 && !own.right[k]) {
       text.firstChild.append(el("span", { class: "small", text: ` ${score(own.true[k])}` }));
     }

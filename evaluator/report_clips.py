@@ -168,7 +168,7 @@ def row_data(table: ClipTable, row: Combination, metrics: pd.DataFrame) -> dict[
         found["bins"] = np.round([counts, sums / counts, hits / counts], 4).T.tolist()
     values = metrics.reindex(list(table.classes))
     shown = [name for name in _PER_CLASS if name in values and values[name].notna().any()]
-    found["figures"] = {name: [None if v != v else round(v, 4) for v in values[name].tolist()] for name in shown}
+    found["figures"] = {name: [None if v != v else round(v, 6) for v in values[name].tolist()] for name in shown}
     return found
 
 

@@ -26,7 +26,7 @@ from harness.urls import url_of
 
 __all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound"]
 
-SOUNDS, IMAGES = 80, 320
+SOUNDS, IMAGES = 400, 1000
 """As many as are made with a budget of 10 MB or less, where they take a second or two; with more, more."""
 _OVERHEAD = 16  # characters around an entry
 

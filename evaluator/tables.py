@@ -7,6 +7,7 @@ others percentages.
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,7 +45,9 @@ _LATEX = str.maketrans(
 
 
 def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap | None = None) -> pd.DataFrame:
-    """Rank combinations by mean accuracy over folds, best first.
+    """Rank combinations by mean accuracy over folds, best first; those that lack folds behind all others.
+
+    Folds differ in difficulty: a combination that was not tested on the hardest is not better for that.
 
     Parameters
     ----------
@@ -85,8 +88,9 @@ def ranking(metrics: pd.DataFrame, predictions: pd.DataFrame, samples: Bootstrap
             }
         )
     table = pd.DataFrame(rows).astype(dict.fromkeys(("std", "std_seeds", "low", "high"), "float64"))
+    table["_lacks"] = table["folds"] < table["folds"].max()
     table["_place"] = -table["accuracy"].round(12)
-    return table.sort_values(["_place", *COLUMNS]).drop(columns="_place").reset_index(drop=True)
+    return table.sort_values(["_lacks", "_place", *COLUMNS]).drop(columns=["_lacks", "_place"]).reset_index(drop=True)
 
 
 def fold_table(metrics: pd.DataFrame, ranked: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +139,7 @@ def readable_folds(folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def readable_differences(differences: Sequence[Difference]) -> pd.DataFrame:
-    """Differences in points, with both answers: p adjusted for the family, and from which difference on it is decided.
+    """Differences in points, with both answers: p adjusted for the family, and above which difference it is decided.
 
     A star marks what is decided.
     """
@@ -149,7 +153,7 @@ def readable_differences(differences: Sequence[Difference]) -> pd.DataFrame:
         row = {"first": names[d.a], "second": names[d.b], "difference": signed(d.difference)}
         for question, p, decided, smallest in answers:
             row[f"new {question}: p"] = p_text(p) + "*" * decided
-            row[f"{question}: decided from"] = "" if smallest is None else percent(smallest)
+            row[f"{question}: decided above"] = "" if smallest is None else percent(smallest)
         rows.append(row)
     return pd.DataFrame(rows, columns=list(rows[0]) if rows else ["first", "second", "difference"])
 
@@ -173,7 +177,12 @@ def as_markdown(table: pd.DataFrame) -> str:
     """A table of text as Markdown, figures to the right."""
     rule = ["---:" if _is_figure(table[c]) else "---" for c in table]
     lines = [list(table.columns), rule, *table.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(v).replace("|", "\\|") for v in line) + " |" for line in lines) + "\n"
+    return "\n".join("| " + " | ".join(_markdown(v) for v in line) + " |" for line in lines) + "\n"
+
+
+def _markdown(text: object) -> str:
+    """A text as Markdown shows it: no HTML, no end of a cell."""
+    return html.escape(str(text), quote=False).replace("|", "\\|")
 
 
 def as_latex(table: pd.DataFrame) -> str:

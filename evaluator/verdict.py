@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from evaluator.answers import against_baseline, best_against_others, p_text, signed
-from evaluator.combinations import combinations_of, titles
+from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
 from evaluator.statistics import Bootstrap
 from harness.figures import percent, spread
@@ -17,6 +17,7 @@ from harness.shared_groups import NO_GROUPS
 __all__ = ["find_limits", "p_text", "signed", "unknown_groups", "verdict_sentences"]
 
 FEW_GROUPS = 50
+_MUCH_LARGER = 2  # times the clips of the smallest fold
 
 
 def verdict_sentences(
@@ -48,8 +49,8 @@ def verdict_sentences(
     """
     order = combinations_of(ranked)
     names = titles(order)
-    sentences = _headline(ranked, names[order[0]], samples, single)
-    sentences += [*unknown_groups(samples), *limits, *find_limits(ranked, samples)]
+    sentences = _headline(ranked, names, samples, single)
+    sentences += [*unknown_groups(samples), *limits, *find_limits(ranked, samples), *_unequal_folds(predictions)]
     own = [
         d if d.a == order[0] else d.swapped() for d in differences if d.family != "baseline" and order[0] in (d.a, d.b)
     ]
@@ -78,6 +79,12 @@ def find_limits(ranked: pd.DataFrame, samples: Bootstrap) -> list[str]:
         found.append("There is one seed: how figures vary from one training to the next is not known.")
     if samples.groups < FEW_GROUPS:
         found.append(f"Only {samples.groups} {samples.unit} were tested: small differences cannot show.")
+    lacking = ranked["folds"] < ranked["folds"].max()
+    if lacking.any():
+        found.append(
+            f"{lacking.sum()} of the {len(ranked)} combinations lack folds, and come last in the ranking, since folds "
+            "differ in difficulty."
+        )
     if len(ranked) > 1:
         where = "these very folds" if ranked["folds"].max() > 1 else "these very clips"
         found.append(
@@ -92,12 +99,39 @@ def unknown_groups(samples: Bootstrap) -> list[str]:
     return [] if samples.unit == "groups" else [NO_GROUPS]
 
 
-def _headline(ranked: pd.DataFrame, name: str, samples: Bootstrap, single: Mapping[str, Any] | None) -> list[str]:
+def _unequal_folds(predictions: pd.DataFrame) -> list[str]:
+    """That folds count alike, where their sizes differ much; in at most one sentence."""
+    sizes = predictions.drop_duplicates(["clip_id", "fold"])["fold"].value_counts()
+    if len(sizes) < 2 or sizes.max() <= _MUCH_LARGER * sizes.min():
+        return []
+    return [
+        f"Folds have {sizes.min()} to {sizes.max()} clips and count alike in the mean, so that a clip of the smallest "
+        f"weighs {sizes.max() / sizes.min():.0f} times as much as one of the largest."
+    ]
+
+
+def _best(ranked: pd.DataFrame, names: Mapping[Combination, str]) -> str:
+    """Who is best: one combination, or several with the same figure."""
+    order = combinations_of(ranked)
+    alike = (ranked["accuracy"].round(12) == round(ranked["accuracy"].iloc[0], 12)) & (
+        ranked["folds"] == ranked["folds"].iloc[0]
+    )
+    tied = [names[c] for c, same in zip(order, alike, strict=True) if same]
+    if len(order) == 1:
+        return f"{tied[0]} was tested alone"
+    if len(tied) == 1:
+        return f"{tied[0]} is best"
+    others = tied[1] if len(tied) == 2 else f"{len(tied) - 1} others"
+    return f"{tied[0]} and {others} are best, with the same accuracy"
+
+
+def _headline(
+    ranked: pd.DataFrame, names: Mapping[Combination, str], samples: Bootstrap, single: Mapping[str, Any] | None
+) -> list[str]:
     """The figure, then what it is made of."""
     best = ranked.iloc[0]
     folds, seeds, clips = int(best["folds"]), int(best["seeds"]), int(best["clips"])
     figure = f"{spread(best['accuracy'], best['std'])} %"
-    verb = "is best" if len(ranked) > 1 else "was tested alone"
     over = f"Mean ± standard deviation of accuracy over {folds} folds"
     if folds < 2:
         over = f"Accuracy {_tested(single)}" + (", mean" * (seeds > 1))
@@ -109,7 +143,7 @@ def _headline(ranked: pd.DataFrame, name: str, samples: Bootstrap, single: Mappi
     tested = "" if folds < 2 and single else f", {clips} clips"
     low, high = percent(best["low"]), percent(best["high"])
     interval = f"; 95 % interval {low} to {high}, by bootstrap over {samples.groups} {samples.unit}" if low else ""
-    return [f"{name} {verb}: {figure}.", f"{over}{seeded}{tested}{interval}."]
+    return [f"{_best(ranked, names)}: {figure}.", f"{over}{seeded}{tested}{interval}."]
 
 
 def _tested(single: Mapping[str, Any] | None) -> str:

@@ -289,6 +289,10 @@ def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     def as_given(table: pd.DataFrame, text: Iterable[str]) -> pd.DataFrame:
         return unguarded_columns(table, text) if b"'" in data else table
 
+    names = cells(dtype=str, nrows=1, header=None).to_numpy().ravel().tolist()
+    twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+    if twice is not None:
+        raise TableError(f"{path}: the header names column {twice!r} twice")
     numbers = _numbers(as_given(cells(dtype=str, nrows=0), []), schema)
     if numbers:
         types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))

@@ -166,8 +166,8 @@ def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
     scattering = table[table["module"] == "builtin:scattering"]
     text = sentences(scattering, "waveform")
     assert (
-        "Against the baseline (waveform on builtin:scattering). These models, new recordings, level 5 %: better: "
-        in text
+        "Against the baseline (waveform on builtin:scattering). These models, new recordings, level 5 % for these "
+        "pairs alone: better: " in text
     )
     assert "better than 1 of the 2 others. Not decided, which does not mean equal: " in text
 
