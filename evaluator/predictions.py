@@ -187,7 +187,7 @@ def _check_scores(table: pd.DataFrame) -> None:
 
 
 def _check_seeds(table: pd.DataFrame) -> None:
-    """All seeds of a combination have the same clips; else its mean over seeds would be of other clips than its folds."""
+    """All seeds of a combination have the same clips; else its means over seeds would be of different clips."""
     for key, part in table.groupby(list(COLUMNS), sort=False):
         clips = part.groupby("seed", sort=False)["clip_id"].nunique()
         most = part["clip_id"].nunique()
@@ -196,8 +196,8 @@ def _check_seeds(table: pd.DataFrame) -> None:
             lacking = sorted(set(part["clip_id"]) - set(part.loc[part["seed"] == seed, "clip_id"]))
             name = " ".join(f"{column}={value!r}" for column, value in zip(COLUMNS, key, strict=True))
             raise TableError(
-                f"{name}: seed {seed!r} lacks {len(lacking)} of {most} clips, the first {lacking[0]!r}; give every seed "
-                "the same clips, or leave that seed out"
+                f"{name}: seed {seed!r} lacks {len(lacking)} of {most} clips, the first {lacking[0]!r}; give every "
+                "seed the same clips, or leave that seed out"
             )
 
 

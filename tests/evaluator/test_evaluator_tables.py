@@ -12,6 +12,7 @@ from evaluator.combinations import Combination, combinations_of, short_modules, 
 from evaluator.comparisons import compare, families_of
 from evaluator.metrics import metrics_table
 from evaluator.outcomes import outcomes_of
+from evaluator.predictions import prepare
 from evaluator.statistics import bootstrap
 from evaluator.tables import (
     as_latex,
@@ -27,6 +28,7 @@ from evaluator.tables import (
     spread,
 )
 from evaluator.verdict import p_text, signed, verdict_sentences
+from harness.errors import TableError
 
 
 def test_best_first_with_mean_and_deviation_over_folds(table: pd.DataFrame) -> None:
@@ -170,6 +172,46 @@ def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
         "pairs alone: better: " in text
     )
     assert "better than 1 of the 2 others. Not decided, which does not mean equal: " in text
+
+
+def test_equal_rows_are_both_best_and_right_on_the_same_clips(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    one = make_predictions({("a", "m", "h"): 0.8})
+    text = sentences(pd.concat([one, one.assign(encoding="z")], ignore_index=True))
+    assert text.startswith("a on m and z on m are best, with the same accuracy: ")
+    assert "right on the same clips" in text
+    assert "decided above 0.0" not in text
+
+
+def test_a_row_that_lacks_the_hardest_fold_is_not_best(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    both = make_predictions({("a", "m", "h"): 0.8, ("b", "m", "h"): 0.8})
+    hard = both["fold"] == "5"
+    both.loc[hard, "predicted"] = "nothing"
+    lacking = prepare(both[~(hard & (both["encoding"] == "b"))].reset_index(drop=True))
+    text = sentences(lacking)
+    assert text.startswith("a on m is best: ")
+    assert "1 of the 2 combinations lack folds, and come last in the ranking" in text
+
+
+def test_folds_of_very_different_sizes_are_said(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({("a", "m", "h"): 0.8})
+    assert "count alike in the mean" not in sentences(table)
+    small = prepare(table[(table["fold"] != "2") | (table["clip_id"] == "1.wav")].reset_index(drop=True))
+    assert "Folds have 1 to 20 clips and count alike in the mean" in sentences(small)
+
+
+def test_seeds_of_other_clips_are_refused(make_predictions: Callable[..., pd.DataFrame]) -> None:
+    table = make_predictions({("a", "m", "h"): 0.8}, seeds=("0", "1"))
+    part = table[(table["seed"] == "0") | (table["fold"] == "1")].reset_index(drop=True)
+    with pytest.raises(
+        TableError, match=r"encoding='a' module='m' head='h': seed '1' lacks 80 of 100 clips, the first"
+    ):
+        prepare(part)
+
+
+def test_no_html_in_markdown() -> None:
+    assert as_markdown(pd.DataFrame({"<b>": ["a & <img onerror=x>|"]})).splitlines()[2] == (
+        "| a &amp; &lt;img onerror=x&gt;\\| |"
+    )
 
 
 def test_the_head_is_named_where_there_are_several() -> None:

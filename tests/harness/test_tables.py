@@ -214,3 +214,10 @@ def test_schemas_are_those_of_the_contract() -> None:
     assert PREDICTIONS.columns == names
     assert METRICS.columns == ("encoding", "module", "head", "seed", "fold", "class", "metric", "value")
     assert FAILURES.columns == ("clip_id", "path", "step", "reason")
+
+
+def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "clips.csv"
+    file.write_text("clip_id,path,label,fold,group,start_s,end_s,label\na,a.wav,x,1,g,,,y\n", encoding="utf-8")
+    with pytest.raises(TableError, match=r"clips\.csv: the header names column 'label' twice"):
+        tables.read(file, tables.CLIPS)
