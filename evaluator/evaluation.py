@@ -188,7 +188,13 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         sources=read_sources(folder, groups),
         projections=look.projections, nearest=look.nearest, suspects=look.suspects, **asked.report,
     )  # fmt: skip
-    write_text(found.report, render(data))
+    text = render(data)
+    write_text(found.report, text)
+    if (size := len(text.encode())) > 1e6 * data.budget_mb:
+        said = (
+            f"report.html has {size / 1e6:.1f} MB, more than --budget {data.budget_mb:g}, without sounds and images too"
+        )
+        found = replace(found, warnings=(*found.warnings, said))
     spec = {
         "baseline": asked.baseline,
         "all_pairs": asked.all_pairs,

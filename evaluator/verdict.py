@@ -1,4 +1,4 @@
-"""The outcome in words: what is best, by how much, and whether that is real."""
+"""The outcome in words: which accuracy is highest, and what that says."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def find_limits(ranked: pd.DataFrame, samples: Bootstrap) -> list[str]:
     if best["seeds"] < 2 and (ranked["head"] != "lbfgs").any():
         found.append("There is one seed: how figures vary from one training to the next is not known.")
     if samples.groups < FEW_GROUPS:
-        found.append(f"Only {samples.groups} {samples.unit} were tested: small differences cannot show.")
+        tested = f"{samples.groups} {samples.unit} were" if samples.groups != 1 else f"1 {samples.unit.rstrip('s')} was"
+        found.append(f"Only {tested} tested: small differences cannot show.")
     lacking = ranked["folds"] < ranked["folds"].max()
     if lacking.any():
         found.append(
@@ -111,7 +112,7 @@ def _unequal_folds(predictions: pd.DataFrame) -> list[str]:
 
 
 def _best(ranked: pd.DataFrame, names: Mapping[Combination, str]) -> str:
-    """Who is best: one combination, or several with the same figure."""
+    """Who has the highest accuracy: one combination, or several with the same figure."""
     order = combinations_of(ranked)
     alike = (ranked["accuracy"].round(12) == round(ranked["accuracy"].iloc[0], 12)) & (
         ranked["folds"] == ranked["folds"].iloc[0]
@@ -120,9 +121,9 @@ def _best(ranked: pd.DataFrame, names: Mapping[Combination, str]) -> str:
     if len(order) == 1:
         return f"{tied[0]} was tested alone"
     if len(tied) == 1:
-        return f"{tied[0]} is best"
+        return f"{tied[0]} has the highest accuracy"
     others = tied[1] if len(tied) == 2 else f"{len(tied) - 1} others"
-    return f"{tied[0]} and {others} are best, with the same accuracy"
+    return f"{tied[0]} and {others} have the same highest accuracy"
 
 
 def _headline(

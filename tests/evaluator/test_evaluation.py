@@ -140,7 +140,8 @@ def test_the_report_says_what_it_should(small_run: Path) -> None:
     html = found.report.read_text(encoding="utf-8")
     plain = html.replace("\u00a0", " ")
     for text in (
-        "gray on builtin:scattering is best: ", "groups are shared across folds", "1 clip failed", "cut &lt;short&gt;",
+        "gray on builtin:scattering has the highest accuracy: ", "groups are shared across folds", "1 clip failed",
+        "cut &lt;short&gt;",
         "chosen among 2 combinations", steps["train"]["versions"]["numpy"], "Who is taken for whom", "small",
     ):  # fmt: skip
         assert text in plain, text

@@ -141,7 +141,7 @@ def sentences(table: pd.DataFrame, baseline: str = "") -> str:
 
 def test_the_verdict_says_best_second_and_how_many(table: pd.DataFrame) -> None:
     text = sentences(table)
-    assert text.startswith("gray on builtin:scattering is best: ")
+    assert text.startswith("gray on builtin:scattering has the highest accuracy: ")
     assert "over 5 folds, 100 clips; 95 % interval " in text
     assert "Holm over 15 pairs" in text
     assert "sign flips of clips, 15 pairs together" in text
@@ -177,7 +177,7 @@ def test_the_verdict_against_a_baseline(table: pd.DataFrame) -> None:
 def test_equal_rows_are_both_best_and_right_on_the_same_clips(make_predictions: Callable[..., pd.DataFrame]) -> None:
     one = make_predictions({("a", "m", "h"): 0.8})
     text = sentences(pd.concat([one, one.assign(encoding="z")], ignore_index=True))
-    assert text.startswith("a on m and z on m are best, with the same accuracy: ")
+    assert text.startswith("a on m and z on m have the same highest accuracy: ")
     assert "right on the same clips" in text
     assert "decided above 0.0" not in text
 
@@ -188,7 +188,7 @@ def test_a_row_that_lacks_the_hardest_fold_is_not_best(make_predictions: Callabl
     both.loc[hard, "predicted"] = "nothing"
     lacking = prepare(both[~(hard & (both["encoding"] == "b"))].reset_index(drop=True))
     text = sentences(lacking)
-    assert text.startswith("a on m is best: ")
+    assert text.startswith("a on m has the highest accuracy: ")
     assert "1 of the 2 combinations lack folds, and come last in the ranking" in text
 
 

@@ -73,7 +73,7 @@ def test_sections_are_read(home: Path) -> None:
         ),
         (
             "[evaluate]\nbase_line = ''",
-            "[evaluate] base_line: no such setting; did you mean 'baseline'? available: baseline",
+            "[evaluate] base_line: no such setting; did you mean 'baseline'? available: all_pairs, baseline, repeats",
         ),
         (
             "[train]\nmodule = 'x'",

@@ -23,6 +23,7 @@ from harness.tables import CLIPS, frame
 from merger.in_memory import plan_merges
 from merger.pipeline import merge_images
 from merger.registry import METHODS, method_from_json
+from trainer import drawn_batches
 from trainer import drawn_features as module
 from trainer.bottlenecks import drawn_features, image_features
 from trainer.drawn_features import draw_features
@@ -100,6 +101,6 @@ def test_clips_are_drawn_in_parts_that_fit_into_memory(
     monkeypatch.setattr(module, "in_parallel", spy)
     planned = plan_drawing(clips, {"gray": ENCODINGS["gray"]()}, tmp_path, store=Store(tmp_path / "a")).clips
     draw_features(planned, [parse(tiny_module)], store=Store(tmp_path / "a"))
-    monkeypatch.setattr(module, "_BYTES_AHEAD", 10 * 16 * 16 * 3)
+    monkeypatch.setattr(drawn_batches, "_BYTES_AHEAD", 10 * 16 * 16 * 3)
     draw_features(planned, [parse(tiny_module)], store=Store(tmp_path / "b"))
     assert seen == [256, 10]
