@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluator.combinations import COLUMNS, Combination
+from harness.tables import REPEATS, RowError
 
 __all__ = ["OverFolds", "OverRepeats", "Scores", "size_ratio"]
 
@@ -52,9 +53,16 @@ class OverFolds:
 
 
 class OverRepeats:
-    """Accuracy on each fold of each regrouping, mean over seeds."""
+    """Accuracy on each fold of each regrouping, mean over seeds.
+
+    Raises
+    ------
+    RowError
+        An accuracy outside [0, 1], or numbers of clips that are not above 0; empty ones too.
+    """
 
     def __init__(self, repeats: pd.DataFrame) -> None:
+        _check_ranges(repeats)
         index = ["repeat", "fold"]
         self._scores = repeats.pivot_table(index=index, columns=list(COLUMNS), values="accuracy", aggfunc="mean")
         sums = repeats.groupby(list(COLUMNS))[["test", "train"]].sum()
@@ -69,6 +77,19 @@ class OverRepeats:
         number = both.index.get_level_values("repeat").nunique()
         x, y = both.to_numpy().T
         return Scores(x, y, max(self._ratio[a], self._ratio[b]), number) if len(both) > 1 else None
+
+
+def _check_ranges(repeats: pd.DataFrame) -> None:
+    """Of the first row that is wrong, what is."""
+    wanted = {"accuracy": "a share from 0 to 1, as 0.85 for 85 %"}
+    wanted |= dict.fromkeys(("train", "test"), "a number of clips, more than 0")
+    values = repeats[list(wanted)].to_numpy(dtype=float)
+    right = np.isfinite(values) & (values >= 0) & np.stack([values[:, 0] <= 1, values[:, 1] > 0, values[:, 2] > 0], 1)
+    for row in np.flatnonzero(~right.all(axis=1))[:1]:
+        column = int(np.argmin(right[row]))
+        found = "empty" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
+        name = list(wanted)[column]
+        raise RowError(f"{REPEATS.name}, line {{0}}: {name} is {found}; expected {wanted[name]}", [int(row)])
 
 
 def size_ratio(combination: Combination, folds: Sequence[str], sizes: Sequence[Mapping[str, Any]] = ()) -> float:
