@@ -21,6 +21,9 @@ __all__ = ["DRAWS", "LEVEL", "SignFlips", "sign_flips"]
 
 DRAWS = 10_000
 LEVEL = 0.05
+_MORE = 10  # times as many are drawn at most where a p is near the level
+_NEAR = 3.0  # standard errors of p by drawing
+_NUMBERS = 30_000_000  # of flipped statistics at most
 _ALL = 14  # groups up to which all signs are tried: 2**13 of them, as the other half mirrors them
 _UNITS = 20_000  # flipped at most: of more groups some are flipped together
 _TIE = 1e-9
@@ -46,7 +49,7 @@ class SignFlips:
         The smallest difference that would have been decided, given the decisions on the other pairs; NaN where the two
         differ in too few groups for any.
     draws : int
-        How many signs were drawn for `p_adjusted`; 0 where all were tried.
+        How many signs were drawn; 0 where all were tried.
     """
 
     difference: np.ndarray
@@ -67,7 +70,8 @@ def sign_flips(
     parts, weights : ndarray of float64, shapes (groups, pairs) and (groups, pairs) or (groups, 1)
         As :meth:`evaluator.outcomes.Outcomes.differences` gives them.
     draws : int
-        Of signs, where there are too many to try all.
+        Of signs, where there are too many to try all. While a p of `p_adjusted` is within three standard errors (of
+        its being drawn) of `level`, as many again are drawn, up to ten times as many.
     seed : int
     level : float
         Of the whole family of pairs.
@@ -77,14 +81,21 @@ def sign_flips(
     scale = np.sqrt((parts**2).sum(axis=0))
     scaled = np.divide(parts, scale, out=np.zeros_like(parts), where=scale > 0)
     observed = np.abs(scaled.sum(axis=0))
-    flipped, exact = _flipped(scaled[differ.any(axis=1)], draws, np.random.default_rng(seed))
+    batches, exact = _flipped(scaled[differ.any(axis=1)], draws, np.random.default_rng(seed))
     extra = 0 if exact else 1
-    n = len(flipped) + extra
+    flipped = np.empty((0, parts.shape[1]))
+    for batch in batches:
+        flipped = np.concatenate([flipped, batch])
+        n = len(flipped) + extra
+        p_adjusted = _stepped_down(flipped, observed, extra)
+        near = np.abs(p_adjusted - level) <= _NEAR * np.sqrt(level * (1 - level) / n)
+        if not near.any():
+            break
     p = ((flipped >= observed - _TIE).sum(axis=0) + extra) / n
     for k in np.flatnonzero((differ.sum(axis=0) <= _ALL) & (not exact)):
         all_signs, _ = _flipped(scaled[differ[:, k], k : k + 1], draws, np.random.default_rng(seed))
-        p[k] = (all_signs >= observed[k] - _TIE).mean()
-    p_adjusted = np.maximum(_stepped_down(flipped, observed, extra), p)
+        p[k] = (next(all_signs) >= observed[k] - _TIE).mean()
+    p_adjusted = np.maximum(p_adjusted, p)
     limit = _limits(flipped, p_adjusted <= level, extra, level)
     return SignFlips(
         difference=parts.sum(axis=0),
@@ -92,20 +103,33 @@ def sign_flips(
         p=p,
         p_adjusted=p_adjusted,
         critical=_smallest(parts, weights, limit),
-        draws=0 if exact else draws,
+        draws=0 if exact else len(flipped),
     )
 
 
-def _flipped(scaled: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, bool]:
-    """Absolute statistics of flipped data, shape (flips, pairs), and whether these are all there are."""
+def _flipped(scaled: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[Iterator[np.ndarray], bool]:
+    """Absolute statistics of flipped data, each of shape (flips, pairs), and whether the first are all there are.
+
+    Each time as many as there have been by then, up to ten times `draws`.
+    """
     exact = len(scaled) <= _ALL
     if len(scaled) > _UNITS:
         together = rng.integers(_UNITS, size=len(scaled))
         scaled = np.stack([np.bincount(together, weights=v, minlength=_UNITS) for v in scaled.T], axis=1)
     basis, back = _basis(scaled)
-    signs = _every_sign(len(scaled)) if exact else _random_signs(len(scaled), draws, rng)
-    found = [np.abs(_pairs(block @ basis, back)) for block in signs]
-    return np.concatenate(found), exact
+
+    def of_signs(signs: Iterator[np.ndarray]) -> np.ndarray:
+        return np.concatenate([np.abs(_pairs(block @ basis, back)) for block in signs])
+
+    def drawn() -> Iterator[np.ndarray]:
+        most = max(draws, min(_MORE * draws, _NUMBERS // scaled.shape[1]))
+        done = 0
+        while done < most:
+            size = min(done or draws, most - done)
+            yield of_signs(_random_signs(len(scaled), size, rng))
+            done += size
+
+    return (iter([of_signs(_every_sign(len(scaled)))]) if exact else drawn()), exact
 
 
 def _basis(scaled: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -35,9 +36,10 @@ __all__ = [
 ]
 
 ROPE = 0.01
-SAMPLES = 2000
+SAMPLES, MOST_SAMPLES = 2000, 10_000
 Scores = Sequence[float] | np.ndarray
 _LEVEL = 0.95
+_FEW = 10  # groups below which their spread says too little
 _FLAT = 1e-12  # a deviation below this is rounding, not spread
 
 
@@ -90,28 +92,41 @@ class Bootstrap:
         How many there were to draw from.
     unit : str
         What was drawn: ``groups``; where none are known ``clips``, or ``distinct sounds`` of clips with copies.
+    df : int
+        Degrees of freedom of the spread: groups less the strata that they were drawn within. 0 where the spread of
+        the groups is not known well enough for an interval; see :func:`bootstrap`.
     """
 
     samples: dict[Combination, np.ndarray]
     groups: int
-    unit: str = "groups"
+    unit: str
+    df: int
 
     def interval(self, a: Combination, b: Combination | None = None) -> tuple[float, float]:
-        """95 % percentile interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`."""
+        """95 % interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`.
+
+        Of the percentiles that Student's t asks for in place of the normal 2.5 and 97.5 (expanded percentile interval,
+        Hesterberg 2015). NaN, NaN where `df` is 0, or all samples are the same, which is no certainty.
+        """
         values = self.samples[a] if b is None else self.samples[a] - self.samples[b]
-        low, high = np.nanpercentile(values, [50 * (1 - _LEVEL), 50 * (1 + _LEVEL)])
+        values = values[np.isfinite(values)]
+        if not self.df or not len(values) or np.ptp(values) < _FLAT:
+            return math.nan, math.nan
+        outside = 100 * NormalDist().cdf(-upper_quantile((1 - _LEVEL) / 2, self.df))
+        low, high = np.percentile(values, [outside, 100 - outside])
         return float(low), float(high)
 
 
 class _Tally(NamedTuple):
     """Of one fold: groups (m,) that have clips in it, and of each its right clips (m, combinations) and all its clips.
 
-    Those are in one column where all combinations have the same.
+    Those are in one column where all combinations have the same. `folds` (combinations,): for how many folds it counts.
     """
 
     groups: np.ndarray
     hits: np.ndarray
     n: np.ndarray
+    folds: np.ndarray
 
 
 def corrected_ttest(a: Scores, b: Scores, *, test_to_train: float | None = None) -> TTest:
@@ -208,9 +223,17 @@ def practical_equivalence(
 
 
 def bootstrap(
-    predictions: pd.DataFrame, groups: Mapping[str, str] | None = None, *, n_samples: int = SAMPLES, seed: int = 0
+    predictions: pd.DataFrame,
+    groups: Mapping[str, str] | None = None,
+    *,
+    n_samples: int | None = None,
+    seed: int = 0,
 ) -> Bootstrap:
-    """Resample whole groups with replacement, and take the mean accuracy over folds each time.
+    """Resample whole groups with replacement within folds, and take the mean accuracy over folds each time.
+
+    Of the n groups of a fold n - 1 are drawn, so that samples spread as the accuracies of new recordings do (of n they
+    spread less by (n - 1) / n). A group with clips in several folds is drawn with the fold in which it has most of
+    them. Folds of one group (one left out at a time) are drawn together, as whole folds.
 
     Parameters
     ----------
@@ -218,13 +241,15 @@ def bootstrap(
         As :func:`evaluator.predictions.prepare` gives it. Several seeds of a combination are averaged per clip.
     groups : mapping of str to str, optional
         From clip_id to group; a clip without one is a group of its own.
-    n_samples : int
+    n_samples : int, optional
+        Default: 10,000; of more than 2,000 groups fewer, down to 2,000, as their accuracies spread less.
     seed : int
 
     Returns
     -------
     Bootstrap
-        A fold that no drawn group falls into is left out of that sample's mean.
+        Without intervals (`df` is 0) of fewer than 10 groups, and where a single fold has one group, whose spread
+        nothing shows. A fold without drawn clips, as groups may leave where they span folds, counts as it was tested.
     """
     clip, clips = pd.factorize(predictions["clip_id"])
     numbers = number_groups(list(clips), groups)
@@ -235,8 +260,12 @@ def bootstrap(
     for name in fold_order(folds):
         rows = np.flatnonzero(place == folds.get_loc(name))
         tallies.append(_tally(numbers.number[clip[rows]], combination[rows], right[rows], width=len(names)))
-    means = _resample(tallies, numbers.count, n_samples=n_samples, rng=np.random.default_rng(seed))
-    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, numbers.count, numbers.unit)
+    strata, tallies = _strata(tallies, numbers.count)
+    known = numbers.count >= _FEW and all(len(own) > 1 for own in strata)
+    n_samples = n_samples or int(np.clip(MOST_SAMPLES * 2000 / numbers.count, SAMPLES, MOST_SAMPLES))
+    means = _resample(tallies, strata, numbers.count, n_samples=n_samples, rng=np.random.default_rng(seed))
+    df = numbers.count - len(strata) if known else 0
+    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, numbers.count, numbers.unit, df)
 
 
 def _folds(a: Scores, b: Scores) -> int:
@@ -261,23 +290,62 @@ def _tally(group: np.ndarray, combination: np.ndarray, right: np.ndarray, *, wid
     cell, size = row * width + combination, len(groups) * width
     hits, n = (np.bincount(cell, weights=w, minlength=size).reshape(-1, width) for w in (right.astype(float), None))
     same = (n == n[:, :1]).all()  # as where every combination was tested on every clip
-    return _Tally(groups, hits, (n[:, :1] if same else n).astype(float))
+    return _Tally(groups, hits, (n[:, :1] if same else n).astype(float), (n.sum(axis=0) > 0).astype(float))
 
 
-def _resample(tallies: Sequence[_Tally], groups: int, *, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+def _strata(tallies: Sequence[_Tally], groups: int) -> tuple[list[np.ndarray], list[_Tally]]:
+    """Groups to draw within, and folds; those of one group are one stratum, and one fold that counts for each."""
+    most, home = np.zeros(groups), np.zeros(groups, dtype=int)
+    for k, own in enumerate(tallies):
+        clips = own.n.sum(axis=1)
+        more = clips > most[own.groups]
+        home[own.groups[more]], most[own.groups[more]] = k, clips[more]
+    sizes = np.bincount(home, minlength=len(tallies))
+    alone = np.flatnonzero(sizes == 1)
+    strata = [np.flatnonzero(home == k) for k in np.flatnonzero(sizes > 1)]
+    if not len(alone):
+        return strata, list(tallies)
+    strata.append(np.flatnonzero(np.isin(home, alone)))
+    rest = [own for k, own in enumerate(tallies) if sizes[k] != 1]
+    return strata, [*rest, _merged([tallies[k] for k in alone], groups)]
+
+
+def _merged(tallies: Sequence[_Tally], groups: int) -> _Tally:
+    """Several folds as one whose accuracy is their mean: a clip counts as one of the clips of its fold."""
+    width = tallies[0].hits.shape[1]
+    hits, n = np.zeros((groups, width)), np.zeros((groups, width))
+    for own in tallies:
+        size = np.maximum(np.broadcast_to(own.n.sum(axis=0), width), 1)
+        hits[own.groups] += own.hits / size
+        n[own.groups] += own.n / size
+    there = np.flatnonzero(n.any(axis=1))
+    return _Tally(there, hits[there], n[there], np.sum([own.folds for own in tallies], axis=0))
+
+
+def _resample(
+    tallies: Sequence[_Tally], strata: Sequence[np.ndarray], groups: int, *, n_samples: int, rng: np.random.Generator
+) -> np.ndarray:
     """Mean accuracy over folds of each combination, shape (n_samples, combinations); a block of samples at a time."""
     block = max(1, 4_000_000 // groups)
     means = []
     for start in range(0, n_samples, block):
-        size = min(block, n_samples - start)
-        drawn = rng.integers(groups, size=(size, groups)) + groups * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups).astype(float)
-        accuracy, there = (np.zeros((size, tallies[0].hits.shape[1], len(tallies)), t) for t in (float, bool))
-        for k, own in enumerate(tallies):
-            drawn_here = times[:, own.groups]
-            got, of = drawn_here @ own.hits, drawn_here @ own.n
-            there[..., k] = of > 0
-            np.divide(got, of, out=accuracy[..., k], where=of > 0)
-        filled = there.sum(axis=2)
-        means.append(np.divide(accuracy.sum(axis=2), filled, out=np.full(filled.shape, np.nan), where=filled > 0))
+        times = np.zeros((min(block, n_samples - start), groups))
+        for own in strata:
+            times[:, own] = _times(len(own), len(times), rng)
+        total, folds = np.zeros((len(times), tallies[0].hits.shape[1])), sum(own.folds for own in tallies)
+        for own in tallies:
+            drawn = times[:, own.groups]
+            got, of = drawn @ own.hits, drawn @ own.n
+            whole = own.hits.sum(axis=0) / np.maximum(own.n.sum(axis=0), _FLAT)
+            accuracy = np.divide(got, of, out=np.broadcast_to(whole, got.shape).copy(), where=of > 0)
+            total += accuracy * own.folds
+        means.append(total / folds)
     return np.concatenate(means)
+
+
+def _times(groups: int, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each group is drawn, shape (samples, groups): one fewer in all than there are groups."""
+    if groups == 1:
+        return np.ones((samples, 1))
+    drawn = rng.integers(groups, size=(samples, groups - 1)) + groups * np.arange(samples)[:, None]
+    return np.bincount(drawn.ravel(), minlength=samples * groups).reshape(samples, groups)

@@ -149,23 +149,72 @@ def test_clips_of_one_group_move_together() -> None:
 
 
 def test_the_bootstrap_is_what_its_definition_gives() -> None:
-    """Groups that span folds, a combination that lacks clips, a group that no drawn sample may have in a fold."""
+    """Groups are drawn within folds, one fewer than there are; a combination lacks clips."""
     rng = np.random.default_rng(5)
-    n, folds = 24, [str(i % 3) for i in range(24)]
+    n, folds = 60, [str(i // 2 % 3) for i in range(60)]
     table = outcomes({"gray": list(rng.integers(0, 2, n)), "logmel": list(rng.integers(0, 2, n))}, folds)
     table = table[(table["encoding"] == "gray") | (table["clip_id"] > "004.wav")].reset_index(drop=True)
-    of_clip = {f"{i:03d}.wav": f"g{i // 4}" for i in range(n)}
-    found = bootstrap(table, of_clip, n_samples=50, seed=7)
-    names = sorted(set(of_clip.values()))
+    of_clip = {f"{i:03d}.wav": f"g{i // 2:02d}" for i in range(n)}
+    found = bootstrap(table, of_clip, n_samples=20, seed=7)
+    assert (found.groups, found.df) == (30, 30 - 3)
     right = (table["label"] == table["predicted"]).astype(float)
-    draws = np.random.default_rng(7).integers(len(names), size=(50, len(names)))
+    again, groups = np.random.default_rng(7), np.arange(30)
+    drawn = [groups[groups % 3 == k][again.integers(10, size=(20, 9))] for k in range(3)]
     for combination in (A, B):
         own = table["encoding"] == combination.encoding
-        for k, drawn in enumerate(draws):
-            times = table["clip_id"].map(of_clip).map(lambda g, d=drawn: float((d == names.index(g)).sum()))
+        for k in range(20):
+            times = table["clip_id"].map(lambda c, k=k: sum((d[k] == int(of_clip[c][1:])).sum() for d in drawn))
             cells = [own & (table["fold"] == fold) for fold in ("0", "1", "2")]
-            shares = [(right * times)[cell].sum() / times[cell].sum() for cell in cells if times[cell].sum()]
+            shares = [(right * times)[cell].sum() / times[cell].sum() for cell in cells]
             assert found.samples[combination][k] == pytest.approx(np.mean(shares))
+
+
+def test_every_fold_counts_in_every_sample() -> None:
+    """Of three folds the smallest has two clips, both wrong: no sample is the mean of the other two."""
+    right = [1] * 90 + [0] * 10 + [1] * 90 + [0] * 10 + [0] * 2
+    found = bootstrap(outcomes({"gray": right}, ["1"] * 100 + ["2"] * 100 + ["3"] * 2))
+    assert found.samples[A].max() <= 2 / 3
+    assert np.mean(found.samples[A]) == pytest.approx(0.6, abs=0.002)
+
+
+def test_groups_that_span_folds_leave_the_mean_where_it_is() -> None:
+    rng = np.random.default_rng(2)
+    table = outcomes({"gray": list(rng.integers(0, 2, 120))}, [str(i % 5) for i in range(120)])
+    found = bootstrap(table, {f"{i:03d}.wav": f"g{i // 3}" for i in range(120)})
+    mean = metrics_table(table).query("metric == 'accuracy' and fold == 'mean'")["value"].iloc[0]
+    assert np.mean(found.samples[A]) == pytest.approx(mean, abs=0.01)
+
+
+def test_folds_of_one_group_are_drawn_as_whole_folds() -> None:
+    """One speaker left out at a time: the interval is that of a mean of independent shares."""
+    shares = np.array([2, 3, 4, 4, 5, 5, 6, 6, 7, 8, 9, 10])
+    right = [int(i < share) for share in shares for i in range(10)]
+    table = outcomes({"gray": right}, [str(i // 10) for i in range(120)])
+    found = bootstrap(table, {f"{i:03d}.wav": f"speaker {i // 10}" for i in range(120)})
+    low, high = found.interval(A)
+    half = stats.t.isf(0.025, 11) * shares.std(ddof=1) / 10 / np.sqrt(12)
+    assert (low, high) == pytest.approx((shares.mean() / 10 - half, shares.mean() / 10 + half), abs=0.015)
+
+
+def test_there_is_no_interval_where_the_spread_is_not_known() -> None:
+    mixed = [1, 0] * 10
+    few = bootstrap(outcomes({"gray": mixed[:9]}, list("123456789")))
+    single = bootstrap(outcomes({"gray": mixed}, ["1"] * 19 + ["2"]))
+    every = bootstrap(outcomes({"gray": [1] * 20, "logmel": mixed}, list("1122") * 5))
+    for lacking in (few.interval(A), single.interval(A), every.interval(A), every.interval(B, B)):
+        assert np.isnan(lacking).all()
+    assert np.isfinite(every.interval(A, B)).all()
+
+
+def test_intervals_cover_what_they_should() -> None:
+    groups, share = 30, 0.8
+    rng = np.random.default_rng(1)
+    folds = [str(i % 5) for i in range(groups)]
+    rows = {f"e{k}": list((rng.random(groups) < share).astype(int)) for k in range(120)}
+    found = bootstrap(outcomes(rows, folds), n_samples=1000)
+    ends = [found.interval(Combination(name, "m", "lbfgs")) for name in rows]
+    covered = [low - 1e-9 <= share <= high + 1e-9 for low, high in ends]
+    assert np.mean(covered) > 0.9
 
 
 def test_differences_are_bootstrapped_in_pairs() -> None:

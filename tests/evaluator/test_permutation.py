@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations, product
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,19 @@ def test_random_signs_come_near_all_signs() -> None:
     again = sign_flips(values[:, None], ONE / 17)
     assert again.p[0] == found.p[0]
     assert sign_flips(values[:, None], ONE / 17, seed=1).p[0] != found.p[0]
+
+
+def test_more_signs_are_drawn_where_a_decision_is_near() -> None:
+    """The same decision by every seed, of a pair whose p is .0534."""
+    values = np.array([1.0] * 66 + [-1.0] * 45)  # p by the binomial distribution
+    true = 2 * sum(comb(111, k) for k in range(66, 112)) / 2**111
+    assert 0.05 < true < 0.06
+    parts = values[:, None] / 111
+    found = [sign_flips(parts, ONE / 111, seed=seed) for seed in range(5)]
+    assert all(each.draws > 10_000 for each in found)
+    assert all(0.05 < each.p_adjusted[0] for each in found)
+    assert found[0].p[0] == sign_flips(parts, ONE / 111, seed=0).p[0]
+    assert sign_flips(np.ones((111, 1)) / 111, ONE / 111).draws == 10_000, "far from any doubt"
 
 
 def stepped_down_by_definition(parts: np.ndarray) -> list[float]:
