@@ -54,16 +54,16 @@ def test_random_signs_come_near_all_signs() -> None:
 
 
 def test_more_signs_are_drawn_where_a_decision_is_near() -> None:
-    """The same decision by every seed, of a pair whose p is .0534."""
-    values = np.array([1.0] * 66 + [-1.0] * 45)  # p by the binomial distribution
-    true = 2 * sum(comb(111, k) for k in range(66, 112)) / 2**111
+    """The same decision by every seed, of a pair whose p is .0527."""
+    values = np.array([1.0] * 64 + [-1.0] * 43)  # p by the binomial distribution
+    true = 2 * sum(comb(107, k) for k in range(64, 108)) / 2**107
     assert 0.05 < true < 0.06
-    parts = values[:, None] / 111
-    found = [sign_flips(parts, ONE / 111, seed=seed) for seed in range(5)]
+    parts = values[:, None] / 107
+    found = [sign_flips(parts, ONE / 107, seed=seed) for seed in range(3)]
     assert all(each.draws > 10_000 for each in found)
-    assert all(0.05 < each.p_adjusted[0] for each in found)
-    assert found[0].p[0] == sign_flips(parts, ONE / 111, seed=0).p[0]
-    assert sign_flips(np.ones((111, 1)) / 111, ONE / 111).draws == 10_000, "far from any doubt"
+    assert all(each.p_adjusted[0] > 0.05 for each in found)
+    assert found[0].p[0] == sign_flips(parts, ONE / 107, seed=0).p[0]
+    assert sign_flips(np.ones((107, 1)) / 107, ONE / 107).draws == 10_000, "far from any doubt"
 
 
 def stepped_down_by_definition(parts: np.ndarray) -> list[float]:
@@ -194,5 +194,5 @@ def test_of_more_groups_than_can_be_flipped_some_are_flipped_together() -> None:
     found = sign_flips(parts, np.full((30_000, 1), 1 / 30_000), draws=200)
     z = parts.sum() / np.sqrt((parts**2).sum())
     assert z > 3
-    assert found.p[0] == pytest.approx(1 / 201)
+    assert found.p[0] == pytest.approx(1 / (found.draws + 1))
     assert found.critical[0] / found.difference[0] == pytest.approx(2 / z, rel=0.15)
