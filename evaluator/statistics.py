@@ -307,7 +307,7 @@ def _strata(tallies: Sequence[_Tally], groups: int) -> tuple[list[np.ndarray], l
         return strata, list(tallies)
     strata.append(np.flatnonzero(np.isin(home, alone)))
     rest = [own for k, own in enumerate(tallies) if sizes[k] != 1]
-    return strata, [*rest, _merged([tallies[k] for k in alone], groups)]
+    return strata, [*rest, _merged([tallies[k] for k in alone.tolist()], groups)]
 
 
 def _merged(tallies: Sequence[_Tally], groups: int) -> _Tally:
@@ -330,8 +330,8 @@ def _resample(
     means = []
     for start in range(0, n_samples, block):
         times = np.zeros((min(block, n_samples - start), groups))
-        for own in strata:
-            times[:, own] = _times(len(own), len(times), rng)
+        for stratum in strata:
+            times[:, stratum] = _times(len(stratum), len(times), rng)
         total, folds = np.zeros((len(times), tallies[0].hits.shape[1])), sum(own.folds for own in tallies)
         for own in tallies:
             drawn = times[:, own.groups]
