@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -36,7 +35,7 @@ __all__ = [
 ]
 
 ROPE = 0.01
-SAMPLES, MOST_SAMPLES = 2000, 10_000
+SAMPLES = 4000
 Scores = Sequence[float] | np.ndarray
 _LEVEL = 0.95
 _FEW = 10  # groups below which their spread says too little
@@ -88,6 +87,8 @@ class Bootstrap:
     ----------
     samples : dict of Combination to ndarray of float64, shape (n_samples,)
         All combinations were given the same resampled groups, so samples can be subtracted.
+    accuracy : dict of Combination to float
+        Mean over folds as it was measured.
     groups : int
         How many there were to draw from.
     unit : str
@@ -98,6 +99,7 @@ class Bootstrap:
     """
 
     samples: dict[Combination, np.ndarray]
+    accuracy: dict[Combination, float]
     groups: int
     unit: str
     df: int
@@ -105,16 +107,21 @@ class Bootstrap:
     def interval(self, a: Combination, b: Combination | None = None) -> tuple[float, float]:
         """95 % interval of the accuracy of `a`, or of the accuracy of `a` less that of `b`.
 
-        Of the percentiles that Student's t asks for in place of the normal 2.5 and 97.5 (expanded percentile interval,
-        Hesterberg 2015). NaN, NaN where `df` is 0, or all samples are the same, which is no certainty.
+        Student's t on either end of what was measured, with the standard deviation of the samples as its error; of an
+        accuracy on the scale of its logit, which leaves the ends in [0, 1] (Korn and Graubard 1998).
+        NaN, NaN where `df` is 0, or where all samples are the same, which is no certainty.
         """
         values = self.samples[a] if b is None else self.samples[a] - self.samples[b]
-        values = values[np.isfinite(values)]
-        if not self.df or not len(values) or np.ptp(values) < _FLAT:
+        error = float(values.std()) if self.df else math.nan
+        if not error > _FLAT:
             return math.nan, math.nan
-        outside = 100 * NormalDist().cdf(-upper_quantile((1 - _LEVEL) / 2, self.df))
-        low, high = np.percentile(values, [outside, 100 - outside])
-        return float(low), float(high)
+        half = upper_quantile((1 - _LEVEL) / 2, self.df) * error
+        if b is not None:
+            middle = self.accuracy[a] - self.accuracy[b]
+            return max(middle - half, -1.0), min(middle + half, 1.0)
+        share = self.accuracy[a]
+        half, odds = half / (share * (1 - share)), math.log(share / (1 - share))
+        return 1 / (1 + math.exp(half - odds)), 1 / (1 + math.exp(-half - odds))
 
 
 class _Tally(NamedTuple):
@@ -226,7 +233,7 @@ def bootstrap(
     predictions: pd.DataFrame,
     groups: Mapping[str, str] | None = None,
     *,
-    n_samples: int | None = None,
+    n_samples: int = SAMPLES,
     seed: int = 0,
 ) -> Bootstrap:
     """Resample whole groups with replacement within folds, and take the mean accuracy over folds each time.
@@ -241,8 +248,7 @@ def bootstrap(
         As :func:`evaluator.predictions.prepare` gives it. Several seeds of a combination are averaged per clip.
     groups : mapping of str to str, optional
         From clip_id to group; a clip without one is a group of its own.
-    n_samples : int, optional
-        Default: 10,000; of more than 2,000 groups fewer, down to 2,000, as their accuracies spread less.
+    n_samples : int
     seed : int
 
     Returns
@@ -262,10 +268,15 @@ def bootstrap(
         tallies.append(_tally(numbers.number[clip[rows]], combination[rows], right[rows], width=len(names)))
     strata, tallies = _strata(tallies, numbers.count)
     known = numbers.count >= _FEW and all(len(own) > 1 for own in strata)
-    n_samples = n_samples or int(np.clip(MOST_SAMPLES * 2000 / numbers.count, SAMPLES, MOST_SAMPLES))
     means = _resample(tallies, strata, numbers.count, n_samples=n_samples, rng=np.random.default_rng(seed))
-    df = numbers.count - len(strata) if known else 0
-    return Bootstrap({name: means[:, i] for i, name in enumerate(names)}, numbers.count, numbers.unit, df)
+    measured = np.average([_whole(own) for own in tallies], axis=0, weights=[own.folds for own in tallies])
+    return Bootstrap(
+        samples={name: means[:, i] for i, name in enumerate(names)},
+        accuracy={name: float(measured[i]) for i, name in enumerate(names)},
+        groups=numbers.count,
+        unit=numbers.unit,
+        df=numbers.count - len(strata) if known else 0,
+    )
 
 
 def _folds(a: Scores, b: Scores) -> int:
@@ -307,7 +318,7 @@ def _strata(tallies: Sequence[_Tally], groups: int) -> tuple[list[np.ndarray], l
         return strata, list(tallies)
     strata.append(np.flatnonzero(np.isin(home, alone)))
     rest = [own for k, own in enumerate(tallies) if sizes[k] != 1]
-    return strata, [*rest, _merged([tallies[k] for k in alone.tolist()], groups)]
+    return strata, [*rest, _merged([tallies[int(k)] for k in alone], groups)]
 
 
 def _merged(tallies: Sequence[_Tally], groups: int) -> _Tally:
@@ -322,6 +333,11 @@ def _merged(tallies: Sequence[_Tally], groups: int) -> _Tally:
     return _Tally(there, hits[there], n[there], np.sum([own.folds for own in tallies], axis=0))
 
 
+def _whole(own: _Tally) -> np.ndarray:
+    """Accuracy of each combination as it was measured; 0 where it has no clips."""
+    return np.asarray(own.hits.sum(axis=0) / np.maximum(own.n.sum(axis=0), _FLAT))
+
+
 def _resample(
     tallies: Sequence[_Tally], strata: Sequence[np.ndarray], groups: int, *, n_samples: int, rng: np.random.Generator
 ) -> np.ndarray:
@@ -330,16 +346,15 @@ def _resample(
     means = []
     for start in range(0, n_samples, block):
         times = np.zeros((min(block, n_samples - start), groups))
-        for stratum in strata:
-            times[:, stratum] = _times(len(stratum), len(times), rng)
-        total, folds = np.zeros((len(times), tallies[0].hits.shape[1])), sum(own.folds for own in tallies)
+        for members in strata:
+            times[:, members] = _times(len(members), len(times), rng)
+        total = np.zeros((len(times), tallies[0].hits.shape[1]))
         for own in tallies:
             drawn = times[:, own.groups]
             got, of = drawn @ own.hits, drawn @ own.n
-            whole = own.hits.sum(axis=0) / np.maximum(own.n.sum(axis=0), _FLAT)
-            accuracy = np.divide(got, of, out=np.broadcast_to(whole, got.shape).copy(), where=of > 0)
+            accuracy = np.divide(got, of, out=np.broadcast_to(_whole(own), got.shape).copy(), where=of > 0)
             total += accuracy * own.folds
-        means.append(total / folds)
+        means.append(total / np.sum([own.folds for own in tallies], axis=0))
     return np.concatenate(means)
 
 
