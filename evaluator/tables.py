@@ -117,7 +117,7 @@ def readable(ranked: pd.DataFrame) -> pd.DataFrame:
         out["over seeds"] = ["" if np.isnan(s) else f"± {percent(s)}" for s in ranked["std_seeds"]]
     if ranked["low"].notna().any():
         ends = zip(ranked["low"], ranked["high"], strict=True)
-        out["95 % interval"] = [f"{percent(a)} to {percent(b)}" for a, b in ends]
+        out["95 % interval"] = ["" if np.isnan(a) else f"{percent(a)} to {percent(b)}" for a, b in ends]
     out["macro F1"] = [percent(v) for v in ranked["macro_f1"]]
     for column in ("folds", "seeds", "clips"):
         if column == "clips" or (ranked[column] > 1).any():

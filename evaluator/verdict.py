@@ -143,7 +143,11 @@ def _headline(
     )
     tested = "" if folds < 2 and single else f", {clips} clips"
     low, high = percent(best["low"]), percent(best["high"])
-    interval = f"; 95 % interval {low} to {high}, by bootstrap over {samples.groups} {samples.unit}" if low else ""
+    interval = (
+        f"; 95 % interval {low} to {high}, by bootstrap over {samples.groups} {samples.unit}"
+        if low
+        else f"; no 95 % interval: {samples.groups} {samples.unit} are too few, or too alike, to know how figures vary"
+    )
     return [f"{_best(ranked, names)}: {figure}.", f"{over}{seeded}{tested}{interval}."]
 
 
