@@ -6,7 +6,7 @@
 - `combinations`: what is compared: encoding, module, head; short names of them
 - `metrics`: figures per fold, mean and deviation over folds, pooled
 - `confusion`: confusion matrices, most confused pairs, classification report
-- `statistics`: corrected t, Holm, practical equivalence, bootstrap over groups
+- `statistics`: corrected t, Holm, practical equivalence; `intervals`: bootstrap over groups, within folds
 - `student`: Student's t distribution
 - `outcomes`: right and wrong, clip by clip, with whole groups
 - `permutation`: sign flips of whole groups, max-T over the pairs compared

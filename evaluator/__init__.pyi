@@ -7,6 +7,7 @@ from .evaluation import evaluate as evaluate
 from .evaluation import output_folders as output_folders
 from .feature_maps import nearest as nearest
 from .feature_maps import projections as projections
+from .intervals import bootstrap as bootstrap
 from .label_agreement import differing_labels as differing_labels
 from .legacy import class_lines as class_lines
 from .legacy import write_legacy as write_legacy
@@ -20,7 +21,6 @@ from .predictions import read_predictions as read_predictions
 from .results import OUTPUTS as OUTPUTS
 from .results import Evaluation as Evaluation
 from .results import check_outputs as check_outputs
-from .statistics import bootstrap as bootstrap
 from .statistics import corrected_ttest as corrected_ttest
 from .suspects import suspected_labels as suspected_labels
 from .tables import fold_table as fold_table

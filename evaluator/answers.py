@@ -28,7 +28,7 @@ def best_against_others(own: Sequence[Difference], names: Mapping[Combination, s
     names : mapping of Combination to str
         What to call them.
     unit : str
-        What is flipped as a whole, as :class:`evaluator.statistics.Bootstrap` has it.
+        What is flipped as a whole, as :class:`evaluator.intervals.Bootstrap` has it.
     """
     if not own:
         return []

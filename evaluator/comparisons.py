@@ -21,10 +21,11 @@ import numpy as np
 import pandas as pd
 
 from evaluator.combinations import COLUMNS, Combination
+from evaluator.intervals import Bootstrap
 from evaluator.metrics import fold_scores
 from evaluator.outcomes import Outcomes
 from evaluator.permutation import LEVEL, sign_flips
-from evaluator.statistics import ROPE, Bootstrap, TTest, corrected_ttest, holm, paired_ttest, practical_equivalence
+from evaluator.statistics import ROPE, TTest, corrected_ttest, holm, paired_ttest, practical_equivalence
 from evaluator.training_scores import OverFolds, OverRepeats
 from harness.errors import SettingsError, did_you_mean
 

@@ -20,6 +20,7 @@ from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
+from evaluator.intervals import bootstrap
 from evaluator.legacy import write_legacy
 from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, some_without_group, spec_of
@@ -28,7 +29,6 @@ from evaluator.predictions import folder_of, predictions_file, read_groups, read
 from evaluator.report import BUDGET_MB, ReportData, render
 from evaluator.report_sources import read_sources
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
-from evaluator.statistics import bootstrap
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes

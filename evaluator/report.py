@@ -75,7 +75,7 @@ class ReportData:
     confusion_plot : path
         PNG of the best combination's confusion matrix.
     unit : str
-        What the intervals were drawn from, as :class:`evaluator.statistics.Bootstrap` has it.
+        What the intervals were drawn from, as :class:`evaluator.intervals.Bootstrap` has it.
     sources : Sources
         Where sounds and images are.
     projections : DataFrame, optional

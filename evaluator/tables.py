@@ -18,8 +18,8 @@ import pandas as pd
 from evaluator.answers import p_text, signed
 from evaluator.combinations import COLUMNS, Combination, short_modules, titles
 from evaluator.comparisons import Difference
+from evaluator.intervals import Bootstrap
 from evaluator.predictions import OVERALL
-from evaluator.statistics import Bootstrap
 from harness.cells import write_cells
 from harness.figures import percent, spread
 from harness.tables import fold_order

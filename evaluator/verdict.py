@@ -10,7 +10,7 @@ import pandas as pd
 from evaluator.answers import against_baseline, best_against_others, p_text, signed
 from evaluator.combinations import Combination, combinations_of, titles
 from evaluator.comparisons import Difference
-from evaluator.statistics import Bootstrap
+from evaluator.intervals import Bootstrap
 from harness.figures import percent, spread
 from harness.shared_groups import NO_GROUPS
 

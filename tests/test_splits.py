@@ -211,7 +211,9 @@ def test_folders_of_parts_are_one_split(tiny_module: str, tmp_path: Path, capsys
     assert said.code == 0, said.err
     assert "54 clips, 3 classes, train/validation/test split, 27 groups" in said.err
     check_single(out, said, tested=18)
-    wanted = "Accuracy on the test part of a single split (train 24, validation 12, test 18 clips); no 95 % interval: 9 "
+    wanted = (
+        "Accuracy on the test part of a single split (train 24, validation 12, test 18 clips); no 95 % interval: 9 "
+    )
     assert wanted in said.out
     assert "new training sets: one fold has no answer" in said.out
     assert read_steps(out)["train"]["spec"]["single_split"] == {

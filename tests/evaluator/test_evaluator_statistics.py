@@ -12,10 +12,11 @@ from scipy import stats
 
 from evaluator.combinations import Combination
 from evaluator.comparisons import Difference, Family, compare, differences_table, families_of
+from evaluator.intervals import bootstrap
 from evaluator.metrics import metrics_table
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import prepare
-from evaluator.statistics import bootstrap, corrected_ttest, holm, paired_ttest, practical_equivalence
+from evaluator.statistics import corrected_ttest, holm, paired_ttest, practical_equivalence
 from evaluator.student import upper_quantile, upper_tail
 from evaluator.training_scores import size_ratio
 from harness.errors import SettingsError

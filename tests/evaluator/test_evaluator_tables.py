@@ -10,10 +10,10 @@ import pytest
 
 from evaluator.combinations import Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import compare, families_of
+from evaluator.intervals import bootstrap
 from evaluator.metrics import metrics_table
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import prepare
-from evaluator.statistics import bootstrap
 from evaluator.tables import (
     as_latex,
     as_markdown,
