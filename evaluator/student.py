@@ -6,6 +6,7 @@ Agrees with :func:`scipy.special.stdtr` to twelve digits and more, in the tails 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 __all__ = ["upper_quantile", "upper_tail"]
 
@@ -38,6 +39,7 @@ def upper_tail(t: float, df: int) -> float:
     return beyond if t >= 0 else 1 - beyond
 
 
+@lru_cache(maxsize=1024)
 def upper_quantile(p: float, df: int) -> float:
     """The t that is exceeded with probability `p`, by bisection.
 
