@@ -37,7 +37,7 @@ from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
 from harness.store import Store
-from harness.tables import CLIPS, FAILURES, REPEATS
+from harness.tables import CLIPS, FAILURES, REPEATS, lines_named
 from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
@@ -130,21 +130,16 @@ class _Asked:
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
     folder = folder_of(run)
-    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(folder_of(run))
+    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(folder)
     groups = read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=asked.seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
     trained = spec_of(steps, "train")
-    differences = compare(
-        metrics,
-        families_of(order, asked.baseline, all_pairs=asked.all_pairs),
-        samples,
-        outcomes_of(predictions, groups),
-        repeats=read_optional(run, REPEATS),
-        sizes=trained.get("sizes", ()),
-        seed=asked.seed,
-    )
+    families = families_of(order, asked.baseline, all_pairs=asked.all_pairs)
+    outcomes, repeats, sizes = outcomes_of(predictions, groups), read_optional(run, REPEATS), trained.get("sizes", ())
+    with lines_named(folder / REPEATS.name):
+        differences = compare(metrics, families, samples, outcomes, repeats=repeats, sizes=sizes, seed=asked.seed)
     noted = "shared_groups" in trained
     notes = all_notes(predictions, groups, steps)
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
@@ -190,11 +185,16 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     )  # fmt: skip
     text = render(data)
     write_text(found.report, text)
-    if (size := len(text.encode())) > 1e6 * data.budget_mb:
-        said = (
-            f"report.html has {size / 1e6:.1f} MB, more than --budget {data.budget_mb:g}, without sounds and images too"
-        )
-        found = replace(found, warnings=(*found.warnings, said))
+    _record(run, target, asked, started)
+    size = len(text.encode()) / 1e6
+    if size <= data.budget_mb:
+        return found
+    said = f"report.html has {size:.1f} MB without sounds and images, more than --budget {data.budget_mb:g}"
+    return replace(found, warnings=(*found.warnings, said))
+
+
+def _record(run: Path, target: Path, asked: _Asked, started: float) -> None:
+    """Step ``evaluate`` of ``run.json``."""
     spec = {
         "baseline": asked.baseline,
         "all_pairs": asked.all_pairs,
@@ -203,10 +203,9 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         "map": asked.map_method,
         "suspects_from": list(asked.suspects_from),
     }
-    read = [predictions_file(run), *(folder / schema.name for schema in _READ)]
+    read = [predictions_file(run), *(folder_of(run) / schema.name for schema in _READ)]
     inputs = {path.name: digest_file(path) for path in read if path.is_file()}
     record_step(target, "evaluate", spec=spec, inputs=inputs, seed=asked.seed, started=started)
-    return found
 
 
 def compare_runs(run_folders: Sequence[str | Path], *, out: str | Path | None = None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from evaluator.combinations import COLUMNS, Combination
-from harness.tables import REPEATS, RowError
+from harness.tables import RowError
 
 __all__ = ["OverFolds", "OverRepeats", "Scores", "size_ratio"]
 
@@ -89,7 +89,7 @@ def _check_ranges(repeats: pd.DataFrame) -> None:
         column = int(np.argmin(right[row]))
         found = "empty" if np.isnan(values[row, column]) else f"{values[row, column]:g}"
         name = list(wanted)[column]
-        raise RowError(f"{REPEATS.name}, line {{0}}: {name} is {found}; expected {wanted[name]}", [int(row)])
+        raise RowError(f"line {{0}}: {name} is {found}; expected {wanted[name]}", [int(row)])
 
 
 def size_ratio(combination: Combination, folds: Sequence[str], sizes: Sequence[Mapping[str, Any]] = ()) -> float:

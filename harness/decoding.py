@@ -29,7 +29,7 @@ import soundfile
 
 from harness.errors import AudioError, SoundfoldError
 from harness.native_stderr import LineFilter
-from harness.stream_holes import first_hole
+from harness.stream_holes import first_hole, skip_tag
 
 __all__ = ["MOST_SAMPLES", "QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
 
@@ -372,11 +372,7 @@ def _promised(file: soundfile.SoundFile, path: SoundSource, head: bytes) -> int:
 def _has_info_tag(path: SoundSource) -> bool:
     """Whether an MP3 counts its frames, in the tag ``Xing`` or ``Info`` of its first frame."""
     with _open(path) as file:
-        head = file.read(10)
-        size = 0
-        if head.startswith(b"ID3") and len(head) == 10:
-            size = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(head[6:10], (21, 14, 7, 0), strict=True))
-        file.seek(size)
+        skip_tag(file)
         start = file.read(_FRAME_HEAD)
     return b"Xing" in start or b"Info" in start
 

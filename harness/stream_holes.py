@@ -11,7 +11,7 @@ import struct
 import zlib
 from typing import IO, NamedTuple
 
-__all__ = ["first_hole"]
+__all__ = ["first_hole", "skip_tag"]
 
 _PAGE = struct.Struct("<4sBBqIIIB")
 _REVERSED = bytes(int(f"{k:08b}"[::-1], 2) for k in range(256))
@@ -99,12 +99,12 @@ def _ogg_checksum(page: bytes) -> int:
 
 def _mp3_hole(file: IO[bytes]) -> float | None:
     frames, seconds, hole, promised = 0, 0.0, None, 0
-    _skip_tag(file)
+    skip_tag(file)
     while len(head := file.read(4)) == 4:
         size, duration = _frame(head)
         if not size:
             file.seek(-4, 1)
-            if head[:3] == b"ID3" and _skip_tag(file):
+            if head[:3] == b"ID3" and skip_tag(file):
                 continue
             if head[:3] in _TAGS or not _seek_frame(file):
                 break
@@ -152,8 +152,8 @@ def _seek_frame(file: IO[bytes]) -> bool:
     return False
 
 
-def _skip_tag(file: IO[bytes]) -> bool:
-    """Pass over an ID3 tag; False where there is none."""
+def skip_tag(file: IO[bytes]) -> bool:
+    """Pass over an ID3 tag at the place where a file is; False, and no step, where there is none."""
     start = file.tell()
     head = file.read(10)
     if not head.startswith(b"ID3") or len(head) < 10:

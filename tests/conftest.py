@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,3 +100,17 @@ def studied(tmp_path_factory: pytest.TempPathFactory, tiny_module: str, tiny_yam
     plan = study.make_plan(file, [], Store(home / "store"))
     assert study.run_study(plan, home / "run").failures.empty
     return home
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by playwright."""
+    api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed")
+    arguments = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
+    with api.sync_playwright() as started:
+        running = started.chromium.launch(executable_path=chromium, args=arguments)
+        yield running
+        running.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,21 +22,8 @@ from harness.store import Store
 from harness.tables import FAILURES, PREDICTIONS, frame, write
 from trainer.__main__ import app as trainer_app
 
-CHROMIUM = shutil.which("chromium")
 LOADED = "a => new Promise(done => a.readyState ? done(1) : a.addEventListener('loadedmetadata', () => done(1)))"
 FOLDERS = {"001 - Dog bark": "dog_bark", "002 - Rain": "rain", "009 - Rooster": "</script><b>rooster"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    arguments = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-    with api.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
 
 
 @contextmanager

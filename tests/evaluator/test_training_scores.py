@@ -43,5 +43,5 @@ def test_shares_from_0_to_1_are_taken() -> None:
     ],
 )
 def test_what_is_out_of_range_is_named_with_its_line(wrong: dict[str, float], said: str) -> None:
-    with pytest.raises(TableError, match=rf"^repeats\.csv, line 9: {said}"):
+    with pytest.raises(TableError, match=rf"^line 9: {said}"):
         repeats(**wrong)

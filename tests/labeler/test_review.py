@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +26,6 @@ from labeler.review_page import REVIEWED, render_page
 from labeler.scanned import Scanned, read_scanned, write_scanned
 from labeler.scanning import SCORES
 
-CHROMIUM = shutil.which("chromium")
 SCORED = [0.9, 0.1, 0.55, 0.1, 0.99, 0.1, 0.7, 0.1]
 
 
@@ -46,18 +43,6 @@ def scanned(tmp_path: Path) -> Path:
     write(detect_table(scores, detection), folder / DETECTIONS.name, DETECTIONS)
     record_step(folder, "scan", spec={"windows": {"length_s": 0.6}, "detection": detection.to_json()})
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api")
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed")
-    arguments = ["--no-sandbox", "--headless", "--disable-gpu", "--disable-background-networking"]
-    with api.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield running
-        running.close()
 
 
 def test_best_and_most_doubtful_alternate_and_clips_are_as_long_as_windows(scanned: Path) -> None:
