@@ -6,7 +6,8 @@
 - `splitting`: where its folds come from: its own, by group, by percentages, from lists of files
 - `patterns`: fold, group and label from a path
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
-- `look`: what the sounds of a table are like
+- `look`: what the sounds of a table are like; `levels`: loudness, silence, channels that cancel; `findings`: what is
+  unusual; `look_page`: all of it as one HTML file; `preview`: its images of sounds
 - `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part

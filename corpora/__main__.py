@@ -133,18 +133,19 @@ def arrange(
 @app.command()
 def look(
     clips: Annotated[Path, typer.Argument(metavar="CLIPS.csv", help="A clips table, as `scan` writes it.")],
-    out: Annotated[Path | None, typer.Option(help="Folder for sounds.csv and duplicates.csv.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for look.html, sounds.csv and duplicates.csv.")] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Clips of each class to see and hear on the page.")] = 4,
     jobs: Annotated[int, typer.Option(help="Processes that read; -1: one for each core.")] = -1,
     scheduler: SchedulerOption = "",
     store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
 ) -> None:
-    """Say what the sounds are like: lengths, rates, channels, silence, clipping, the same sound twice."""
+    """Say what the sounds are like: leaks, lengths, levels, silence, the same sound twice; with --out as a page."""
     with harness.connected(scheduler, name="--scheduler"):
-        found = corpora.look_at_table(clips, out=out, store=harness.Store(store or None), jobs=jobs)
+        found = corpora.look_at_table(clips, out=out, store=harness.Store(store or None), jobs=jobs, examples=examples)
     say(f"{clips}: {found}")
     if missing := corpora.missing_before(clips):
         say(f"not there   {missing}: see {clips.parent / 'failures.csv'}")
-    for name in ("sounds.csv", "duplicates.csv"):
+    for name in ("look.html", "sounds.csv", "duplicates.csv"):
         if out is not None and (out / name).is_file():
             say(f"written     {out / name}")
     if found.unreadable:

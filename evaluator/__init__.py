@@ -24,7 +24,7 @@
 - `report`: one self-contained HTML file; `report.html.j2`, `report.css` and `report.js` are what it is made from;
   `report_tables`: what it shows without a script; `report_clips`: what every combination made of every clip;
   `report_media`: which sounds and images go into it; `report_sources`: where they are; `report_made`: the steps
-- `excerpts`: short compressed excerpts of sounds; `thumbnails`: small copies of images
+- `thumbnails`: small copies of images
 """
 
 import lazy_loader as lazy

@@ -17,10 +17,10 @@ from urllib.parse import quote
 import numpy as np
 
 from evaluator.combinations import Combination
-from evaluator.excerpts import MEDIA_TYPE, Part, make_excerpts
 from evaluator.report_clips import ClipTable, base64_text
 from evaluator.report_sources import Sources
 from evaluator.thumbnails import make_thumbnails
+from harness.excerpts import MEDIA_TYPE, Part, make_excerpts
 from harness.store import Store
 from harness.urls import url_of
 
@@ -38,7 +38,7 @@ class Media:
     Parameters
     ----------
     sounds : dict of int to str
-        By clip: base64 text of :data:`evaluator.excerpts.MEDIA_TYPE`, or the file's address.
+        By clip: base64 text of :data:`harness.excerpts.MEDIA_TYPE`, or the file's address.
     images : dict of str to dict of int to str
         By encoding and clip: base64 text of WebP.
     notes : list of str

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from evaluator.excerpts import Part
 from harness.errors import TableError
+from harness.excerpts import Part
 from harness.record import read_steps
 from harness.tables import CLIPS, IMAGES, read, read_located
 from harness.urls import located

@@ -4,7 +4,6 @@
 - `scoring`: the class probabilities that its files give
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
-- `reading`: recordings block by block, up to where they are damaged
 - `scanning`: the scores of a long recording, window by window
 - `smoothing`, `detecting`: from scores to calls with times
 - `calls`: calls counted, by recording and minute
@@ -17,7 +16,6 @@
 - `extras`: what a scan writes besides its tables
 - `options`, `thresholds`: options and thresholds as a command line has them
 - `annotations`, `cutting`, `scan_images`: label files of other programs, cut-outs, images
-- `label_tables`: label files of Audacity and Raven, read
 - `truth`, `event_scores`, `calibrating`: thresholds from labelled recordings, by the F1 of events
 - `density`: how many windows hold a call, from a few that are reviewed
 - `review`, `review_page`: a page of detections to judge

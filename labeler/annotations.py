@@ -2,7 +2,7 @@
 
 crowsetta (the extra ``annotations``) writes the first two and reads the last. It does not write Praat's TextGrid, of
 which each label becomes a tier of intervals here, and it refuses tables that Audacity and Raven write (whole seconds,
-lines of frequencies): :mod:`labeler.label_tables` reads them.
+lines of frequencies): :mod:`harness.label_tables` reads them.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from harness import audio
-from harness.errors import SettingsError, TableError
 from harness.files import write_text
+from harness.label_tables import RAVEN_LABEL
+from harness.time_labels import crowsetta_module, read_time_labels
 from labeler.detecting import Event
-from labeler.label_tables import RAVEN_LABEL, TimeLabel, is_raven, read_audacity, read_raven
 
 __all__ = [
     "ANNOTATION_FORMATS",
     "annotation_file",
     "check_installed",
     "read_annotations",
-    "read_time_labels",
     "write_annotations",
 ]
 
@@ -44,18 +42,7 @@ def check_installed() -> None:
     SettingsError
         It is not installed.
     """
-    _crowsetta()
-
-
-def _crowsetta() -> Any:
-    try:
-        import crowsetta  # half a second, and installed only with the extra `annotations`
-    except ImportError:
-        raise SettingsError(
-            "label files of Audacity, Raven and Praat need crowsetta, which is not installed; "
-            "pip install 'soundfold[annotations]'"
-        ) from None
-    return crowsetta
+    crowsetta_module()
 
 
 def annotation_file(path: Path, format: str) -> Path:
@@ -108,30 +95,12 @@ def read_annotations(file: str | Path) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["start_s", "end_s", "label"]).sort_values(["start_s", "label"])
 
 
-def read_time_labels(file: Path) -> list[TimeLabel]:
-    """As :func:`read_annotations`, each label with its line, in the order of the file."""
-    praat = file.suffix.lower() == ".textgrid"
-    try:
-        if not file.read_bytes().strip():
-            return []
-        if praat:
-            return _read_praat(file)
-        return read_raven(file) if is_raven(file) else read_audacity(file)
-    except OSError as error:
-        raise TableError(f"{file}: {error.strerror or error}") from error
-    except (TableError, SettingsError):
-        raise
-    except Exception as error:  # whatever crowsetta and its checks raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:160]
-        raise TableError(f"{file}: not a label file of Praat ({reason})") from error
-
-
 def _write_audacity(file: Path, table: pd.DataFrame, path: Path, length_s: float) -> None:
     if table.empty:  # which crowsetta refuses
         write_text(file, "")
         return
     starts, ends, labels = (table[name].to_numpy() for name in table)
-    kind = _crowsetta().formats.seq.AudSeq
+    kind = crowsetta_module().formats.seq.AudSeq
     _through_crowsetta(file, lambda to: kind(starts, ends, labels, annot_path=to).to_file(to))
 
 
@@ -139,7 +108,7 @@ def _write_raven(file: Path, table: pd.DataFrame, path: Path, length_s: float) -
     named = {"begin_time_s": table["start_s"], "end_time_s": table["end_s"], "low_freq_hz": 0.0}
     rows = pd.DataFrame({"Selection": range(1, 1 + len(table)), "View": "Spectrogram 1", "Channel": 1, **named})
     rows = rows.assign(high_freq_hz=_rate(path) / 2, annotation=table["label"])
-    kind = _crowsetta().formats.bbox.Raven
+    kind = crowsetta_module().formats.bbox.Raven
     _through_crowsetta(file, lambda to: kind(df=rows, annot_path=to, annot_col=RAVEN_LABEL).to_file(to))
 
 
@@ -189,12 +158,6 @@ def _quoted(text: str) -> str:
 
 def _rate(path: Path) -> int:
     return next(audio.read_blocks(path, seconds=0.1))[1]
-
-
-def _read_praat(file: Path) -> list[TimeLabel]:
-    tiers = [tier for tier in _crowsetta().formats.seq.TextGrid.from_file(file).tiers if hasattr(tier, "intervals")]
-    found = [TimeLabel(i.xmin, i.xmax, i.text.replace('""', '"'), 0) for tier in tiers for i in tier.intervals]
-    return [each for each in found if each.label]
 
 
 _WRITERS: dict[str, Callable[[Path, pd.DataFrame, Path, float], None]] = {

@@ -21,12 +21,12 @@ import soundfile
 
 from converter.colour import paint
 from harness import audio, image, tables
+from harness.cutting import cut_parts
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import digest_json, write_text
 from harness.record import step_of
 from harness.tables import SCORE_PREFIX, score_columns
 from harness.written import claim
-from labeler.cutting import cut_parts
 from labeler.density import draw_sample
 from labeler.detecting import DETECTIONS
 from labeler.files import clip_names

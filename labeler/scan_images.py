@@ -13,8 +13,8 @@ import numpy as np
 from converter.dsp import decibels, mel_bands, stft_power
 from harness import audio
 from harness.files import atomic_path
+from harness.reading import read_until_damage
 from labeler.detecting import Event, edges
-from labeler.reading import read_until_damage
 
 __all__ = ["draw_scan", "spectrogram"]
 

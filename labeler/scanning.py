@@ -19,9 +19,9 @@ import pandas as pd
 
 from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard
+from harness.reading import read_until_damage
 from harness.tables import SCORE_PREFIX, Schema
 from labeler.preprocess import prepare_samples
-from labeler.reading import read_until_damage
 
 if TYPE_CHECKING:  # which offers scanning as a method
     from labeler.loading import Model

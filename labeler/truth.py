@@ -13,7 +13,7 @@ import pandas as pd
 from harness.cli import count
 from harness.errors import SettingsError, TableError
 from harness.tables import RowError, Schema, frame, lines_named, read
-from labeler.annotations import read_time_labels
+from harness.time_labels import read_time_labels
 from labeler.files import unique_names
 
 __all__ = ["TRUTH", "Truth", "read_truth"]

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from harness.errors import AudioError
-from labeler.reading import read_until_damage
+from harness.reading import read_until_damage
 
 __all__ = ["Block", "FileSource", "PcmSource", "Source"]
 

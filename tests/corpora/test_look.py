@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,12 @@ import soundfile
 from small_study import command
 
 from corpora.__main__ import app
-from corpora.look import SOUNDS
+from corpora.findings import SOUNDS
+from corpora.look import look_at_table
+from corpora.look_page import PAGE
 from harness.audio import write_wav
+from harness.record import record_step
+from harness.shared_groups import SharedGroups
 from harness.tables import CLIPS, DUPLICATES, FAILURES, frame, read, write
 
 
@@ -44,6 +49,7 @@ def test_what_it_says(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "duration    0.5 to 3 s, median 1 s",
         "rates       5 of 16000 Hz, 1 of 8000 Hz",
         "channels    5 of 1, 1 of 2",
+        "levels      -120 to 0 dB of full scale, median -20 dB",
         "silent      1: 'silent'",
         "clipped     1: 'clipped'",
         "duplicates  3 pairs of clips with the same sound (1 exact, 2 near)",
@@ -88,3 +94,77 @@ def test_no_such_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert said.warnings == [
         f"error: {tmp_path / 'clips.csv'}: no such table; expected clips.csv with columns {', '.join(CLIPS.columns)}"
     ]
+
+
+@pytest.fixture
+def odd(tmp_path: Path) -> Path:
+    """A clips table in which each sound has a fault of its own, and a group is in two folds."""
+    rng = np.random.default_rng(0)
+    y = (0.1 * rng.standard_normal(16000)).astype(np.float32)
+    z = (0.1 * rng.standard_normal(16000)).astype(np.float32)
+    soundfile.write(tmp_path / "inverted.wav", np.stack([y, -y], axis=1), 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "wide.wav", np.stack([z, 0.3 * y], axis=1), 16000)
+    write_wav(tmp_path / "offset.wav", 0.1 * rng.standard_normal(16000) - 0.1, 16000)
+    write_wav(tmp_path / "padded.wav", np.concatenate([0.1 * rng.standard_normal(3000), np.zeros(29000)]), 16000)
+    write_wav(tmp_path / "faint.wav", 0.002 * rng.standard_normal(16000), 16000)
+    write_wav(tmp_path / "short.wav", 0.1 * rng.standard_normal(800), 16000)
+    write_wav(tmp_path / "cut<b>.wav", 0.1 * rng.standard_normal(16000), 16000)
+    names = ("inverted", "wide", "offset", "padded", "faint", "short", "cut<b>")
+    rows = [
+        {"clip_id": name, "path": f"{name}.wav", "label": "x" if k else "y", "fold": str(k % 2 + 1), "group": "rec"}
+        for k, name in enumerate(names)
+    ]
+    rows[-1] |= {"start_s": 0.5, "end_s": 1.5}
+    write(frame(rows, CLIPS), tmp_path / "odd.csv", CLIPS)
+    return tmp_path / "odd.csv"
+
+
+def test_each_fault_is_named_with_its_file(odd: Path) -> None:
+    found = {each.name: (each.clips, each.measured) for each in look_at_table(odd, jobs=1).findings}
+    assert found == {
+        "channels cancel": (["inverted"], ["-120 dB in mono"]),
+        "cut beyond the end": (["cut<b>"], ["0.5 s missing"]),
+        "DC offset": (["offset"], ["-10.1 % of full scale"]),
+        "mostly silence": (["padded"], ["90 % of 2 s"]),
+        "faint": (["faint"], ["-54 dB"]),
+        "short": (["short"], ["50 ms"]),
+    }
+
+
+def test_declared_exceptions_are_no_leak(odd: Path, tmp_path: Path) -> None:
+    """The leak is said first on the page and in the terminal; on the page not where the corpus declares the group."""
+    found = look_at_table(odd, jobs=1, out=tmp_path / "look")
+    assert str(found).splitlines()[5] == "leaks       1 group in several folds: 'rec' (folds 1, 2)"
+    page = (tmp_path / "look" / PAGE).read_text()
+    assert page.index("1 group is in several folds") < page.index('id="classes"')
+    assert "cut&lt;b&gt;" in page and "cut<b>" not in page
+    declared = SharedGroups("official", {"rec": ("1", "2")}).to_json()
+    record_step(tmp_path, "corpus", spec={"table": "odd.csv", **declared})
+    look_at_table(odd, jobs=1, out=tmp_path / "look")
+    page = (tmp_path / "look" / PAGE).read_text()
+    assert "group is in several folds" not in page
+    assert "declares 1 group in several folds" in page
+
+
+def test_the_page_in_a_browser(clips: Path, tmp_path: Path, browser: Any) -> None:
+    """It asks for nothing, a sound plays, and a narrow screen shows all of its width."""
+    look_at_table(clips, jobs=1, out=tmp_path / "look", examples=2)
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page, requests, errors = context.new_page(), [], []
+    page.on("request", lambda request: requests.append(request.url))
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto((tmp_path / "look" / PAGE).as_uri())
+    assert page.locator("main > section").first.get_attribute("class") == "leaks"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
+    assert page.locator("#examples ~ .cards .card").count() == 2
+    page.evaluate(
+        "HTMLMediaElement.prototype.play = new Proxy(HTMLMediaElement.prototype.play, {"
+        "apply(play, audio, given) { window.heard = audio; return Reflect.apply(play, audio, given); }})"
+    )
+    page.locator("button.play").first.click()
+    page.wait_for_function("window.heard.currentTime > 0.05")
+    page.locator("button.play.on").click()
+    assert page.evaluate("window.heard.paused") and page.locator("button.play.on").count() == 0
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == [] and errors == []
+    context.close()

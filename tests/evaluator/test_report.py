@@ -19,16 +19,17 @@ import pytest
 from PIL import Image
 from small_study import RATE, command, sound
 
-from evaluator import evaluate, excerpts, results, thumbnails
+from evaluator import evaluate, results, thumbnails
 from evaluator.__main__ import app
 from evaluator.combinations import Combination
-from evaluator.excerpts import Part, excerpt, loudest_start, make_excerpts
 from evaluator.report import ReportData, render
 from evaluator.report_clips import clip_table, map_data, row_data
 from evaluator.report_media import clips_by_interest, linked_sound
 from evaluator.report_sources import Sources, read_sources
+from harness import excerpts
 from harness.audio import write_wav
 from harness.errors import SettingsError
+from harness.excerpts import Part, excerpt, loudest_start, make_excerpts
 from harness.image import encode_png
 from harness.store import Store
 from harness.tables import CLIPS, FAILURES, IMAGES, PREDICTIONS, frame, write

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 import soundfile
 
+from harness.cutting import cut_parts
 from harness.errors import SettingsError, TableError
 from labeler.annotations import ANNOTATION_FORMATS, annotation_file, read_annotations, write_annotations
 from labeler.calls import count_calls, count_minutes
-from labeler.cutting import cut_events, cut_parts
+from labeler.cutting import cut_events
 from labeler.detecting import Detection, Event, detect, detect_table
 from labeler.thresholds import other_settings, parse_thresholds
 

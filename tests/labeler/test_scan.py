@@ -14,12 +14,12 @@ import soundfile
 from small_study import RATE, Said, command, sound
 
 from harness.audio import digest, write_wav
+from harness.cutting import write_exact_wav
 from harness.errors import SettingsError
 from harness.tables import FAILURES, SCORE_PREFIX, read
 from labeler import loading, scanning, score_blocks, speed
 from labeler.__main__ import app
 from labeler.calls import CALLS
-from labeler.cutting import write_exact_wav
 from labeler.detecting import DETECTIONS, Detection
 from labeler.files import unique_names
 from labeler.loading import load_model

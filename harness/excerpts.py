@@ -1,4 +1,4 @@
-"""Short excerpts of sounds for a report: the loudest seconds, mono, as Opus in WebM, which browsers play.
+"""Short excerpts of sounds for a page: the loudest seconds, mono, as Opus in WebM, which browsers play.
 
 libsndfile's Opus and MP3 take three to ten times as long as FFmpeg's Opus of low complexity, and WebM is what most
 browsers play it in. The same sound gives the same bytes.
