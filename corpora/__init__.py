@@ -3,6 +3,7 @@
 - `base`: what a corpus is, and what the corpora share
 - `loading`: from a corpus's name to its checked clips table
 - `rows`: the rows that a corpus gives, with clip ids and groups
+- `parts`: parts of files that end after these do
 - `splitting`: where its folds come from: its own, by group, by percentages, from lists of files
 - `patterns`: fold, group and label from a path
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
@@ -11,6 +12,7 @@
 - `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
+- `file_digests`: ``digests.csv``; `verifying`: files that are missing, changed or added since a scan
 - `overlay`: labels changed by a table
 - `arranging`: a clips table as class folders
 - `datasets`: the corpora; a new one is one file there, or anywhere (see `harness.registry`)

@@ -26,6 +26,7 @@ Plugins = Annotated[
     list[Path] | None,
     typer.Option("--plugin", metavar="FILE", help="A Python file that defines a corpus; repeat for more."),
 ]
+StoreFolder = Annotated[str, typer.Option("--store", help="Folder of the store; default: the user's cache folder.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Stop at the first clip that fails.")]
 
 
@@ -71,6 +72,10 @@ def scan(
         str, typer.Option(help="Where they are used: training (tested as the corpus has them) or all.")
     ] = "training",
     allow_shared_groups: RenamedSharedGroups = False,
+    digests: Annotated[
+        bool, typer.Option("--digests/--no-digests", help="Read every file and write digests.csv, for `verify`.")
+    ] = True,
+    store: StoreFolder = "",
     strict: Strict = False,
     plugin: Plugins = None,
 ) -> None:
@@ -94,6 +99,8 @@ def scan(
             overlay_scope=overlay_scope,
             strict=strict,
             plugins=plugin or (),
+            digests=digests,
+            store=harness.Store(store or None),
         )
     for line in result.warnings:
         warn(line)
@@ -137,7 +144,7 @@ def look(
     examples: Annotated[int, typer.Option(min=0, help="Clips of each class to see and hear on the page.")] = 4,
     jobs: Annotated[int, typer.Option(help="Processes that read; -1: one for each core.")] = -1,
     scheduler: SchedulerOption = "",
-    store: Annotated[str, typer.Option(help="Folder of the store; default: the user's cache folder.")] = "",
+    store: StoreFolder = "",
 ) -> None:
     """Say what the sounds are like: leaks, lengths, levels, silence, the same sound twice; with --out as a page."""
     with harness.connected(scheduler, name="--scheduler"):
@@ -150,6 +157,27 @@ def look(
             say(f"written     {out / name}")
     if found.unreadable:
         warn(f"{count(len(found.unreadable), 'clip')} could not be read; the first is {found.unreadable[0]!r}")
+        raise typer.Exit(1)
+
+
+@app.command()
+def verify(
+    clips: Annotated[Path, typer.Argument(metavar="CLIPS.csv", help="A clips table, as `scan` writes it.")],
+    root: Annotated[str, typer.Option(help="Where the corpus lies now; default: where it was.")] = "",
+    store: StoreFolder = "",
+    jobs: Annotated[int, typer.Option(help="Threads that read; -1: one for each core.")] = -1,
+    plugin: Plugins = None,
+) -> None:
+    """Name the files of a corpus that are missing, changed or added since its table was written."""
+    harness.load_plugins(plugin or ())
+    found = corpora.verify_table(clips, root=root, store=harness.Store(store or None), jobs=jobs)
+    for line in found.lines():
+        say(line)
+    if found.unknown:
+        warn(f"{count(len(found.unknown), 'file')} without a digest, as {found.unknown[0]}: scan the corpus again")
+    if found.unchecked:
+        warn(f"files that were added could not be looked for: {found.unchecked}")
+    if not found.whole or found.unknown or found.unchecked:
         raise typer.Exit(1)
 
 

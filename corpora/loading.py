@@ -18,6 +18,7 @@ import pandas as pd
 from corpora.base import Corpus, Row, ScanOptions
 from corpora.identical import as_identical_sounds, groups_by_sound, identical_clips, torn_notes, torn_pairs, torn_sounds
 from corpora.overlay import notes_on_overlay, read_overlay
+from corpora.parts import beyond_end, notes_on_parts
 from corpora.patterns import compile_pattern
 from corpora.rows import completed, of_classes, relative_path
 from corpora.splitting import assigned_folds, check_ways, is_official, listed_folds, split_by_shares
@@ -206,7 +207,7 @@ def load_corpus(
     torn = torn_sounds(table, identical)
     changes = read_overlay(overlay, table, scope=scope) if overlay else _recorded_changes(table, where)
     used = changes.everywhere(table)
-    notes += [*_checked_notes(used, shared), *notes_on_overlay(changes, table)]
+    notes += [*_checked_notes(used, shared), *notes_on_overlay(changes, table), *notes_on_parts(beyond_end(table))]
     return LoadedCorpus(used, shared, notes, torn_notes(table, torn), torn_pairs(table, torn), changes)
 
 
@@ -249,12 +250,18 @@ def _checked_notes(table: pd.DataFrame, shared: SharedGroups) -> list[str]:
 
 
 def missing_files(table: pd.DataFrame) -> pd.DataFrame:
-    """Clips whose file is not there, as rows of ``failures.csv``."""
+    """Clips whose file is not there, or ends before they start, as rows of ``failures.csv``."""
     there = _there(table["path"])
-    missing = [
-        {"clip_id": clip_id, "path": path, "step": "corpus", "reason": _why_missing(path)}
+    why = {
+        clip_id: _why_missing(path)
         for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
         if path not in there
+    }
+    why |= {each.clip_id: str(each) for each in beyond_end(table[table["path"].isin(there)]) if each.empty}
+    missing = [
+        {"clip_id": clip_id, "path": path, "step": "corpus", "reason": why[clip_id]}
+        for clip_id, path in zip(table["clip_id"], table["path"], strict=True)
+        if clip_id in why
     ]
     return frame(missing, FAILURES)
 

@@ -29,11 +29,13 @@ def completed(rows: Sequence[Row], base: Path, pattern: str) -> list[Row]:
         rows = apply_pattern(rows, relative, pattern)
     sharing = Counter(path.name for path in set(files))
     cuts = Counter(files)
+    starts = Counter((path, _cut_mark(row)) for row, path in zip(rows, files, strict=True))
     done = []
     for row, path, below in zip(rows, files, relative, strict=True):
         whole = path.name if sharing[path.name] == 1 else below
         group = row.get("group") or (whole if cuts[path] > 1 else "")
-        clip_id = row.get("clip_id") or whole + _cut_mark(row)
+        mark = _cut_mark(row, with_end=starts[path, _cut_mark(row)] > 1)
+        clip_id = row.get("clip_id") or whole + mark
         given = {**row, "clip_id": clip_id, "path": str(path), "group": group}
         done.append({name: utf8_text(cell) if isinstance(cell, str) else cell for name, cell in given.items()})
     return done
@@ -62,12 +64,17 @@ def relative_path(path: Path, base: Path) -> str:
         return path.as_posix()
 
 
-def _cut_mark(row: Row) -> str:
-    """``@start`` in seconds for a part of a file, empty for a whole one."""
+def _cut_mark(row: Row, *, with_end: bool = False) -> str:
+    """``@start`` in seconds for a part of a file, ``@start-end`` where another starts there; empty for all of it."""
     start, end = _seconds(row, "start_s"), _seconds(row, "end_s")
     if math.isnan(start) and math.isnan(end):
         return ""
-    return "@" + (f"{0.0 if math.isnan(start) else start:.6f}".rstrip("0").rstrip("."))
+    until = f"-{'end' if math.isnan(end) else _short(end)}" if with_end else ""
+    return f"@{_short(0.0 if math.isnan(start) else start)}{until}"
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 
 def _seconds(row: Row, column: str) -> float:

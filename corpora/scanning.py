@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from corpora.datasets.demo import VERSION
+from corpora.file_digests import update_digests
 from corpora.loading import CORPORA, load, load_corpus, missing_files, warnings_of
 from harness.duplicates import write_duplicates
 from harness.errors import SettingsError, TableError
@@ -22,7 +23,9 @@ from harness.remote import as_path
 from harness.run_lock import run_lock
 from harness.shared_groups import IDENTICAL, SharedGroups, spanning_groups
 from harness.split_parts import parts_of
+from harness.store import Store
 from harness.tables import CLIPS, fold_order, write
+from harness.urls import absolute
 from harness.written import claim
 
 __all__ = ["ScanResult", "list_corpora", "make_demo", "scan_to_table", "summary"]
@@ -69,8 +72,10 @@ def scan_to_table(
     overlay_scope: str = "training",
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
+    digests: bool = True,
+    store: Store | None = None,
 ) -> ScanResult:
-    """Write the clips table of a corpus; with it ``run.json``, and ``failures.csv`` for files that are not there.
+    """Write the clips table of a corpus; with it ``run.json``, ``digests.csv``, and ``failures.csv`` for missing files.
 
     Parameters
     ----------
@@ -85,6 +90,10 @@ def scan_to_table(
         Raise at the first file that is not there.
     plugins : iterable of path
         Python files that define further corpora.
+    digests : bool
+        Write ``digests.csv``, which :func:`corpora.verifying.verify_table` compares the files with.
+    store : Store, optional
+        Where digests of files are taken from and put; default: the user's.
 
     Raises
     ------
@@ -114,7 +123,7 @@ def scan_to_table(
     failures = missing_files(table)
     if strict and len(failures):
         first = failures.iloc[0]
-        raise TableError(f"{first['path']}: no such file (clip {first['clip_id']!r})")
+        raise TableError(f"{first['path']}: {first['reason']} (clip {first['clip_id']!r})")
     clips = table[~table["clip_id"].isin(failures["clip_id"])]
     folder = Path(out).parent
     with run_lock(folder, adds=True):
@@ -122,10 +131,13 @@ def scan_to_table(
         write(clips, out, CLIPS)
         update_failures(folder, failures, step="corpus")
         write_duplicates(loaded.duplicates, folder)
+        if digests:
+            update_digests(folder, clips["path"], store=store or Store())
         spec = {
             "table": Path(out).name,
             "name": corpus,
             "root": str(root),
+            "location": absolute(root) if str(root) else "",
             **settings,
             **loaded.shared.to_json(),
             **loaded.changes.to_json(),

@@ -134,7 +134,7 @@ def test_each_fault_is_named_with_its_file(odd: Path) -> None:
 def test_declared_exceptions_are_no_leak(odd: Path, tmp_path: Path) -> None:
     """The leak is said first on the page and in the terminal; on the page not where the corpus declares the group."""
     found = look_at_table(odd, jobs=1, out=tmp_path / "look")
-    assert str(found).splitlines()[5] == "leaks       1 group in several folds: 'rec' (folds 1, 2)"
+    assert str(found).splitlines()[6] == "leaks       1 group in several folds: 'rec' (folds 1, 2)"
     page = (tmp_path / "look" / PAGE).read_text()
     assert page.index("1 group is in several folds") < page.index('id="classes"')
     assert "cut&lt;b&gt;" in page and "cut<b>" not in page
