@@ -5,6 +5,7 @@
 - `levels`: reference, decibels and silence, for all of them alike
 - `registry`: which encodings there are, ours and others'
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
+- `settings_file`: eight settings as a CSV file; `pickled_settings`: the older files of that kind, nothing of them run
 - `drawing`: one clip as an array or as PNGs
 - `pipeline`: many clips, many encodings, several processes, nothing drawn twice
 - `in_memory`: clips that are drawn for modules alone, without image files

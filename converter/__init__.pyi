@@ -16,6 +16,10 @@ from .registry import encoding_from_json as encoding_from_json
 from .selection import encodings_from_options as encodings_from_options
 from .selection import encodings_from_study as encodings_from_study
 from .selection import preset_encodings as preset_encodings
+from .settings_file import SETTINGS_KEYS as SETTINGS_KEYS
+from .settings_file import common_settings as common_settings
+from .settings_file import read_settings as read_settings
+from .settings_file import write_settings as write_settings
 from .sound import Sound as Sound
 from .spec import Encoding as Encoding
 from .spec import Reference as Reference

@@ -22,6 +22,13 @@ def convert(
         list[str] | None, typer.Option(help="An encoding; several times for several. Default: four of them.")
     ] = None,
     preset: Annotated[str, typer.Option(help="Settings under one name: seed.")] = "",
+    settings: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Eight settings as a CSV file (RESOLUTION, SAMPLE_RATE ...) or .SpecVar."),
+    ] = "",
+    save_settings: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the eight settings that are used to a CSV file.")
+    ] = None,
     size: Annotated[str, typer.Option(help="Height x width in pixels, e.g. 224x224.")] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. n_mels=64.")
@@ -42,7 +49,11 @@ def convert(
     ] = False,
 ) -> None:
     """Draw every clip with every encoding; what is drawn already is not drawn again."""
-    encodings = converter.encodings_from_options(encoding or [], preset=preset, size=size, pairs=set_ or [])
+    encodings = converter.encodings_from_options(
+        encoding or [], preset=preset, size=size, settings=settings, pairs=set_ or []
+    )
+    if save_settings:
+        converter.write_settings(save_settings, converter.common_settings(encodings))
     with harness.connected(scheduler, name="--scheduler"):
         drawn = converter.convert_clips(
             converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict

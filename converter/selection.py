@@ -8,6 +8,7 @@ from typing import Any
 
 from converter.presets import PRESETS
 from converter.registry import ENCODINGS, encoding_class
+from converter.settings_file import read_settings, setting_in_file
 from converter.spec import Encoding
 from harness.errors import SettingsError, did_you_mean
 from harness.files import is_plain_name
@@ -28,9 +29,10 @@ def encodings_from_study(
     Parameters
     ----------
     table : mapping
-        ``encodings`` (default: :data:`DEFAULT`, or all of the preset), ``preset``, settings common to all encodings
-        that have them, and a table per encoding of one's own: ``encoding`` (the one it is based on; its own name
-        where that is one), ``preset`` (with which the common settings do not apply), settings.
+        ``encodings`` (default: :data:`DEFAULT`, or all of the preset), ``preset``, ``settings`` (a file with eight of
+        them, see :mod:`converter.settings_file`; what the table says itself goes before the file), settings common to
+        all encodings that have them, and a table per encoding of one's own: ``encoding`` (the one it is based on; its
+        own name where that is one), ``preset`` (with which the common settings do not apply), ``settings``, settings.
     name_of : callable, optional
         How the common settings were written, for messages; default: as in ``[convert]``.
     other_keys : sequence of str
@@ -46,7 +48,7 @@ def encodings_from_study(
     SettingsError
         Naming the key and what it may have meant.
     """
-    name_of = name_of or in_section("convert")
+    table, name_of = _with_file(table, name_of or in_section("convert"))
     own = {key: dict(value) for key, value in table.items() if isinstance(value, Mapping)}
     common = {k: v for k, v in table.items() if k not in own and k not in ("encodings", "preset")}
     preset = table.get("preset", "")
@@ -58,10 +60,22 @@ def encodings_from_study(
     return made
 
 
+def _with_file(table: Mapping[str, Any], name_of: Namer) -> tuple[dict[str, Any], Namer]:
+    """A table with the settings of the file that it names laid under its own, and how all of them are written."""
+    own = {key: value for key, value in table.items() if key != "settings"}
+    file = table.get("settings", "")
+    if not isinstance(file, str):
+        raise SettingsError(f"{name_of('settings')}={file!r}: must be the path of a settings file")
+    if not file:
+        return own, name_of
+    read, in_file = read_settings(file), setting_in_file(file)
+    return {**read, **own}, lambda name: in_file(name) if name in read and name not in own else name_of(name)
+
+
 def encodings_from_options(
-    encodings: Sequence[str], *, preset: str = "", size: str = "", pairs: Sequence[str] = ()
+    encodings: Sequence[str], *, preset: str = "", size: str = "", settings: str = "", pairs: Sequence[str] = ()
 ) -> dict[str, Encoding]:
-    """Make encodings from ``--encoding``, ``--preset``, ``--size`` and ``--set``.
+    """Make encodings from ``--encoding``, ``--preset``, ``--size``, ``--settings`` and ``--set``.
 
     Examples
     --------
@@ -78,7 +92,9 @@ def encodings_from_options(
         table["encodings"] = list(encodings)
     if preset:
         table["preset"] = preset
-    options = {"size": "--size", "encodings": "--encoding", "encoding": "--encoding", "preset": "--preset"}
+    if settings:
+        table["settings"] = settings
+    options = {"encodings": "--encoding", **{name: f"--{name}" for name in ("size", "encoding", "preset", "settings")}}
     return encodings_from_study(table, name_of=lambda name: options.get(name, f"--set {name}"))
 
 
@@ -105,7 +121,7 @@ def _check_common(
     known = asked | {field for name in ENCODINGS for field in ENCODINGS[name].model_fields}
     for key in common:
         if key not in known:
-            hint = did_you_mean(key, known | {"encodings", "preset", *other_keys})
+            hint = did_you_mean(key, known | {"encodings", "preset", "settings", *other_keys})
             raise SettingsError(f"{name_of(key)}: no such setting; {hint}")
 
 
@@ -116,8 +132,9 @@ def _from_study(
         raise SettingsError(
             f"{common_name('encodings')}: {name!r}: an encoding's name has letters, digits, '_', '-' and '.' only"
         )
-    settings = dict(own.get(name, {}))
-    own_name = in_section(f"convert.{name}") if name in own else common_name
+    settings, own_name = dict(own.get(name, {})), common_name
+    if name in own:
+        settings, own_name = _with_file(settings, in_section(f"convert.{name}"))
     own_preset = settings.pop("preset", "")
     if "encoding" in settings:
         where = f"{own_name('encoding')}={settings['encoding']!r}"

@@ -154,13 +154,27 @@ def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, l
     lists = {fold: _list_path(file, base(f"corpus.lists.{fold}"), root) for fold, file in study.corpus.lists.items()}
     overlay = study.corpus.overlay and absolute(located(expanded(study.corpus.overlay), base("corpus.overlay")))
     corpus = study.corpus.replace(root=root, lists=lists, overlay=overlay)
-    study = study.replace(corpus=corpus, plugins=PluginsSection(files=files))
+    convert = _with_settings_files(study.convert, "convert", base)
+    study = study.replace(corpus=corpus, convert=convert, plugins=PluginsSection(files=files))
     name_of = name_in("train", path, settings)
     modules = [
         parse(module, base=base("train.modules"), name_of=lambda name: f"{name_of('modules')}: {name}")
         for module in study.train.modules
     ]
     return study, modules
+
+
+def _with_settings_files(table: Mapping[str, Any], name: str, base: Callable[[str], Path]) -> dict[str, Any]:
+    """``[convert]`` with the paths of settings files made absolute, in the tables of encodings as well."""
+    found: dict[str, Any] = {
+        key: _with_settings_files(each, f"{name}.{key}", base)
+        for key, each in table.items()
+        if isinstance(each, Mapping)
+    }
+    file = table.get("settings")
+    if isinstance(file, str) and file:
+        found["settings"] = str(base(f"{name}.settings") / Path(file).expanduser())
+    return {**table, **found}
 
 
 def _list_path(file: str, base: Path, root: str) -> str:
