@@ -15,6 +15,8 @@ from harness.settings import PositiveInt, Settings, at_least, field_error
 __all__ = ["Sound", "SoundSettings", "as_sound", "fit_length"]
 
 T = TypeVar("T")
+_CROP_OF_PAD = {"end": "start", "start": "end", "centre": "centre", "repeat": "start"}
+_EQUAL = 1e-9  # powers that differ by less are equal but for rounding
 
 
 class SoundSettings(Settings):
@@ -28,14 +30,18 @@ class SoundSettings(Settings):
         Length in seconds that every clip is padded (with silence) or cropped to. 0: each clip as long as it is,
         stretched to the width.
     pad : str
-        Where a shorter clip is padded, and what is cropped: ``end`` (silence after it; its start remains), ``start``
-        (silence before it; its end remains), ``centre`` (both; its middle remains), ``repeat`` (again and again
-        until full; its start remains).
+        Where a shorter clip is padded: ``end`` (silence after it), ``start`` (silence before it), ``centre`` (both),
+        ``repeat`` (again and again until full).
+    crop : str
+        What remains of a longer clip: its ``start``, ``centre`` or ``end``, or the ``loudest`` part of that length, the
+        one with the most power (of equals in a row the middle one). ``auto``: its end where it would be padded at the start, its
+        centre where at both ends, else its start.
     """
 
     sample_rate: PositiveInt = 22050
     duration_s: Annotated[float, PlainValidator(at_least(0))] = 0.0
     pad: Literal["end", "start", "centre", "repeat"] = "end"
+    crop: Literal["auto", "start", "centre", "end", "loudest"] = "auto"
 
     @model_validator(mode="after")
     def _check_length(self) -> Self:
@@ -43,9 +49,14 @@ class SoundSettings(Settings):
             raise field_error("duration_s", f"shorter than one sample at {self.sample_rate} Hz")
         return self
 
+    @property
+    def n_samples(self) -> int:
+        """Number of samples that every clip is padded or cropped to; 0: each is as long as it is."""
+        return round(self.duration_s * self.sample_rate)
+
     def sound_key(self) -> tuple[Any, ...]:
         """What decides about the samples; equal for encodings that can share a :class:`Sound`."""
-        return (self.sample_rate, self.duration_s, self.pad if self.duration_s else "")
+        return (self.sample_rate, self.n_samples, *((self.pad, self.crop) if self.n_samples else ()))
 
 
 def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: SoundSettings) -> Sound:
@@ -70,7 +81,7 @@ def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: Soun
     key = settings.sound_key()
     if isinstance(y, Sound):
         if y.key != key:
-            raise SettingsError(f"sound made for {y.key}, expected one for {key} (rate in Hz, seconds, padding)")
+            raise SettingsError(f"sound made for {y.key}, expected one for {key} (rate in Hz, samples, ...)")
         return y
     if not isinstance(sr, (int, np.integer)) or sr <= 0:
         raise SettingsError(f"sr={sr!r}: must be a positive integer, the rate of the samples in Hz")
@@ -87,13 +98,13 @@ def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: Soun
     if not np.isfinite(y).all():
         raise AudioError("y holds samples that are NaN or infinite")
     y = resample(np.ascontiguousarray(y, dtype=np.float32), sr, settings.sample_rate)
-    if settings.duration_s:
-        y = fit_length(y, round(settings.duration_s * settings.sample_rate), pad=settings.pad)
+    if settings.n_samples:
+        y = fit_length(y, settings.n_samples, pad=settings.pad, crop=settings.crop)
     return Sound(y, settings.sample_rate, key=key)
 
 
-def fit_length(y: np.ndarray, length: int, *, pad: str = "end") -> np.ndarray:
-    """Pad or crop samples to a length; `pad` as in :class:`SoundSettings`.
+def fit_length(y: np.ndarray, length: int, *, pad: str = "end", crop: str = "auto") -> np.ndarray:
+    """Pad or crop samples to a length; `pad` and `crop` as in :class:`SoundSettings`.
 
     Examples
     --------
@@ -101,14 +112,30 @@ def fit_length(y: np.ndarray, length: int, *, pad: str = "end") -> np.ndarray:
     array([1., 2., 1., 2., 1.])
     >>> fit_length(np.array([1.0, 2.0, 3.0]), 5, pad="centre")
     array([0., 1., 2., 3., 0.])
+    >>> fit_length(np.array([0.1, 0.1, -0.9, 0.5, 0.0]), 2, crop="loudest")
+    array([-0.9,  0.5])
     """
     spare = length - len(y)
+    if spare < 0:
+        start = _start_of_crop(y, length, _CROP_OF_PAD[pad] if crop == "auto" else crop)
+        return y[start : start + length]
     if pad == "repeat":
-        return np.resize(y, length) if spare > 0 else y[:length]
+        return np.resize(y, length)
     before = {"end": 0, "start": spare, "centre": spare // 2}[pad]
-    if spare >= 0:
-        return np.pad(y, (before, spare - before))
-    return y[-before : length - before]
+    return np.pad(y, (before, spare - before))
+
+
+def _start_of_crop(y: np.ndarray, length: int, crop: str) -> int:
+    """The first sample of what remains."""
+    spare = len(y) - length
+    if crop != "loudest":
+        return {"start": 0, "centre": -(-spare // 2), "end": spare}[crop]
+    power = np.cumsum(np.square(y, dtype=np.float64))
+    power[length:] -= power[:-length].copy()
+    loudest = power[length - 1 :] >= power[length - 1 :].max() * (1 - _EQUAL)
+    first = int(np.argmax(loudest))
+    others = np.flatnonzero(~loudest[first:])
+    return first + ((int(others[0]) if len(others) else len(loudest) - first) - 1) // 2
 
 
 class Sound:
