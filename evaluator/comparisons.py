@@ -24,14 +24,18 @@ from evaluator.combinations import COLUMNS, Combination
 from evaluator.intervals import Bootstrap
 from evaluator.metrics import fold_scores
 from evaluator.outcomes import Outcomes
-from evaluator.permutation import LEVEL, sign_flips
+from evaluator.permutation import LEVEL, SignFlips, sign_flips
 from evaluator.statistics import ROPE, TTest, corrected_ttest, holm, paired_ttest, practical_equivalence
 from evaluator.training_scores import OverFolds, OverRepeats
+from harness.code_version import code_version
 from harness.errors import SettingsError, did_you_mean
+from harness.files import digest_bytes
+from harness.store import Store, key_of
 
 __all__ = ["Difference", "Family", "compare", "differences_table", "families_of"]
 
 Pair = tuple[Combination, Combination]
+_KIND = "sign_flips"
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,7 @@ def compare(
     rope: float = ROPE,
     sizes: Sequence[Mapping[str, Any]] = (),
     seed: int = 0,
+    store: Store | None = None,
 ) -> list[Difference]:
     """Everything that is known about each pair that is shown.
 
@@ -198,6 +203,8 @@ def compare(
         As for :func:`size_ratio`.
     seed : int
         Of the sign flips.
+    store : Store, optional
+        Where the outcome of sign flips is looked up and put.
     """
     over_folds = OverFolds(fold_scores(metrics), sizes)
     repeated = None if repeats is None or repeats.empty else OverRepeats(repeats)
@@ -206,7 +213,7 @@ def compare(
         bare = [_of_folds(pair, over_folds, repeated, rope) for pair in family.pairs]
         with_training = _adjusted([each for each, _ in bare], [test for _, test in bare])
         shown = set(family.shown)
-        done = zip(family.pairs, _with_recordings(with_training, outcomes, seed), strict=True)
+        done = zip(family.pairs, _with_recordings(with_training, outcomes, seed, store), strict=True)
         for pair, d in done:
             if pair in shown:
                 low, high = samples.interval(*pair)
@@ -269,9 +276,11 @@ def _adjusted(found: Sequence[Difference], tests: Sequence[TTest | None]) -> lis
     ]
 
 
-def _with_recordings(found: Sequence[Difference], outcomes: Outcomes, seed: int) -> list[Difference]:
+def _with_recordings(
+    found: Sequence[Difference], outcomes: Outcomes, seed: int, store: Store | None
+) -> list[Difference]:
     """With what flipped signs say of them, all together."""
-    flips = sign_flips(*outcomes.differences([(d.a, d.b) for d in found]), seed=seed)
+    flips = _flips(*outcomes.differences([(d.a, d.b) for d in found]), seed, store)
     return [
         replace(
             d,
@@ -284,3 +293,20 @@ def _with_recordings(found: Sequence[Difference], outcomes: Outcomes, seed: int)
         )
         for k, d in enumerate(found)
     ]
+
+
+def _flips(parts: np.ndarray, weights: np.ndarray, seed: int, store: Store | None) -> SignFlips:
+    """The outcome of sign flips, from the store where the same were done before: of many pairs they take a second."""
+    if store is None:
+        return sign_flips(parts, weights, seed=seed)
+    arrays = [np.ascontiguousarray(each, np.float64) for each in (parts, weights)]
+    digests = [[list(each.shape), digest_bytes(each.data)] for each in arrays]
+    key = key_of(arrays=digests, seed=seed, code=code_version(SignFlips.__module__), numpy=np.__version__)
+    known = store.get_json(_KIND, key)
+    if known is not None:
+        return SignFlips(**{name: np.array(v) if isinstance(v, list) else v for name, v in known.items()})
+    found = sign_flips(parts, weights, seed=seed)
+    store.put_json(
+        _KIND, key, {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in vars(found).items()}
+    )
+    return found

@@ -90,7 +90,8 @@ def evaluate(
     link_sounds : bool
         The report refers to the sounds' files and includes none of them.
     store : Store, optional
-        Where the report's excerpts and small images are looked up and put; default: the user's.
+        Where the report's excerpts and small images are looked up and put, default: the user's; where one is given, the
+        outcome of sign flips too.
 
     Raises
     ------
@@ -139,7 +140,10 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     families = families_of(order, asked.baseline, all_pairs=asked.all_pairs)
     outcomes, repeats, sizes = outcomes_of(predictions, groups), read_optional(run, REPEATS), trained.get("sizes", ())
     with lines_named(folder / REPEATS.name):
-        differences = compare(metrics, families, samples, outcomes, repeats=repeats, sizes=sizes, seed=asked.seed)
+        differences = compare(
+            metrics, families, samples, outcomes, repeats=repeats, sizes=sizes, seed=asked.seed,
+            store=asked.report["store"],
+        )  # fmt: skip
     noted = "shared_groups" in trained
     notes = all_notes(predictions, groups, steps)
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)

@@ -39,6 +39,7 @@ KINDS = {
     "reduced": KindOf((".npz",), "principal components of feature vectors"),
     "excerpts": KindOf((".webm",), "excerpts of sounds for reports"),
     "thumbnails": KindOf((".json",), "small images for reports"),
+    "sign_flips": KindOf((".json",), "outcomes of tests of differences"),
     "modules": KindOf((".json",), "descriptions of modules"),
     "fingerprints": KindOf((".npy", ".json"), "fingerprints of sounds"),
     "duplicates": KindOf((".json",), "near copies found"),

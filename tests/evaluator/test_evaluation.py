@@ -9,18 +9,22 @@ from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 import evaluator
-from evaluator import Combination, Evaluation, compare_runs, evaluate, results
+from evaluator import Combination, Evaluation, compare_runs, comparisons, evaluate, results
 from evaluator.__main__ import app
 from evaluator.notes import find_warnings
+from evaluator.permutation import SignFlips, sign_flips
 from harness.cli import guard
 from harness.errors import SettingsError, TableError
 from harness.record import read_steps, record_step
 from harness.shared_groups import NO_GROUPS
+from harness.store import Store
 from harness.tables import FAILURES, METRICS, PREDICTIONS, frame, read, write
 from harness.written import claim
 
@@ -97,6 +101,25 @@ def test_a_second_run_in_another_row_order_gives_the_same_bytes_and_run_json_has
         "map": "pca", "suspects_from": [],
     }  # fmt: skip
     assert set(steps["evaluate"]["inputs"]) == {"predictions.csv", "clips.csv"}
+
+
+def test_sign_flips_are_done_once_for_the_same_outcomes(
+    small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "store")
+    first = evaluate(small_run, out=tmp_path / "first", store=store).differences
+    calls: list[int] = []
+
+    def counted(*arrays: np.ndarray, seed: int) -> SignFlips:
+        calls.append(seed)
+        return sign_flips(*arrays, seed=seed)
+
+    monkeypatch.setattr(comparisons, "sign_flips", counted)
+    assert_frame_equal(evaluate(small_run, out=tmp_path / "second", store=store).differences, first)
+    assert not calls
+    assert_frame_equal(evaluate(small_run, out=tmp_path / "third", store=Store(tmp_path / "other")).differences, first)
+    evaluate(small_run, out=tmp_path / "fourth", store=store, seed=3)
+    assert calls == [0, 3]
 
 
 def test_old_files_go(small_run: Path) -> None:
