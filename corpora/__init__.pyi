@@ -2,6 +2,9 @@ from .arranging import arrange as arrange
 from .arranging import arrange_table as arrange_table
 from .base import Corpus as Corpus
 from .base import ScanOptions as ScanOptions
+from .cutting import CutResult as CutResult
+from .cutting import CutSettings as CutSettings
+from .cutting import cut_recordings as cut_recordings
 from .duplicates import duplicate_notes as duplicate_notes
 from .duplicates import find_duplicates as find_duplicates
 from .loading import CORPORA as CORPORA

@@ -10,7 +10,17 @@ import typer
 
 import corpora
 import harness
-from harness.cli import RenamedSharedGroups, SchedulerOption, command_app, count, main, option_words, say, warn
+from harness.cli import (
+    RenamedSharedGroups,
+    SchedulerOption,
+    command_app,
+    count,
+    main,
+    option_words,
+    say,
+    warn,
+    warn_of_failures,
+)
 from harness.errors import SettingsError
 
 app = command_app(name="corpora", help="What sounds there are: read a corpus into a clips table.")
@@ -138,6 +148,32 @@ def arrange(
 
 
 @app.command()
+def cut(
+    recordings: Annotated[list[str], typer.Argument(help="Sounds, videos, and folders of them.")],
+    *,
+    out: Annotated[Path, typer.Option(help="The folder to fill with class folders of wavs, and clips.csv.")],
+    window_ms: Annotated[float, typer.Option(help="Length of a clip in milliseconds; 0: as the labels have it.")] = 0,
+    hop_ms: Annotated[float, typer.Option(help="From clip to clip in milliseconds; 0: without overlap.")] = 0,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE", help="A CSV (recording, label, start_s, end_s) or label files of Audacity, Raven or Praat."
+        ),
+    ] = "",
+    label: Annotated[str, typer.Option(help="The class of all clips; default: the folder of a recording.")] = "",
+    jobs: Annotated[int, typer.Option(help="Processes; -1: one for each core.")] = -1,
+) -> None:
+    """Cut long recordings and videos into clips: windows with a hop, or the times of label files."""
+    given = {"window_ms": window_ms, "hop_ms": hop_ms}
+    settings = corpora.CutSettings.read(given, name_of=_option)
+    found = corpora.cut_recordings(recordings, out, settings, labels=labels, label=label, jobs=jobs, name_of=_option)
+    for line in found.notes:
+        warn(line)
+    say(f"{out}: {corpora.summary(found.clips)}" if len(found.clips) else f"{out}: no clips")
+    warn_of_failures(found.failures, out, what="cut to its end")
+
+
+@app.command()
 def look(
     clips: Annotated[Path, typer.Argument(metavar="CLIPS.csv", help="A clips table, as `scan` writes it.")],
     out: Annotated[Path | None, typer.Option(help="Folder for look.html, sounds.csv and duplicates.csv.")] = None,
@@ -184,6 +220,10 @@ def verify(
 def run() -> None:
     """Entry point of the installed command."""
     main(app)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _pair(option: str, expected: str, text: str) -> tuple[str, str]:

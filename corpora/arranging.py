@@ -24,7 +24,7 @@ from harness.tables import CLIPS, FAILURES, frame, read_located
 from harness.urls import url_of
 from harness.written import check_one_folder_each, claim, inside
 
-__all__ = ["arrange", "arrange_table"]
+__all__ = ["arrange", "arrange_table", "write_changed"]
 
 
 @locks_folder("out")
@@ -122,10 +122,10 @@ def _lay(row: Row, target: Path) -> None:
         soundfile.write(
             wav, *read(row["path"], start_s=row["start_s"], end_s=row["end_s"]), subtype="PCM_16", format="WAV"
         )
-        _write_changed(target, wav.getvalue())
+        write_changed(target, wav.getvalue())
         return
     if url := url_of(row["path"]):
-        _write_changed(target, fetch(url))
+        write_changed(target, fetch(url))
         return
     source = Path(row["path"])
     if not source.is_file():
@@ -134,7 +134,8 @@ def _lay(row: Row, target: Path) -> None:
         link_or_copy(source, target)
 
 
-def _write_changed(target: Path, data: bytes) -> None:
+def write_changed(target: Path, data: bytes) -> None:
+    """Write a file, unless it has these bytes already."""
     if not (target.is_file() and target.read_bytes() == data):
         write_bytes(target, data)
 

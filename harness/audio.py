@@ -44,7 +44,10 @@ __all__ = [
 ]
 
 SUFFIXES = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .mp4 .wma .webm .mkv .mov".split()
+    (
+        ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .wma "  # sounds
+        ".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .mpg .mpeg .mts .m2ts .ogv .3gp"  # videos, of which the sound is read
+    ).split()
 )
 _LOUDEST = 1e10  # samples of 32-bit integers that were never scaled have 2e9; squares of much more overflow
 _CANCELLED = 0.01  # power of the mean of the channels, relative to theirs

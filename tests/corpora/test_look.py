@@ -159,11 +159,14 @@ def test_the_page_in_a_browser(clips: Path, tmp_path: Path, browser: Any) -> Non
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
     assert page.locator("#examples ~ .cards .card").count() == 2
     page.evaluate(
-        "HTMLMediaElement.prototype.play = new Proxy(HTMLMediaElement.prototype.play, {"
-        "apply(play, audio, given) { window.heard = audio; return Reflect.apply(play, audio, given); }})"
+        "() => { const { play } = HTMLMediaElement.prototype;"
+        "HTMLMediaElement.prototype.play = function () { window.heard = this; return play.call(this); }; }"
     )
     page.locator("button.play").first.click()
-    page.wait_for_function("window.heard.currentTime > 0.05")
+    page.evaluate(
+        "() => new Promise((done) => window.heard.addEventListener('timeupdate',"
+        "() => window.heard.currentTime > 0.05 && done()))"
+    )
     page.locator("button.play.on").click()
     assert page.evaluate("window.heard.paused") and page.locator("button.play.on").count() == 0
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == [] and errors == []

@@ -52,12 +52,13 @@ def test_missing_changed_and_added_are_named(
 
 
 def test_what_cannot_be_checked_is_said(scanned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = scanned.parents[1] / "sounds" / "bat" / "a.wav"
     (scanned.parent / DIGESTS.name).unlink()
     (scanned.parent / "run.json").unlink()
     said = command(app, "verify", scanned, capsys=capsys)
     assert (said.code, said.out) == (1, "4 files: all there\n")
     assert said.warnings == [
-        f"warning: 4 files without a digest, as {scanned.parents[1] / 'sounds' / 'bat' / 'a.wav'}: scan the corpus again",
+        f"warning: 4 files without a digest, as {first}: scan the corpus again",
         "warning: files that were added could not be looked for: run.json does not say how the table was scanned",
     ]
 
@@ -84,7 +85,7 @@ def test_parts_of_files(tmp_path: Path, tone: Tone, sheet: Sheet, capsys: pytest
     assert read(out.parent / "failures.csv", FAILURES)[["clip_id", "reason"]].to_numpy().tolist() == [
         ["rec.wav@3", "starts at 3 s, but its file has 1.00 s"]
     ]
-    note = "1 clip is shorter than its times say, as its file ends before: 'rec.wav@0.2' (to 1.5 s of 1.00 s)."
+    note = "1 clip is shorter than its times say: its file ends before: 'rec.wav@0.2' (to 1.5 s of 1.00 s)."
     assert f"Note: {note}" in said.out
     twice = sheet(tmp_path / "d.csv", rows[:1] * 2)
     said = command(app, "scan", "csv", twice, "--out", out, capsys=capsys)
