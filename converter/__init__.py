@@ -1,7 +1,8 @@
 """Sound -> images: one class for each encoding, all drawn in one pass.
 
 - `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform``, ``mel_power``, a module each
-- `spec`: the base of every encoding; `spectrogram`: what the spectrograms among them share
+- `spec`: the base of every encoding; `time_frequency`: what those share that draw rows and frames; `spectrogram`: what
+  the spectrograms among them share
 - `levels`: reference, decibels and silence, for all of them alike
 - `registry`: which encodings there are, ours and others'
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
@@ -11,7 +12,7 @@
 - `in_memory`: clips that are drawn for modules alone, without image files
 - `references`: one reference for all clips of a corpus
 - `sound`: one clip's samples, and what its encodings share
-- `dsp`: Fourier transform, mel bands, decibels
+- `dsp`: Fourier transform, mel bands, decibels; `filter_bank`: banks of wavelets, as constant-Q transforms have them
 - `raster`: rows and columns of an image; `colour`: colour maps as lookup tables
 """
 

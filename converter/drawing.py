@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,8 @@ def draw(
     """
     if not isinstance(encoding, Encoding):
         raise SettingsError(f"encoding={encoding!r}: expected an encoding with its settings, for instance LogMel()")
+    for line in encoding.warnings():  # Python shows a warning once
+        warnings.warn(f"{encoding.name}: {line}", stacklevel=2)
     if isinstance(source, (str, Path)):
         if sr is not None:
             raise SettingsError(f"sr={sr!r}: the rate of a file is read from it; leave sr out")

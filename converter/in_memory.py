@@ -13,7 +13,7 @@ import pandas as pd
 from converter.drawing import draw_pixels
 from converter.pipeline import check_names, digest_clips, identical_copies, image_task
 from converter.references import Clip, with_references
-from converter.registry import image_version
+from converter.registry import encoding_warnings, image_version
 from converter.spec import Encoding
 from harness import audio, tables
 from harness.digests import FileDigests
@@ -86,7 +86,7 @@ class DrawingPlan:
             inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in self.sounds])},
             started=self.started,
         )
-        return replace(run, warnings=(*run.warnings, *identical_copies(good)))
+        return replace(run, warnings=(*run.warnings, *encoding_warnings(self.encodings), *identical_copies(good)))
 
 
 def plan_drawing(

@@ -18,7 +18,7 @@ import pandas as pd
 
 from converter.drawing import draw_pngs
 from converter.references import Clip, with_references
-from converter.registry import image_key, image_version
+from converter.registry import encoding_warnings, image_key, image_version
 from converter.spec import Encoding
 from harness import audio, cluster, tables
 from harness.code_version import code_version
@@ -136,7 +136,7 @@ def convert_clips(
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
     )
-    return replace(drawn, warnings=(*drawn.warnings, *identical_copies(good)))
+    return replace(drawn, warnings=(*drawn.warnings, *encoding_warnings(encodings), *identical_copies(good)))
 
 
 def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:

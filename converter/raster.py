@@ -10,10 +10,12 @@ from PIL import Image
 
 from harness.errors import SettingsError
 
-__all__ = ["AXES", "cell_edges", "shades"]
+__all__ = ["AXES", "MIDDLE", "cell_edges", "quantise", "shades"]
 
 AXES = ("even", "flat", "symlog")
 """``even``: rows of equal height, smoothly resized; the other two are librosa.display's (see :func:`shades`)."""
+MIDDLE = 128.5 / 256
+"""The level in the middle of the middle shade: what stands for zero where values have a sign."""
 _LINEAR_TO_HZ = 1000.0  # librosa.display's mel axis: matplotlib's symlog with this threshold and base 2
 _OFF = 1e-9  # an edge that falls on a pixel belongs to the earlier cell, as matplotlib's renderer has it
 

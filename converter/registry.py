@@ -13,7 +13,15 @@ from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import key_of
 
-__all__ = ["ENCODINGS", "encoding_class", "encoding_code", "encoding_from_json", "image_key", "image_version"]
+__all__ = [
+    "ENCODINGS",
+    "encoding_class",
+    "encoding_code",
+    "encoding_from_json",
+    "encoding_warnings",
+    "image_key",
+    "image_version",
+]
 
 ENCODINGS: Registry[type[Encoding]] = Registry(
     "encoding", Encoding, package="converter.encodings", group="soundfold.encodings"
@@ -54,6 +62,15 @@ def encoding_from_json(value: Mapping[str, Any]) -> Encoding:
     if not isinstance(name, str):
         raise SettingsError("spec: no 'encoding' in it; expected the JSON of an encoding")
     return encoding_class(name).read(settings)
+
+
+def encoding_warnings(encodings: Mapping[str, Encoding]) -> tuple[str, ...]:
+    """What a user of these encodings should know, a line each, with the names of those that it is about."""
+    about: dict[str, list[str]] = {}
+    for name, encoding in encodings.items():
+        for line in encoding.warnings():
+            about.setdefault(line, []).append(name)
+    return tuple(f"{', '.join(names)}: {line}" for line, names in about.items())
 
 
 def encoding_code(encoding: Encoding) -> str:

@@ -114,6 +114,10 @@ class Encoding(SoundSettings, SettingsExtension):
         """
         return np.zeros((*self.size, 3), np.uint8)
 
+    def warnings(self) -> tuple[str, ...]:
+        """What a user of these settings should know, a sentence each: settings that are possible, but hardly meant."""
+        return ()
+
     def peak(self, sound: Sound) -> float:
         """The highest value of a clip, for ``ref="corpus"``; an encoding with a setting `ref` has it."""
         raise TypeError(f"{type(self).__name__} has no method peak, so it cannot take ref='corpus'")

@@ -1,26 +1,23 @@
 """What the encodings that draw a spectrogram share: their settings, their values, their levels and shades.
 
-A spectrogram goes from `values` (magnitudes to some exponent, as librosa gives them) over `levels` in [0, 1], where
-reference, decibels and silence are treated, and `shades` (uint8, of the image's size) to colours. An encoding
-is a class put together from the ones here; it overrides the step that is its own.
+Its `values` are magnitudes to some exponent, as librosa gives them; how they become an image is in
+:mod:`converter.time_frequency`. An encoding is a class put together from the ones here; it overrides the step that is
+its own.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from types import FunctionType
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
 
-from converter.colour import GRAY, paint
-from converter.dsp import fft_frequencies, mel_bands, mel_frequencies, stft_power
+from converter.dsp import fft_frequencies, mel_bands, mel_bank, mel_frequencies, stft_power
 from converter.levels import level
-from converter.raster import quantise, shades
+from converter.raster import shades
 from converter.sound import Sound
-from converter.spec import ColourMap, Encoding, Reference
-from harness.settings import Count, PositiveFloat, PositiveInt, at_least, field_error
+from converter.time_frequency import InColour, InDecibels, TimeFrequency
+from harness.settings import Count, PositiveInt, at_least, field_error
 
 __all__ = [
     "ColourSpectrogram",
@@ -31,38 +28,27 @@ __all__ = [
     "mel_values",
 ]
 
-_STEPS = (FunctionType, property, classmethod, staticmethod, int, float, str)
-_NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "silence"})
 
-
-class Spectrogram(Encoding):
-    """Settings of a spectrogram, in addition to those of every :class:`~converter.spec.Encoding`.
+class Spectrogram(TimeFrequency):
+    """Settings of a spectrogram, in addition to those of :class:`~converter.time_frequency.TimeFrequency`.
 
     Parameters
     ----------
-    n_fft, hop_length : int
-        Length of a frame and step between frames, in samples.
+    n_fft : int
+        Length of a frame, in samples.
     win_length : int
         Length of the Hann window within a frame; 0: the whole frame.
     fmin, fmax : float
         Lowest and highest frequency drawn, in Hz; ``fmax = 0``: half the rate.
-    power : float
-        Exponent of the magnitudes: 1 for magnitude, 2 for power. Decibels follow it.
-    ref : "max", "corpus" or float
-        What the brightest shade stands for: the clip's own maximum, the maximum of all clips converted together, or
-        an absolute value (of magnitude ** power; a full-scale sine has the magnitude n_fft / 4).
     axis : str
         ``even``: rows of equal height. ``flat`` and ``symlog`` are librosa.display's cells; see
         :func:`converter.raster.shades`.
     """
 
     n_fft: PositiveInt = 2048
-    hop_length: PositiveInt = 512
     win_length: Count = 0
     fmin: Annotated[float, PlainValidator(at_least(0))] = 0.0
     fmax: Annotated[float, PlainValidator(at_least(0))] = 0.0
-    power: PositiveFloat = 2.0
-    ref: Reference = "max"
     axis: Literal["even", "flat", "symlog"] = "even"
 
     @model_validator(mode="after")
@@ -101,37 +87,9 @@ class Spectrogram(Encoding):
         low, high = _bins(self.fmin, self.highest_hz, sr=self.sample_rate, n_fft=self.n_fft)
         return fft_frequencies(sr=self.sample_rate, n_fft=self.n_fft)[low:high]
 
-    def levels(self, values: np.ndarray) -> np.ndarray:
-        """Levels in [0, 1] of the values, float32 of the same shape; see :func:`converter.levels.level`."""
-        return level(values, power=self.power, ref=self.ref, top_db=None, silent=self.silent_level())
-
-    def silent_level(self) -> float:
-        """Level of silence: 0, where an encoding does not say otherwise."""
-        return 0.0
-
-    def palette(self) -> str:
-        """Name of the colour map."""
-        return GRAY
-
-    def shades(self, sound: Sound) -> np.ndarray:
-        """Shades of the image, uint8 of shape `size`; shared by encodings that differ in colour only."""
-        settings = tuple((name, value) for name, value in self if name != "colormap")
-        return sound.once(
-            ("shades", _steps(type(self)), settings),
-            lambda: shades(self.levels(self.values(sound)), size=self.size, axis=self.axis, row_hz=self.row_hz()),
-        )
-
-    def encode(self, sound: Sound) -> np.ndarray:
-        """Draw the spectrogram; see :meth:`Encoding.encode`."""
-        return paint(self.shades(sound), self.palette())
-
-    def silence(self) -> np.ndarray:
-        """The image of silence: one colour, that of the silent level."""
-        return paint(quantise(np.full(self.size, self.silent_level(), np.float32)), self.palette())
-
-    def peak(self, sound: Sound) -> float:
-        """The highest value of a clip's spectrogram, for the reference of a corpus."""
-        return float(self.values(sound).max())
+    def layout(self, levels: np.ndarray) -> np.ndarray:
+        """Levels (rows, frames) laid out on the image along `axis`: shades, uint8 of shape `size`."""
+        return shades(levels, size=self.size, axis=self.axis, row_hz=self.row_hz())
 
     def _transform(self) -> dict[str, Any]:
         window = self.win_length or self.n_fft
@@ -157,58 +115,49 @@ class MelSpectrogram(Spectrogram):
         """Frequencies in Hz that stand for the mel bands, shape (n_mels,)."""
         return mel_frequencies(self.n_mels, fmin=self.fmin, fmax=self.highest_hz)
 
+    def warnings(self) -> tuple[str, ...]:
+        """Mel bands so narrow that no bin of the Fourier transform falls into them: their rows are black always."""
+        band = {"n_mels": self.n_mels, "fmin": self.fmin, "fmax": self.highest_hz}
+        empty = int((mel_bank(sr=self.sample_rate, n_fft=self.n_fft, **band).max(axis=1) == 0).sum())
+        if not empty:
+            return super().warnings()
+        return (
+            f"{empty} of n_mels={self.n_mels} mel bands are empty: between fmin={self.fmin:g} and "
+            f"fmax={self.highest_hz:g} Hz they are narrower than the {self.sample_rate / self.n_fft:.3g} Hz between bins "
+            f"of n_fft={self.n_fft}; lower n_mels, or raise n_fft",
+            *super().warnings(),
+        )
 
-class DecibelSpectrogram(Spectrogram):
+
+class DecibelSpectrogram(InDecibels, Spectrogram):
     """Settings of a spectrogram in decibels, in addition to those of :class:`Spectrogram`.
 
     Parameters
     ----------
-    top_db : float
-        Range in dB from the darkest shade to the brightest.
     db : {"true", "amplitude"}
         ``amplitude`` takes 20 log10 of power; a quirk of the preset ``seed``.
     """
 
-    top_db: PositiveFloat = 80.0
     db: Literal["true", "amplitude"] = "true"
 
     def levels(self, values: np.ndarray) -> np.ndarray:
         """Levels in decibels below the reference; see :func:`converter.levels.level`."""
+        return self.levels_below(values, self.ref)
+
+    def levels_below(self, values: np.ndarray, ref: str | float) -> np.ndarray:
+        """Levels in decibels below another reference than that of the settings."""
         return level(
             values,
             power=self.power,
-            ref=self.ref,
+            ref=ref,
             top_db=self.top_db,
             db_of_power=self.db,
             silent=self.silent_level(),
         )
 
 
-class ColourSpectrogram(Spectrogram):
-    """Settings of a spectrogram in colour, in addition to those of :class:`Spectrogram`.
-
-    Parameters
-    ----------
-    colormap : str
-        Any matplotlib colour map.
-    """
-
-    colormap: ColourMap = "magma"
-
-    def palette(self) -> str:
-        """The colour map."""
-        return self.colormap
-
-
-@lru_cache(maxsize=64)
-def _steps(cls: type[Spectrogram]) -> frozenset[tuple[str, Any]]:
-    """All that a class draws shades with: its methods and constants but those about colour and name."""
-    members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
-    return frozenset(
-        (name, member)
-        for name, member in members.items()
-        if isinstance(member, _STEPS) and not name.startswith("__") and name not in _NOT_OF_SHADES
-    )
+class ColourSpectrogram(InColour, Spectrogram):
+    """Settings of a spectrogram in colour, in addition to those of :class:`Spectrogram`."""
 
 
 def linear_values(
