@@ -1,8 +1,8 @@
 """Sound -> images: one class for each encoding, all drawn in one pass.
 
-- `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform``, ``mel_power``, a module each
+- `encodings`: ``linear``, ``logmel``, ``gray``, ``waveform`` and others, a module each
 - `spec`: the base of every encoding; `time_frequency`: what those share that draw rows and frames; `spectrogram`: what
-  the spectrograms among them share
+  the spectrograms among them share; `rgb`: what those share whose red, green and blue are three spectrograms
 - `levels`: reference, decibels and silence, for all of them alike
 - `registry`: which encodings there are, ours and others'
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images

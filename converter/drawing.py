@@ -63,7 +63,7 @@ def draw(
     if isinstance(source, (str, Path)):
         if sr is not None:
             raise SettingsError(f"sr={sr!r}: the rate of a file is read from it; leave sr out")
-        y, rate = audio.read(source, start_s=start_s, end_s=end_s)
+        y, rate = audio.read(source, start_s=start_s, end_s=end_s, mono=not encoding.all_channels)
         return encoding.draw(y, sr=rate)
     if not isinstance(source, (np.ndarray, list, tuple)):
         raise SettingsError(
@@ -108,10 +108,12 @@ def draw_pixels(
     AudioError
         The clip cannot be read, or has changed since its digest was found.
     """
-    y, sr = audio.read(path, start_s=start_s, end_s=end_s, digest=digest)
+    every = any(encoding.all_channels for encoding in encodings)
+    y, sr = audio.read(path, start_s=start_s, end_s=end_s, digest=digest, mono=not every)
+    mono = audio.to_mono(y)
     sounds: dict[tuple[Any, ...], Sound] = {}
     for encoding in encodings:
         key = encoding.sound_key()
         if key not in sounds:
-            sounds[key] = as_sound(y, sr=sr, settings=encoding)
+            sounds[key] = as_sound(y if encoding.all_channels else mono, sr=sr, settings=encoding)
         yield encoding.checked(sounds[key])

@@ -109,7 +109,8 @@ def _measure(task: _Measurement) -> float | None:
     """A clip's highest value; None for one that cannot be read, which the converter names when it draws."""
     try:
         clip = task.clip
-        y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
+        mono = not task.encoding.all_channels
+        y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest, mono=mono)
         peak = task.encoding.peak(as_sound(y, sr=sr, settings=task.encoding))
     except (AudioError, MemoryError):
         return None

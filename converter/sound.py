@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import PlainValidator, model_validator
 
-from harness.audio import resample
+from harness.audio import resample, to_mono
 from harness.errors import AudioError, SettingsError
 from harness.settings import PositiveInt, Settings, at_least, field_error
 
@@ -34,9 +34,12 @@ class SoundSettings(Settings):
         ``repeat`` (again and again until full).
     crop : str
         What remains of a longer clip: its ``start``, ``centre`` or ``end``, or the ``loudest`` part of that length, the
-        one with the most power (of equals in a row the middle one). ``auto``: its end where it would be padded at the start, its
-        centre where at both ends, else its start.
+        one with the most power (of equals in a row the middle one). ``auto``: its end where it would be padded at the
+        start, its centre where at both ends, else its start.
     """
+
+    all_channels: ClassVar[bool] = False
+    """Whether all channels of a sound are used; otherwise its mono mix."""
 
     sample_rate: PositiveInt = 22050
     duration_s: Annotated[float, PlainValidator(at_least(0))] = 0.0
@@ -56,7 +59,8 @@ class SoundSettings(Settings):
 
     def sound_key(self) -> tuple[Any, ...]:
         """What decides about the samples; equal for encodings that can share a :class:`Sound`."""
-        return (self.sample_rate, self.n_samples, *((self.pad, self.crop) if self.n_samples else ()))
+        channels = ("all channels",) if self.all_channels else ()
+        return (self.sample_rate, self.n_samples, *((self.pad, self.crop) if self.n_samples else ()), *channels)
 
 
 def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: SoundSettings) -> Sound:
@@ -65,7 +69,8 @@ def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: Soun
     Parameters
     ----------
     y : ndarray of float, shape (samples,), or Sound
-        Mono samples in [-1, 1]; a :class:`Sound` that was made for the same rate and length is used as it is.
+        Mono samples in [-1, 1]; a :class:`Sound` that was made for the same rate and length is used as it is. Settings
+        with `all_channels` take samples of shape (samples, channels), too.
     sr : int
         Rate of `y` in Hz.
     settings : SoundSettings
@@ -93,18 +98,19 @@ def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: Soun
         raise AudioError(
             f"y has dtype {y.dtype}: expected float samples in [-1, 1]; divide integers by their full scale"
         )
-    if y.ndim != 1 or y.size == 0:
+    if (y.ndim != 1 and not (settings.all_channels and y.ndim == 2)) or y.size == 0:
         raise AudioError(f"y has shape {y.shape}: expected mono samples, at least one")
     if not np.isfinite(y).all():
         raise AudioError("y holds samples that are NaN or infinite")
     y = resample(np.ascontiguousarray(y, dtype=np.float32), sr, settings.sample_rate)
     if settings.n_samples:
         y = fit_length(y, settings.n_samples, pad=settings.pad, crop=settings.crop)
-    return Sound(y, settings.sample_rate, key=key)
+    channels = y.reshape(len(y), -1).T
+    return Sound(to_mono(y), settings.sample_rate, key=key, channels=channels)
 
 
 def fit_length(y: np.ndarray, length: int, *, pad: str = "end", crop: str = "auto") -> np.ndarray:
-    """Pad or crop samples to a length; `pad` and `crop` as in :class:`SoundSettings`.
+    """Pad or crop samples (samples,) or (samples, channels) to a length; `pad`, `crop` as in :class:`SoundSettings`.
 
     Examples
     --------
@@ -120,9 +126,9 @@ def fit_length(y: np.ndarray, length: int, *, pad: str = "end", crop: str = "aut
         start = _start_of_crop(y, length, _CROP_OF_PAD[pad] if crop == "auto" else crop)
         return y[start : start + length]
     if pad == "repeat":
-        return np.resize(y, length)
+        return np.resize(y, (length, *y.shape[1:]))
     before = {"end": 0, "start": spare, "centre": spare // 2}[pad]
-    return np.pad(y, (before, spare - before))
+    return np.pad(y, [(before, spare - before), *[(0, 0)] * (y.ndim - 1)])
 
 
 def _start_of_crop(y: np.ndarray, length: int, crop: str) -> int:
@@ -130,7 +136,7 @@ def _start_of_crop(y: np.ndarray, length: int, crop: str) -> int:
     spare = len(y) - length
     if crop != "loudest":
         return {"start": 0, "centre": -(-spare // 2), "end": spare}[crop]
-    power = np.cumsum(np.square(y, dtype=np.float64))
+    power = np.cumsum(np.square(y.reshape(len(y), -1), dtype=np.float64).sum(axis=1))
     power[length:] -= power[:-length].copy()
     loudest = power[length - 1 :] >= power[length - 1 :].max() * (1 - _EQUAL)
     first = int(np.argmax(loudest))
@@ -149,10 +155,13 @@ class Sound:
         In Hz.
     key : tuple
         What the samples were made for; see :meth:`SoundSettings.sound_key`.
+    channels : ndarray of float32, shape (channels, samples), optional
+        For an encoding with `all_channels`; default: `y` alone.
     """
 
-    def __init__(self, y: np.ndarray, sr: int, *, key: tuple[Any, ...]) -> None:
+    def __init__(self, y: np.ndarray, sr: int, *, key: tuple[Any, ...], channels: np.ndarray | None = None) -> None:
         self.y = y
+        self.channels = y[None] if channels is None else channels
         self.sr = sr
         self.key = key
         self._known: dict[Hashable, Any] = {}

@@ -24,8 +24,10 @@ __all__ = [
     "DecibelSpectrogram",
     "MelSpectrogram",
     "Spectrogram",
+    "linear_bins",
     "linear_values",
     "mel_values",
+    "power_values",
 ]
 
 
@@ -84,7 +86,7 @@ class Spectrogram(TimeFrequency):
 
     def row_hz(self) -> np.ndarray:
         """Frequencies in Hz of the rows of `values`, lowest first, shape (rows,)."""
-        low, high = _bins(self.fmin, self.highest_hz, sr=self.sample_rate, n_fft=self.n_fft)
+        low, high = linear_bins(self.fmin, self.highest_hz, sr=self.sample_rate, n_fft=self.n_fft)
         return fft_frequencies(sr=self.sample_rate, n_fft=self.n_fft)[low:high]
 
     def layout(self, levels: np.ndarray) -> np.ndarray:
@@ -123,8 +125,8 @@ class MelSpectrogram(Spectrogram):
             return super().warnings()
         return (
             f"{empty} of n_mels={self.n_mels} mel bands are empty: between fmin={self.fmin:g} and "
-            f"fmax={self.highest_hz:g} Hz they are narrower than the {self.sample_rate / self.n_fft:.3g} Hz between bins "
-            f"of n_fft={self.n_fft}; lower n_mels, or raise n_fft",
+            f"fmax={self.highest_hz:g} Hz they are narrower than the {self.sample_rate / self.n_fft:.3g} Hz between "
+            f"bins of n_fft={self.n_fft}; lower n_mels, or raise n_fft",
             *super().warnings(),
         )
 
@@ -172,7 +174,7 @@ def linear_values(
     transform = (n_fft, hop_length, win_length, power)
 
     def make() -> np.ndarray:
-        low, high = _bins(fmin, fmax, sr=sound.sr, n_fft=n_fft)
+        low, high = linear_bins(fmin, fmax, sr=sound.sr, n_fft=n_fft)
         return _raised(sound, *transform)[low:high]
 
     return sound.once(("linear", fmin, fmax, *transform), make)
@@ -203,7 +205,7 @@ def mel_values(
     return sound.once(("mel", n_mels, fmin, fmax, *transform), make)
 
 
-def _bins(fmin: float, fmax: float, *, sr: int, n_fft: int) -> tuple[int, int]:
+def linear_bins(fmin: float, fmax: float, *, sr: int, n_fft: int) -> tuple[int, int]:
     """First bin and end of the bins from fmin to fmax; the nearest one where none lies between them."""
     hz = fft_frequencies(sr=sr, n_fft=n_fft)
     low, high = int(np.searchsorted(hz, fmin)), int(np.searchsorted(hz, fmax, side="right"))
@@ -213,11 +215,19 @@ def _bins(fmin: float, fmax: float, *, sr: int, n_fft: int) -> tuple[int, int]:
     return nearest, nearest + 1
 
 
+def power_values(sound: Sound, *, n_fft: int, hop_length: int, win_length: int) -> np.ndarray:
+    """Squared magnitudes of the short-time Fourier transform, once for a sound.
+
+    Returns
+    -------
+    ndarray of float32, shape (1 + n_fft // 2, frames)
+    """
+    frame = {"n_fft": n_fft, "hop_length": hop_length, "win_length": win_length}
+    return sound.once(("squared", *frame.values()), lambda: stft_power(sound.y, **frame))
+
+
 def _raised(sound: Sound, n_fft: int, hop_length: int, win_length: int, power: float) -> np.ndarray:
-    frame = (n_fft, hop_length, win_length)
-    squared = sound.once(
-        ("squared", *frame), lambda: stft_power(sound.y, n_fft=n_fft, hop_length=hop_length, win_length=win_length)
-    )
+    squared = power_values(sound, n_fft=n_fft, hop_length=hop_length, win_length=win_length)
     if power == 2:
         return squared
-    return sound.once(("raised", *frame, power), lambda: squared ** np.float32(power / 2))
+    return sound.once(("raised", n_fft, hop_length, win_length, power), lambda: squared ** np.float32(power / 2))

@@ -40,6 +40,7 @@ __all__ = [
     "read",
     "read_blocks",
     "resample",
+    "to_mono",
     "write_wav",
 ]
 
@@ -83,19 +84,21 @@ def load(path: str | Path, *, sr: int, start_s: float = math.nan, end_s: float =
 
 
 def read(
-    path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan, digest: str = ""
+    path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan, digest: str = "", mono: bool = True
 ) -> tuple[np.ndarray, int]:
-    """Read a sound as mono at its own rate; other parameters and errors as :func:`load`.
+    """Read a sound at its own rate; other parameters and errors as :func:`load`.
 
     Parameters
     ----------
     digest : str
         What :func:`digest` found before. The file is then read once, and the bytes that are decoded must be those of
         this digest: another sound in their place is an error. Empty: any.
+    mono : bool
+        False: all channels as they are.
 
     Returns
     -------
-    y : ndarray of float32, shape (samples,)
+    y : ndarray of float32, shape (samples,), or (samples, channels) where `mono` is False and there are several
     sr : int
         In Hz.
     """
@@ -105,7 +108,7 @@ def read(
     y, sr = _decode_known(sound, start_s, end_s, digest) if digest else decode(sound, start_s, end_s)
     if y.size == 0:
         raise AudioError(f"{sound}: holds no samples{_part_text(start_s, end_s)}")
-    return _checked(_mono(y), sound), sr
+    return _checked(to_mono(y) if mono or (y.ndim == 2 and y.shape[1] == 1) else y, sound), sr
 
 
 def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
@@ -127,7 +130,7 @@ def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarra
     for y, sr in decode_blocks(sound, seconds):
         if y.size:
             some = True
-            yield _checked(_mono(y), sound), sr
+            yield _checked(to_mono(y), sound), sr
     if not some:
         raise AudioError(f"{sound}: holds no samples")
 
@@ -143,6 +146,21 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
         )
     out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
     return out if out.size else y[:1]
+
+
+def to_mono(y: np.ndarray) -> np.ndarray:
+    """One channel of samples (samples,) or (samples, channels): their mean, or the strongest where that cancels."""
+    if y.ndim == 1 or y.shape[1] == 1:
+        return y.reshape(-1)
+    channels = y.shape[1]
+    with np.errstate(all="ignore"):  # what is not finite is refused later
+        # of two channels by one sum, which is 20 times as fast
+        mean = (y[:, 0] + y[:, 1]) / np.float32(2) if channels == 2 else y.mean(axis=1, dtype=np.float32)
+        flat = np.ascontiguousarray(y).reshape(-1)
+        power = float(np.dot(flat, flat)) / channels
+        if float(np.dot(mean, mean)) >= _CANCELLED * power or not np.isfinite(flat).all():
+            return np.asarray(mean)
+        return y[:, int(np.argmax([np.dot(y[:, k], y[:, k]) for k in range(channels)]))]
 
 
 def duration(path: str | Path, *, start_s: float = math.nan, end_s: float = math.nan) -> float:
@@ -282,21 +300,6 @@ def _checked(y: np.ndarray, path: SoundSource) -> np.ndarray:
     if highest > _LOUDEST:
         raise AudioError(f"{path}: holds samples up to {highest:.3g}, expected -1 to 1; write the file again as PCM")
     return np.ascontiguousarray(y, dtype=np.float32)
-
-
-def _mono(y: np.ndarray) -> np.ndarray:
-    """One channel of (samples,) or (samples, channels): their mean, or the strongest where that cancels."""
-    if y.ndim == 1 or y.shape[1] == 1:
-        return y.reshape(-1)
-    channels = y.shape[1]
-    with np.errstate(all="ignore"):  # what is not finite is refused later
-        # of two channels by one sum, which is 20 times as fast
-        mean = (y[:, 0] + y[:, 1]) / np.float32(2) if channels == 2 else y.mean(axis=1, dtype=np.float32)
-        flat = np.ascontiguousarray(y).reshape(-1)
-        power = float(np.dot(flat, flat)) / channels
-        if float(np.dot(mean, mean)) >= _CANCELLED * power or not np.isfinite(flat).all():
-            return np.asarray(mean)
-        return y[:, int(np.argmax([np.dot(y[:, k], y[:, k]) for k in range(channels)]))]
 
 
 def _part_text(start_s: float, end_s: float) -> str:

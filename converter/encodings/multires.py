@@ -1,0 +1,76 @@
+"""The encoding ``multires``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Self
+
+import numpy as np
+from pydantic import PlainValidator, model_validator
+
+from converter.rgb import RgbSpectrogram
+from converter.sound import Sound
+from converter.spectrogram import mel_values
+from harness.settings import field_error, positive_int
+
+__all__ = ["Multires"]
+
+_SHORTEST = 4  # samples of a window
+
+
+def _three(value: Any) -> tuple[int, int, int]:
+    if not isinstance(value, (list, tuple)) or len(value) != 3:
+        raise ValueError("must be three positive integers, for red, green and blue")
+    red, green, blue = (positive_int(each) for each in value)
+    return red, green, blue
+
+
+class Multires(RgbSpectrogram):
+    """Three log-mel spectrograms, with a short, a middle and a long window: red, green and blue.
+
+    A short window is sharp in time, a long one in frequency: clicks are red, steady tones are blue to white. The windows
+    are a quarter, a half and the whole of ``win_length``: 23, 46 and 93 ms with the default settings, as in Palanisamy,
+    Singhania and Yao, "Rethinking CNN models for audio classification", 2020 (25, 50 and 100 ms). The shorter ones are
+    filled up with zeros to n_fft, so that all have the same mel bands, and are scaled so that a tone is equally bright
+    in all of them.
+
+    Parameters
+    ----------
+    divisors : (int, int, int)
+        What win_length (n_fft where that is 0) is divided by for red, green and blue.
+    """
+
+    name = "multires"
+
+    divisors: Annotated[tuple[int, int, int], PlainValidator(_three)] = (4, 2, 1)
+
+    @model_validator(mode="after")
+    def _check_windows(self) -> Self:
+        if min(self.windows) < _SHORTEST:
+            raise field_error("divisors", f"a window would have less than {_SHORTEST} samples; lower it or raise n_fft")
+        return self
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Lengths in samples of the windows for red, green and blue."""
+        return tuple((self.win_length or self.n_fft) // divisor for divisor in self.divisors)
+
+    def channel_values(self, sound: Sound) -> Sequence[np.ndarray]:
+        """Mel spectrograms with each of the windows, of tones the same values."""
+        longest = self.win_length or self.n_fft
+        return [self._of_window(sound, window, longest / window) for window in self.windows]
+
+    def warnings(self) -> tuple[str, ...]:
+        """Windows with gaps between them."""
+        if self.hop_length <= min(self.windows):
+            return super().warnings()
+        gap = (
+            f"hop_length={self.hop_length} is above the shortest window ({min(self.windows)} samples): what lies "
+            "between two windows is not drawn; lower hop_length or the divisors"
+        )
+        return (gap, *super().warnings())
+
+    def _of_window(self, sound: Sound, window: int, gain: float) -> np.ndarray:
+        transform = {**self._transform(), "win_length": window}
+        values = mel_values(sound, n_mels=self.n_mels, fmin=self.fmin, fmax=self.highest_hz, **transform)
+        return values if gain == 1 else values * np.float32(gain**self.power)

@@ -1,0 +1,133 @@
+"""What the encodings share that draw a matrix of rows (frequencies, pitches, coefficients) and frames.
+
+Such an encoding goes from `values` over `levels` in [0, 1], where reference, decibels and silence are treated, and
+`shades` (uint8, of the image's size) to colours. It overrides the step that is its own. What begins with a short-time
+Fourier transform is in :mod:`converter.spectrogram`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from converter.colour import GRAY, paint
+from converter.levels import level
+from converter.raster import quantise, shades
+from converter.sound import Sound
+from converter.spec import ColourMap, Encoding, Reference
+from harness.settings import PositiveFloat, PositiveInt
+
+__all__ = ["InColour", "InDecibels", "TimeFrequency"]
+
+_STEPS = (FunctionType, property, classmethod, staticmethod, int, float, str)
+_NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "silence", "warnings"})
+
+
+class TimeFrequency(Encoding):
+    """Settings of a matrix of rows and frames, in addition to those of every :class:`~converter.spec.Encoding`.
+
+    Parameters
+    ----------
+    hop_length : int
+        Step between frames, in samples.
+    power : float
+        Exponent of the magnitudes: 1 for magnitude, 2 for power. Decibels follow it.
+    ref : "max", "corpus" or float
+        What the brightest shade stands for: the clip's own maximum, the maximum of all clips converted together, or
+        an absolute value (of magnitude ** power; a full-scale sine has the magnitude n_fft / 4 in a spectrogram).
+    """
+
+    hop_length: PositiveInt = 512
+    power: PositiveFloat = 2.0
+    ref: Reference = "max"
+
+    def values(self, sound: Sound) -> np.ndarray:
+        """The matrix itself; each encoding has its own.
+
+        Returns
+        -------
+        ndarray of float32, shape (rows, frames)
+            Magnitudes to the exponent `power`, lowest frequency in row 0.
+        """
+        raise TypeError(f"{type(self).__name__} is no encoding of its own: it has no method values")
+
+    def levels(self, values: np.ndarray) -> np.ndarray:
+        """Levels in [0, 1] of the values, float32 of the same shape; see :func:`converter.levels.level`."""
+        return level(values, power=self.power, ref=self.ref, top_db=None, silent=self.silent_level())
+
+    def silent_level(self) -> float:
+        """Level of silence: 0, where an encoding does not say otherwise."""
+        return 0.0
+
+    def palette(self) -> str:
+        """Name of the colour map."""
+        return GRAY
+
+    def layout(self, levels: np.ndarray) -> np.ndarray:
+        """Levels (rows, frames) laid out on the image: shades, uint8 of shape `size`, row 0 at the bottom."""
+        return shades(levels, size=self.size, axis="even", row_hz=np.empty(0))
+
+    def shades(self, sound: Sound) -> np.ndarray:
+        """Shades of the image, uint8 of shape `size`; shared by encodings that differ in colour only."""
+        settings = tuple((name, value) for name, value in self if name != "colormap")
+        return sound.once(
+            ("shades", _steps(type(self)), settings), lambda: self.layout(self.levels(self.values(sound)))
+        )
+
+    def encode(self, sound: Sound) -> np.ndarray:
+        """Draw the matrix; see :meth:`Encoding.encode`."""
+        return paint(self.shades(sound), self.palette())
+
+    def silence(self) -> np.ndarray:
+        """The image of silence: one colour, that of the silent level."""
+        return paint(quantise(np.full(self.size, self.silent_level(), np.float32)), self.palette())
+
+    def peak(self, sound: Sound) -> float:
+        """The highest value of a clip, for the reference of a corpus."""
+        return float(self.values(sound).max())
+
+
+class InDecibels(TimeFrequency):
+    """Settings of a matrix that is drawn in decibels.
+
+    Parameters
+    ----------
+    top_db : float
+        Range in dB from the darkest shade to the brightest.
+    """
+
+    top_db: PositiveFloat = 80.0
+
+    def levels(self, values: np.ndarray) -> np.ndarray:
+        """Levels in decibels below the reference; see :func:`converter.levels.level`."""
+        return level(values, power=self.power, ref=self.ref, top_db=self.top_db, silent=self.silent_level())
+
+
+class InColour(TimeFrequency):
+    """Settings of a matrix that is drawn in colour.
+
+    Parameters
+    ----------
+    colormap : str
+        Any matplotlib colour map.
+    """
+
+    colormap: ColourMap = "magma"
+
+    def palette(self) -> str:
+        """The colour map."""
+        return self.colormap
+
+
+@lru_cache(maxsize=64)
+def _steps(cls: type[TimeFrequency]) -> frozenset[tuple[str, Any]]:
+    """All that a class draws shades with: its methods and constants but those about colour and name."""
+    members = {name: member for base in reversed(cls.__mro__) for name, member in vars(base).items()}
+    return frozenset(
+        (name, member)
+        for name, member in members.items()
+        if isinstance(member, _STEPS) and not name.startswith("__") and name not in _NOT_OF_SHADES
+    )
