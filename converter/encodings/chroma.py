@@ -12,7 +12,7 @@ from pydantic import PlainValidator, model_validator
 from converter.levels import is_silent
 from converter.sound import Sound
 from converter.spectrogram import ColourSpectrogram, DecibelSpectrogram, linear_bins, linear_values
-from harness.settings import PositiveInt, at_least, field_error
+from harness.settings import PositiveFloat, PositiveInt, at_least, field_error
 
 __all__ = ["Chroma", "chroma_bank"]
 
@@ -39,6 +39,7 @@ class Chroma(DecibelSpectrogram, ColourSpectrogram):
 
     name = "chroma"
 
+    top_db: PositiveFloat = 30.0
     n_chroma: PositiveInt = 12
     tuning: Annotated[float, PlainValidator(at_least(-1))] = 0.0
     norm: Literal["clip", "frame"] = "clip"

@@ -40,7 +40,7 @@ class Mfcc(MelSpectrogram, DecibelSpectrogram, ColourSpectrogram):
 
     n_mfcc: PositiveInt = 20
     lifter: Count = 40
-    range_db: PositiveFloat = 600.0
+    range_db: PositiveFloat = 500.0
 
     @model_validator(mode="after")
     def _check_coefficients(self) -> Self:

@@ -28,7 +28,7 @@ def _three(value: Any) -> tuple[int, int, int]:
 class Multires(RgbSpectrogram):
     """Three log-mel spectrograms, with a short, a middle and a long window: red, green and blue.
 
-    A short window is sharp in time, a long one in frequency: clicks are red, steady tones are blue to white. The windows
+    A short window is sharp in time, a long one in frequency: clicks are red, steady tones white to blue. The windows
     are a quarter, a half and the whole of ``win_length``: 23, 46 and 93 ms with the default settings, as in Palanisamy,
     Singhania and Yao, "Rethinking CNN models for audio classification", 2020 (25, 50 and 100 ms). The shorter ones are
     filled up with zeros to n_fft, so that all have the same mel bands, and are scaled so that a tone is equally bright

@@ -78,12 +78,13 @@ def normalise_energy(
     Returns
     -------
     ndarray of float32, shape of `S`
-        ``librosa.pcen(S, sr=sr, hop_length=hop_length, power=root, ...)``.
+        ``librosa.pcen(S, sr=sr, hop_length=hop_length, power=root, ...)``, but that the average of each row begins with
+        its first value, not with 1: a clip does not begin with a flash.
     """
     frames = time_constant / frame_s
     weight = (np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
     smooth = np.empty(S.T.shape)
-    mean = np.ones(len(S))
+    mean = S[:, 0].astype(np.float64)
     for k, frame in enumerate(S.T):
         mean = weight * frame + (1 - weight) * mean
         smooth[k] = mean
