@@ -27,7 +27,6 @@ import trainer
 from harness.cli import NoGpu, NoMixedPrecision, SchedulerOption, command_app, count, main, note, say, warn
 from harness.errors import SettingsError, did_you_mean
 from harness.run_lock import run_lock
-from harness.settings import Namer
 
 if TYPE_CHECKING:  # half a second, for annotations alone
     import pandas as pd
@@ -141,6 +140,7 @@ class Plan:
     merges: dict[str, merger.MergeMethod]
     settings: trainer.HeadSettings
     combinations: list[trainer.Combination]
+    fusions: list[trainer.Fusion]
 
     @property
     def clips(self) -> pd.DataFrame:
@@ -155,7 +155,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     With a store that is not written to, nothing is: the demo is not made either.
     """
     given, modules = harness.read_study(path, overrides)
-    head = head_settings(given, harness.name_in("train", path, overrides))
+    head = trainer.head_settings(given.train, harness.name_in("train", path, overrides))
     name_of = harness.name_in("convert", path, overrides)
     encodings = converter.encodings_from_study(given.convert, name_of=name_of, other_keys=["keep_images"])
     merges = merger.methods_from_study(given.merge, encodings)
@@ -170,7 +170,8 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     if not store.url and not (store.root / "images").is_dir():
         harness.start_workers(jobs, converter.WORKERS_IMPORT)
     todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
-    known = {each.encoding for each in todo}
+    fusions = trainer.fusions_from_study(given.fuse, todo, [*encodings, *merges])
+    known = {each.encoding for each in todo} | {each.name for each in fusions}
     idle = [module.handle for module in modules if module not in {each.module for each in todo}]
     if idle:
         raise SettingsError(
@@ -181,20 +182,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
-    return Plan(started, path, given, store, corpus, encodings, merges, head, todo)
-
-
-def head_settings(given: harness.Study, name_of: Namer) -> trainer.HeadSettings:
-    """The head that ``[train]`` asks for."""
-    section = given.train
-    sgd = {name: getattr(section, name) for name in ("steps", "learning_rate", "train_batch_size")}
-    settings = {
-        "head": section.head,
-        "strengths": tuple(section.strengths) or trainer.STRENGTHS,
-        "sgd": trainer.SgdSettings.read(sgd, name_of=name_of),
-        "balance": section.balance,
-    }
-    return trainer.HeadSettings.read(settings, name_of=name_of)
+    return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions)
 
 
 def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
@@ -222,12 +210,14 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
     outcome = train(plan, drawn, out)
     failures = harness.join_failures([missing, drawn.failures, outcome.failures])
     harness.write_failures(out, failures)
-    for line in lost_classes(plan, outcome):
+    for line in trainer.lost_classes(plan.clips, outcome.predictions):
         warn(line)
     n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
     n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
     n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
     note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
+    for line in trainer.weight_lines(outcome.fusions, outcome.trained):
+        note(f"fused     {line}")
     repeat(plan, drawn, out)
     asked = plan.study.evaluate
     evaluation = evaluator.evaluate(out, store=plan.store, baseline=asked.baseline, all_pairs=asked.all_pairs)
@@ -320,6 +310,7 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
         inputs=inputs,
         shared=shared,
         copies=harness.copies_across_folds(out, plan.clips, shared),
+        fusions=plan.fusions,
     )
 
 
@@ -328,8 +319,9 @@ def repeat(plan: Plan, drawn: harness.ImageRun, out: Path) -> None:
     repeats = plan.study.evaluate.repeats
     tables = tables_of(plan, drawn, out)
     found = trainer.repeat_all(
-        tables, plan.combinations, plan.settings, out, repeats=repeats, store=plan.store, shared=plan.corpus.shared
-    )
+        tables, plan.combinations, plan.settings, out, repeats=repeats, store=plan.store, shared=plan.corpus.shared,
+        fusions=plan.fusions,
+    )  # fmt: skip
     if repeats:
         note(f"repeats   {count(len(found), 'head')} over {count(repeats, 'other grouping')} of the clips into folds")
 
@@ -340,13 +332,6 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
     names = {each.encoding for each in plan.combinations}
     tables = {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
     return {name: plan.corpus.changes.for_training(table) for name, table in tables.items()}
-
-
-def lost_classes(plan: Plan, outcome: trainer.Outcome) -> list[str]:
-    """Classes of which no clip could be used, in at most one sentence."""
-    used = set(outcome.predictions["label"])
-    lost = [repr(label) for label in dict.fromkeys(plan.clips["label"]) if label not in used]
-    return [f"no clip of {', '.join(lost)} could be used: all results are without it; see failures.csv"] if lost else []
 
 
 def refit_best(
@@ -361,7 +346,7 @@ def refit_best(
     first, accuracies = evaluation.ranking.iloc[0], accuracy_by_fold(evaluation)
     best = next(c for c in outcome.trained if named.items() <= c.named().items())
     trainer.write_final(
-        tables_of(plan, drawn, out)[best.encoding],
+        outcome.tasks[best].table,
         best,
         outcome.trained[best],
         plan.settings,
@@ -373,6 +358,7 @@ def refit_best(
         n_seeds=int(first["seeds"]),
         store=plan.store,
         load=outcome.loaders.get(best.module),
+        fused=trainer.fused_parts(outcome, best, drawn.recipes.recipe),
         notes=plan.corpus.notes,
         caveats=evaluation.notes,
     )
@@ -454,7 +440,9 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         if not images_known and encoding != trainer.SOUND:
             cached = "which feature vectors are cached is known when its images are there"
         lines.append(f"train   {encoding} through {module}: {cached}")
-    n_combinations = count(len(plan.combinations), "combination")
+    lines += [f"fuse    {fusion.words()}" for fusion in plan.fusions]
+    n_fused = len(plan.fusions) * len(plan.study.train.seeds)
+    n_combinations = count(len(plan.combinations) + n_fused, "combination")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")
     repeats = plan.study.evaluate.repeats
     lines += [f"repeats {count(repeats, 'other grouping')} of the clips into folds"] if repeats else []

@@ -27,7 +27,8 @@
 - `native_stderr`: what native code prints, held back
 - `hub`: modules of every kind; `scattering_loops`: the compiled loops of one, where no registry imports them
 - `reduced`: feature vectors as principal components, for maps
-- `head`: the linear layer on top of a module; `model`: the folder of a trained model
+- `head`: the linear layer on top of a module; `model`: the folder of a trained model;
+  `model_members`: those of a fused one
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
 - `cluster`: work sent to a Dask scheduler; `cluster_connection`: the way to it; `cluster_worker`: what its workers run

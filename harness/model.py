@@ -3,7 +3,7 @@
 ::
 
     MODEL/
-      saved_model.pb, variables/   image -> prediction (or waveform -> prediction)
+      saved_model.pb, variables/   image -> prediction (or waveform -> prediction; a fused model has several inputs)
       labels.txt                   one class a line, in the order of the scores
       model.json                   this card
 
@@ -22,6 +22,7 @@ from harness.errors import ModuleError
 from harness.files import digest_file, digest_json, read_json, write_json, write_text
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import preprocessing
+from harness.model_members import ModelMember, wrong_module
 from harness.record import versions
 from harness.settings import is_number
 
@@ -29,6 +30,7 @@ __all__ = [
     "CARD",
     "HEAD",
     "LABELS",
+    "SEVERAL",
     "ModelCard",
     "check_files",
     "is_whole",
@@ -39,9 +41,11 @@ __all__ = [
 ]
 
 CARD, LABELS, HEAD = "model.json", "labels.txt", "head.npz"
+SEVERAL = "several"
+"""What a fused model takes: whatever its members take of one sound."""
+
 _SCHEMA = 1
 _DEEPEST = 50  # merges of merges
-_LARGEST = 1_000_000  # pixels in a row, samples in a second
 _KINDS: dict[str, Any] = {
     "module": dict,
     "recipe": (dict, type(None)),
@@ -49,6 +53,7 @@ _KINDS: dict[str, Any] = {
     "note": str,
     "versions": dict,
     "files": dict,
+    "members": list,
 }
 _KEYS = {"recipe": "picture"}  # names whose key in the file is another one
 _NAMES = {key: name for name, key in _KEYS.items()}
@@ -63,10 +68,10 @@ class ModelCard:
     classes : list of str
         Class names in the order of the scores.
     takes : str
-        ``image`` or ``waveform``.
+        ``image`` or ``waveform``; :data:`SEVERAL` for a fused model.
     module : dict
         Handle, digest, input size and value range, sample rate: what
-        :func:`module_to_json` gives.
+        :func:`module_to_json` gives. Of a fused model handle and digest alone.
     recipe : dict or None
         How a sound is drawn, as :mod:`harness.recipes` describes it; None where the images were made elsewhere. In
         ``model.json`` its key is ``picture``.
@@ -81,6 +86,8 @@ class ModelCard:
     files : dict of str to str
         sha256 of the other files by path in the folder; :func:`write_card` puts them there. Empty in models of older
         versions.
+    members : list of dict
+        Of a fused model, as :meth:`harness.model_members.ModelMember.to_json` gives them; else empty.
     """
 
     classes: list[str]
@@ -92,10 +99,27 @@ class ModelCard:
     versions: dict[str, str] = field(default_factory=versions)
     longest_s: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
+    members: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def parts(self) -> list[ModelMember]:
+        """The members of a fused model."""
+        return [ModelMember.from_json(each) for each in self.members]
+
+    @property
+    def draws(self) -> bool:
+        """Whether an image goes through the model, or one of its members."""
+        return self.takes == "image" or any(each["module"]["takes"] == "image" for each in self.members)
+
+    @property
+    def recipes(self) -> list[dict[str, Any]]:
+        """How sounds are drawn for it: as many as there are images that are known."""
+        found = [self.recipe, *(each["picture"] for each in self.members)]
+        return [recipe for recipe in found if recipe]
 
     @property
     def module_info(self) -> ModuleInfo:
-        """What the model's module takes and gives."""
+        """What the model's module takes and gives; for other models than fused ones."""
         return ModuleInfo.from_json(self.module)
 
 
@@ -107,7 +131,7 @@ def module_to_json(info: ModuleInfo) -> dict[str, Any]:
 def write_card(folder: str | Path, card: ModelCard) -> None:
     """Write ``model.json`` and ``labels.txt``, when the SavedModel is there."""
     write_text(Path(folder) / LABELS, "".join(f"{name}\n" for name in card.classes))
-    values = {_KEYS.get(name, name): value for name, value in asdict(card).items()}
+    values = {_KEYS.get(name, name): value for name, value in asdict(card).items() if name != "members" or value}
     values = json.loads(json.dumps({"schema": _SCHEMA, **values, "files": _digests(folder)}))  # as they are read
     write_json(Path(folder) / CARD, {**values, "digest": digest_json(values)})
 
@@ -147,8 +171,8 @@ def _wrong(card: ModelCard) -> str:
     names = card.classes
     if not _is_list_of(names, str) or len(names) < 2 or len(set(names)) < len(names):
         return f"classes: {_short(names)}, expected two names or more that differ"
-    if card.takes not in ("image", "waveform"):
-        return f"takes: {_short(card.takes)}, expected 'image' or 'waveform'"
+    if card.takes not in ("image", "waveform", SEVERAL):
+        return f"takes: {_short(card.takes)}, expected 'image', 'waveform' or {SEVERAL!r}"
     for name, kinds in _KINDS.items():
         if not isinstance(getattr(card, name), kinds):
             return f"{_KEYS.get(name, name)}: {_short(getattr(card, name))} is of the wrong kind"
@@ -158,7 +182,29 @@ def _wrong(card: ModelCard) -> str:
         return "files: expected digests by paths inside the folder"
     if card.recipe is not None and not _is_recipe(card.recipe):
         return f"{_KEYS['recipe']}: not a way to draw a sound"
-    return _wrong_module(card)
+    return _wrong_members(card) if card.takes == SEVERAL else wrong_module(card.module, card.takes)
+
+
+def _wrong_members(card: ModelCard) -> str:
+    """What is wrong with the members of a fused model; empty where nothing is."""
+    if len(card.members) < 2 or not all(isinstance(each, dict) for each in card.members):
+        return "members: expected two or more"
+    if not _is_list_of([card.module.get("handle"), card.module.get("digest")], str):
+        return "module: expected handle and digest"
+    for number, each in enumerate(card.members):
+        try:
+            member = ModelMember.from_json(each)
+        except TypeError as error:
+            return f"members: {error}"
+        module = member.module if isinstance(member.module, dict) else {}
+        wrong = (
+            wrong_module(module, str(module.get("takes"))) if module.get("takes") in ("image", "waveform") else "takes"
+        )
+        if not _is_list_of([member.encoding, member.input, member.signature], str) or wrong:
+            return f"members: number {number}: {wrong or 'names'}"
+        if member.recipe is not None and not _is_recipe(member.recipe):
+            return f"members: number {number}: not a way to draw a sound"
+    return ""
 
 
 def _is_recipe(recipe: Any, depth: int = 0) -> bool:
@@ -169,23 +215,6 @@ def _is_recipe(recipe: Any, depth: int = 0) -> bool:
     return "encoding" in recipe or (
         isinstance(of, dict) and bool(of) and all(_is_recipe(each, depth + 1) for each in of.values())
     )
-
-
-def _wrong_module(card: ModelCard) -> str:
-    try:
-        info = card.module_info
-    except (KeyError, TypeError, ValueError) as error:
-        return f"module: {type(error).__name__}: {error}"
-    pixels = (info.height, info.width)
-    if not _is_list_of([info.handle, info.digest, info.takes], str) or info.takes != card.takes:
-        return f"module: takes {_short(info.takes)}, the model {card.takes!r}"
-    if not _is_list_of([*pixels, info.sample_rate, info.features], int) or max(*pixels, info.sample_rate) > _LARGEST:
-        return "module: a size, a rate or a number of features that cannot be"
-    if min(pixels) < 1 if card.takes == "image" else info.sample_rate < 1:
-        return f"module: {pixels[0]}x{pixels[1]} pixels, {info.sample_rate} Hz"
-    if len(info.value_range) != 2 or not all(map(is_number, info.value_range)):
-        return f"module: value_range: {_short(info.value_range)}, expected two numbers"
-    return ""
 
 
 def _is_list_of(values: object, kind: type) -> bool:

@@ -1,7 +1,7 @@
 """A study as a TOML file: its sections, its defaults, and one clear line for what is misspelt.
 
-``[convert]``, but for ``keep_images``, and ``[merge]`` are read by the converter and the merger, who know the settings
-of each encoding.
+``[convert]``, but for ``keep_images``, ``[merge]`` and ``[fuse]`` are read by the converter, the merger and the
+trainer, who know the settings of each encoding, and which rows there are.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Study(Settings):
     Parameters
     ----------
     corpus, train, evaluate, plugins : sections
-    convert, merge : dict
+    convert, merge, fuse : dict
         As the file has them, ``keep_images`` left out.
     image_files : bool
         ``[convert] keep_images``: whether images become files, in the run's folder and in the store.
@@ -106,6 +106,7 @@ class Study(Settings):
     corpus: CorpusSection = CorpusSection()
     convert: dict[str, Any] = Field(default_factory=dict)
     merge: dict[str, Any] = Field(default_factory=dict)
+    fuse: dict[str, Any] = Field(default_factory=dict)
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     plugins: PluginsSection = PluginsSection()

@@ -36,7 +36,7 @@ def length_warning(name: str, seconds: float, card: ModelCard) -> str:
     longest = card.longest_s
     if not longest or seconds <= _FAR * longest:
         return ""
-    parts = f" (the mean over {math.ceil(seconds / longest)} parts)" if card.takes == "image" else ""
+    parts = f" (the mean over {math.ceil(seconds / longest)} parts)" if card.draws else ""
     return (
         f"{name}: {seconds:.1f} s long, more than three times the longest training clip ({longest:.1f} s), so that one "
         f"set of scores for all of it{parts} means little; `soundfold scan` scores it window by window"
@@ -48,7 +48,7 @@ def block_seconds(seconds: float, card: ModelCard) -> float:
 
     A waveform goes through its model in blocks of a minute, or of the longest training clip's length. Of an image, what
     is more than three times as long as the longest training clip is drawn in equal parts of up to that length: squeezed
-    into one image it would look like nothing that the model was trained on.
+    into one image it would look like nothing that the model was trained on. A fused model with both gets such parts.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def block_seconds(seconds: float, card: ModelCard) -> float:
     >>> block_seconds(12.0, card), block_seconds(18.0, card)
     (0.0, 3.601)
     """
-    if card.takes == "waveform":
+    if not card.draws:
         longest = max(_BLOCK_S, card.longest_s)
         return longest if seconds > longest else 0.0
     if not card.longest_s or seconds <= _FAR * card.longest_s:

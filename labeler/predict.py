@@ -14,7 +14,7 @@ from harness import audio
 from harness.errors import AudioError, ImageError
 from labeler.loading import Model
 from labeler.long_sounds import block_seconds, length_warning, score_blocks, sound_seconds
-from labeler.preprocess import is_sound, prepare_file
+from labeler.preprocess import Shape, is_sound, prepare_file, shape_of, sound_length
 
 __all__ = ["Labelled", "label_files"]
 
@@ -97,13 +97,15 @@ def _outcome(model: Model, path: Path, item: _Ready, scores: np.ndarray | None) 
 def _scored(model: Model, prepared: Sequence[np.ndarray | None]) -> list[np.ndarray | None]:
     """Scores in order; what has one shape goes through the model together, of sounds only so many seconds."""
     scores: list[np.ndarray | None] = [None] * len(prepared)
-    by_shape: dict[tuple[int, ...], list[int]] = {}
+    by_shape: dict[Shape, list[int]] = {}
     for k, item in enumerate(prepared):
         if item is not None:
-            by_shape.setdefault(item.shape, []).append(k)
-    for shape, rows in by_shape.items():
-        waveform = model.card.takes == "waveform"
-        size = max(1, int(_BATCH_SECONDS * model.card.module_info.sample_rate / shape[0])) if waveform else _BATCH
+            by_shape.setdefault(shape_of(item), []).append(k)
+    for rows in by_shape.values():
+        first = prepared[rows[0]]
+        assert first is not None
+        seconds = sound_length(first, model.card)
+        size = max(1, int(_BATCH_SECONDS / seconds)) if seconds else _BATCH
         for some in (rows[k : k + size] for k in range(0, len(rows), size)):
             batch = np.stack([np.asarray(prepared[k]) for k in some])
             for k, row in zip(some, model.scores(batch), strict=True):

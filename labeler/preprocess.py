@@ -15,13 +15,18 @@ import numpy as np
 from converter.registry import encoding_from_json
 from harness import audio, image
 from harness.errors import ModuleError, SettingsError
+from harness.files import digest_json
+from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import image_input, waveform_input
 from harness.model import ModelCard
+from harness.model_members import ModelMember
 from merger.registry import method_from_json
 
-__all__ = ["draw_recipe", "is_sound", "prepare_file", "prepare_samples"]
+__all__ = ["Shape", "draw_recipe", "is_sound", "prepare_file", "prepare_samples", "shape_of", "sound_length"]
 
 _Drawn = TypeVar("_Drawn")
+Shape = tuple[tuple[int, ...], np.dtype[Any]]
+"""What things that go through a model together have in common: shape and dtype."""
 
 
 def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_s: float = math.nan) -> np.ndarray:
@@ -38,7 +43,7 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
     Returns
     -------
     ndarray
-        uint8 (H, W, 3), or float32 (samples,) for a model that takes waveforms.
+        uint8 (H, W, 3), or float32 (samples,) for a model that takes waveforms; of a fused model a record of these.
 
     Raises
     ------
@@ -48,8 +53,10 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
         The model takes no such file, or its card does not say how to draw a sound.
     """
     if not is_sound(path):
-        if card.takes != "image":
+        if not card.draws:
             raise ModuleError(f"{path}: a picture, but this model takes sounds")
+        if card.members:
+            return _one_image(path, card)
         return image_input(image.read(path), card.module_info)
     y, sr = audio.read(path, start_s=start_s, end_s=end_s)
     return prepare_samples(y, sr, card)
@@ -63,22 +70,70 @@ def is_sound(path: Path) -> bool:
 def prepare_samples(y: np.ndarray, sr: int, card: ModelCard) -> np.ndarray:
     """What the model takes, from samples: mono, float32 (samples,) in [-1, 1], at the rate `sr` in Hz.
 
+    Of a fused model that is a record, an array of shape () with a field for each input of its members.
+
     Raises
     ------
     ModuleError
         The card does not say how to draw a sound, or by an encoding or merge method that is not known here.
     """
-    if card.takes == "waveform":
-        return waveform_input(y, sr, card.module_info)
-    if card.recipe is None:
+    if card.members:
+        drawn: dict[str, np.ndarray] = {}
+        return _record(card, lambda part: _input(y, sr, part.recipe, part.info, drawn))
+    return _input(y, sr, card.recipe, card.module_info, {})
+
+
+def _input(
+    y: np.ndarray, sr: int, recipe: Mapping[str, Any] | None, info: ModuleInfo, drawn: dict[str, np.ndarray]
+) -> np.ndarray:
+    """What a module takes, from samples."""
+    if info.takes == "waveform":
+        return waveform_input(y, sr, info)
+    if recipe is None:
         raise ModuleError(
             "the model was trained on pictures that were made elsewhere: it does not say how to draw a sound, "
             "and labels pictures only"
         )
-    return image_input(draw_recipe(y, sr, card.recipe), card.module_info)
+    return image_input(draw_recipe(y, sr, recipe, drawn), info)
 
 
-def draw_recipe(y: np.ndarray, sr: int, recipe: Mapping[str, Any]) -> np.ndarray:
+def _one_image(path: Path, card: ModelCard) -> np.ndarray:
+    """What a fused model takes, where that is one image for all of its members."""
+    encodings = sorted({part.encoding for part in card.parts})
+    if len(encodings) > 1:
+        raise ModuleError(
+            f"{path}: a picture, but this model takes several of one sound ({', '.join(encodings)}); give it the sound"
+        )
+    pixels = image.read(path)
+    return _record(card, lambda part: image_input(pixels, part.info))
+
+
+def _record(card: ModelCard, input_of: Callable[[ModelMember], np.ndarray]) -> np.ndarray:
+    """The inputs of a fused model's members as one record, each once."""
+    members = {part.input: part for part in card.parts}
+    values = {name: input_of(part) for name, part in members.items()}
+    record = np.zeros((), [(name, value.dtype, value.shape) for name, value in values.items()])
+    for name, value in values.items():
+        record[name] = value
+    return record
+
+
+def shape_of(prepared: np.ndarray) -> Shape:
+    """The shape of something prepared for a model; of a record its dtype has those of the fields."""
+    return prepared.shape, prepared.dtype
+
+
+def sound_length(prepared: np.ndarray, card: ModelCard) -> float:
+    """Length in seconds of the longest waveform of something prepared for a model; 0 where it has images alone."""
+    if card.takes == "waveform":
+        return len(prepared) / card.module_info.sample_rate
+    parts = [part for part in card.parts if part.info.takes == "waveform"]
+    return max((len(prepared[part.input]) / part.info.sample_rate for part in parts), default=0.0)
+
+
+def draw_recipe(
+    y: np.ndarray, sr: int, recipe: Mapping[str, Any], drawn: dict[str, np.ndarray] | None = None
+) -> np.ndarray:
     """Draw samples as a recipe says, merges included.
 
     Parameters
@@ -88,6 +143,8 @@ def draw_recipe(y: np.ndarray, sr: int, recipe: Mapping[str, Any]) -> np.ndarray
         In Hz.
     recipe : mapping
         As :mod:`harness.recipes` describes it.
+    drawn : dict of str to ndarray, optional
+        Images of this sound that are there already, by the digest of their encoding's settings; gets the others.
 
     Returns
     -------
@@ -98,9 +155,13 @@ def draw_recipe(y: np.ndarray, sr: int, recipe: Mapping[str, Any]) -> np.ndarray
     ModuleError
         An encoding or a merge method that is not known here, or not with these settings.
     """
+    drawn = {} if drawn is None else drawn
     if "encoding" in recipe:
-        return _from_card(encoding_from_json, recipe["spec"]).draw(y, sr=sr)
-    images = {name: draw_recipe(y, sr, of) for name, of in recipe["of"].items()}
+        key = digest_json(recipe["spec"])
+        if key not in drawn:
+            drawn[key] = _from_card(encoding_from_json, recipe["spec"]).draw(y, sr=sr)
+        return drawn[key]
+    images = {name: draw_recipe(y, sr, of, drawn) for name, of in recipe["of"].items()}
     return _from_card(method_from_json, recipe["spec"]).merge(images)
 
 

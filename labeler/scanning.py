@@ -21,7 +21,7 @@ from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard
 from harness.reading import read_until_damage
 from harness.tables import SCORE_PREFIX, Schema
-from labeler.preprocess import prepare_samples
+from labeler.preprocess import Shape, prepare_samples, shape_of
 
 if TYPE_CHECKING:  # which offers scanning as a method
     from labeler.loading import Model
@@ -154,9 +154,9 @@ def _prepare(
 
 def _scores(model: Model, prepared: list[np.ndarray]) -> np.ndarray:
     """Scores of a batch, float64 of shape (windows, classes); what has one shape goes through the model together."""
-    of_shape: dict[tuple[int, ...], list[int]] = {}
+    of_shape: dict[Shape, list[int]] = {}
     for k, each in enumerate(prepared):
-        of_shape.setdefault(each.shape, []).append(k)
+        of_shape.setdefault(shape_of(each), []).append(k)
     scores = np.zeros((len(prepared), len(model.card.classes)))
     for rows in of_shape.values():
         scores[rows] = model.scores(np.stack([prepared[k] for k in rows]))

@@ -48,7 +48,13 @@ def model_digest(model: Model) -> str:
     }
     card = read_json(folder / CARD)
     code = code_version("labeler.scanning", "labeler.loading")
-    return digest_json([files, card["classes"], card["module"], model.card.recipe, _drawn_by(model.card.recipe), code])
+    recipes = model.card.recipes
+    drawn = (
+        [model.card.recipe, _drawn_by(model.card.recipe)]
+        if not model.card.members
+        else [recipes, *map(_drawn_by, recipes)]
+    )
+    return digest_json([files, card["classes"], card["module"], *drawn, code])
 
 
 class ScoreBlocks:

@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from harness.errors import ModuleError
 from harness.head import ALL, load_heads
-from harness.hub import kinds
 from harness.hub.base import run_batch
-from harness.hub.handles import ModuleSpec
 from harness.hub.tensorflow import import_tensorflow
 from harness.model import HEAD, ModelCard
+from labeler.fused_scoring import load_fused
+from labeler.model_modules import installed_module, load_signatures
 
 __all__ = ["Predict", "by_signature", "load_scoring"]
 
@@ -34,6 +33,8 @@ def load_scoring(folder: Path, card: ModelCard) -> Predict:
     ModuleError
         The model cannot be loaded.
     """
+    if card.members:
+        return load_fused(folder, card)
     return _without_tensorflow(folder, card) or _saved_model(folder, card)
 
 
@@ -42,26 +43,15 @@ def _without_tensorflow(folder: Path, card: ModelCard) -> Predict | None:
 
     None where the module needs TensorFlow, or the installed one is not the one that the model was trained on.
     """
-    spec = ModuleSpec(handle=card.module["handle"])
-    kind = kinds.kind_of(spec)
-    if kind.tensorflow or not (folder / HEAD).is_file():
-        return None
-    module = kind.load(spec)
-    if module.info.digest != card.module["digest"]:
+    module = installed_module(card.module) if (folder / HEAD).is_file() else None
+    if module is None:
         return None
     head = load_heads(folder / HEAD)[0][ALL]
     return lambda batch: head.scores(module(batch))
 
 
 def _saved_model(folder: Path, card: ModelCard) -> Predict:
-    tf = import_tensorflow()
-    try:
-        loaded = tf.saved_model.load(str(folder))
-        signature = loaded.signatures["serving_default"]
-    except Exception as error:  # at damaged files TensorFlow raises what it likes
-        raise ModuleError(f"{folder}: the model cannot be loaded ({' '.join(str(error).split())[:160]})") from error
-    signature.owner = loaded  # a signature alone does not hold its variables
-    return by_signature(signature, card.takes)
+    return by_signature(load_signatures(folder, ["serving_default"])["serving_default"], card.takes)
 
 
 def by_signature(signature: Callable[..., Any], takes: str) -> _Signature:

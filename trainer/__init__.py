@@ -17,7 +17,9 @@
 - `repeats`: every combination over other groupings of the clips into folds
 - `planning`: what of a training the store has
 - `run_record`: step ``train`` of ``run.json``
-- `export`: a fold's head as a model folder; `final`: the head of all folds as one
+- `export`: a fold's head as a model folder; `final`: the head of all folds as one; `model_folder`: writing it whole
+- `fusions`: rows that join others, as a study asks for them; `fused_rows`: their heads and predictions;
+  `late_fusion`: the mean of log scores, and its weights; `fused_model`, `fused_final`: their model folders
 - `layout`: the folders of each fold, by hard links; `commands`: the retrain.py command line of each fold
 - `retrain`: the parts of ``retrain.py``
 """

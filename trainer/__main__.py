@@ -135,6 +135,13 @@ def run(
     repeats: Annotated[
         int, typer.Option(min=0, max=1000, help="Also over so many other groupings of the clips into folds.")
     ] = 0,
+    fuse: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Join rows: NAME=mean:ENCODING,ENCODING (of log scores), or weighted, or vectors; again for more.",
+            show_default=False,
+        ),
+    ] = None,
     scheduler: SchedulerOption = "",
     no_gpu: NoGpu = False,
     no_mixed_precision: NoMixedPrecision = False,
@@ -157,8 +164,9 @@ def run(
             store=harness.Store(store or None),
             shared_groups=_policy(shared_groups),
             repeats=repeats,
+            fuse=fuse or (),
         )
-    for line in trainer.accuracy_lines(outcome):
+    for line in [*trainer.accuracy_lines(outcome), *trainer.weight_lines(outcome.fusions, outcome.trained)]:
         say(line)
     if repeats:
         say(f"{repeats} other groupings of the clips into folds: {out / 'repeats.csv'}")
@@ -190,6 +198,8 @@ def export(
     card = trainer.export_fold(run_folder, named, fold, out, images_folder=folder, store=harness.Store(store or None))
     if card.takes == "image" and card.recipe is None:
         warn(f"{folder} does not say how {encoding!r} was drawn: the model labels pictures, not sounds; see --images")
+    elif unknown := [part.encoding for part in card.parts if part.info.takes == "image" and not part.recipe]:
+        warn(f"{folder} does not say how {unknown[0]!r} was drawn: the model labels nothing; see --images")
     say(str(out))
 
 

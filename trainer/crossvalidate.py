@@ -22,9 +22,19 @@ from trainer import fitting
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import check_classes, split_table
 
-__all__ = ["cross_validate", "fold_sizes", "predictions", "round_significant"]
+__all__ = [
+    "HEADS",
+    "cross_validate",
+    "fold_sizes",
+    "prediction_rows",
+    "predictions",
+    "round_significant",
+    "training_splits",
+]
 
-_KIND = "heads"
+HEADS = "heads"
+"""Where the store has heads."""
+
 _FITTED = ("train", "validation", "refit")  # the rows of a split that a head depends on
 
 
@@ -59,14 +69,14 @@ def cross_validate(
         A clip without a label, one class only, too few folds, a group in several folds.
     """
     check_classes(table)
-    splits = _training_splits(table, seed, shared)
+    splits = training_splits(table, seed, shared)
     key = _key(features, table, splits, settings, seed)
     found = _get(store, key)
     if found is not None:
         return found
     trained = fitting.fit_folds(features, training_labels(table), splits, settings=settings, seed=seed)
-    store.put(_KIND, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
-    store.put_json(_KIND, key, {"chosen": trained.chosen})
+    store.put(HEADS, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
+    store.put_json(HEADS, key, {"chosen": trained.chosen})
     trained.key = key
     return trained
 
@@ -82,7 +92,7 @@ def fold_sizes(
         As for :func:`cross_validate`.
     """
     final = "train" if settings.head == "sgd" else "refit"  # as `trainer.fitting` fits them
-    splits, labels = _training_splits(table, seed, shared), training_labels(table)
+    splits, labels = training_splits(table, seed, shared), training_labels(table)
     fitted = [balanced_split(split, labels, settings.balance, seed=seed) for split in splits]
     return {s.fold: {"train": len(np.unique(getattr(s, final))), "test": len(s.test)} for s in fitted}
 
@@ -115,11 +125,23 @@ def predictions(
     for fold, head in trained.heads.items():
         rows = np.flatnonzero((table["fold"] == fold).to_numpy())
         scores[rows] = head.scores(features[rows])
+    return prediction_rows(scores, table, trained.classes, named=named, copies=copies)
+
+
+def prediction_rows(
+    scores: np.ndarray,
+    table: pd.DataFrame,
+    classes: Sequence[str],
+    *,
+    named: Mapping[str, str],
+    copies: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Rows of ``predictions.csv`` of tested clips, from scores of shape (clips, classes); else as `predictions`."""
     result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"])
     result = result.assign(copy_of=[(copies or {}).get(clip, "") for clip in table["clip_id"]], label=table["label"])
-    result["predicted"] = np.array(trained.classes, dtype=object)[scores.argmax(axis=1)]
+    result["predicted"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]
     written = round_significant(scores)
-    columns = {f"{SCORE_PREFIX}{name}": written[:, k] for k, name in enumerate(trained.classes)}
+    columns = {f"{SCORE_PREFIX}{name}": written[:, k] for k, name in enumerate(classes)}
     return result.assign(**columns)
 
 
@@ -146,7 +168,7 @@ def round_significant(values: np.ndarray, digits: int = 9) -> np.ndarray:
     return rounded
 
 
-def _training_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> list[Split]:
+def training_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> list[Split]:
     """The splits of a table, without the clips that are left out of training; all are tested."""
     found, used = split_table(table, seed=seed, shared=shared), np.array(is_trained_on(table), bool)
     if used.all():
@@ -169,7 +191,7 @@ def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], set
 
 
 def _get(store: Store, key: str) -> Trained | None:
-    data, record = store.get(_KIND, key, ".npz"), store.get_json(_KIND, key)
+    data, record = store.get(HEADS, key, ".npz"), store.get_json(HEADS, key)
     if data is None or record is None:
         return None
     heads, classes = heads_from_bytes(data)

@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness import audio
-from harness.errors import ModuleError, SettingsError, SoundfoldError, TableError, did_you_mean
-from harness.files import atomic_folder, digest_file
-from harness.head import ALL, Head, load_heads, save_heads
+from harness.errors import ModuleError, SettingsError, TableError, did_you_mean
+from harness.files import digest_file
+from harness.head import Head, load_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.tensorflow import import_tensorflow
-from harness.model import CARD, HEAD, ModelCard, model_files, module_to_json, write_card
+from harness.model import ModelCard, module_to_json
 from harness.recipes import longest_sound, read_recipes
 from harness.run_lock import check_complete
 from harness.shared_groups import NO_GROUPS, groups_known
 from harness.split_parts import part_of
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
-from harness.written import check_only
 from trainer.ablation import combination_name, heads_file
-from trainer.run_record import read_caveats, read_heads, read_image_specs, read_module
+from trainer.fused_model import FusedPart, write_fused_model
+from trainer.model_folder import check_model_folder, save_model
+from trainer.run_record import fused_training, read_caveats, read_heads, read_image_specs, read_members, read_module
 
-__all__ = ["check_model_folder", "export_fold", "prediction_function", "write_model"]
-
-
-def check_model_folder(folder: str | Path) -> None:
-    """Refuse to put a model in the place of a folder that holds something else.
-
-    Raises
-    ------
-    SettingsError
-        The folder is there, is not empty, and is not a model, or not a model alone.
-    """
-    folder = Path(folder)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
-        raise SettingsError(f"{folder}: holds files that are not a model, and would be replaced; give another folder")
-    if folder.exists() and not folder.is_dir():
-        raise SettingsError(f"{folder}: a file; expected a folder for the model")
-    check_only(folder, model_files(folder))
+__all__ = ["export_fold", "prediction_function", "write_model"]
 
 
 def write_model(
@@ -95,14 +79,7 @@ def write_model(
     exported.weights = tf.Variable(head.weights, trainable=False, name="final_retrain_ops/weights")
     exported.bias = tf.Variable(head.bias, trainable=False, name="final_retrain_ops/biases")
     predict = prediction_function(module, exported.weights, exported.bias)
-    with atomic_folder(folder) as part:
-        try:
-            tf.saved_model.save(exported, str(part), signatures={"serving_default": predict})
-        except tf.errors.OpError as error:  # a full disk, and what else the system says
-            reason = re.search(r"; ([^;\[\]]+) \[Op:", str(error))
-            raise SoundfoldError(f"{folder}: {reason[1] if reason else ' '.join(str(error).split())}") from error
-        save_heads(part / HEAD, {ALL: head}, classes=classes)  # for modules that need no TensorFlow
-        write_card(part, card)
+    save_model(folder, exported, {"serving_default": predict}, head, card)
     return card
 
 
@@ -136,23 +113,45 @@ def export_fold(
     """
     check_complete(run)
     head, classes = _read_head(run, named, fold)
-    spec, digest = read_module(run, named["module"])
-    module = kinds.load(spec, store=store)
-    if module.info.digest != digest:
-        raise ModuleError(f"module {named['module']!r} has changed since this run was trained; run it again")
-    _check_images(images_folder, named["encoding"], read_image_specs(run, named["encoding"]))
-    takes_images = module.info.takes == "image"
     tested = f"Trained without {'' if part_of(fold) else 'fold '}{fold}: its figure there is the one in metrics.csv."
+    note = " ".join([tested, *read_caveats(run), *_no_groups(run)])
+    fused = read_members(run, named)
+    if fused:
+        members = [
+            FusedPart(encoding, _loaded(run, encoding, handle, images_folder, store), _recipe(images_folder, encoding))
+            for encoding, handle in fused
+        ]
+        return write_fused_model(
+            out, members=members, head=head, classes=classes, handle=named["module"],
+            training={**named, "fold": fold, **fused_training(run, named, fold)}, note=note,
+            longest_s=_longest_sound(run, images_folder),
+        )  # fmt: skip
+    module = _loaded(run, named["encoding"], named["module"], images_folder, store)
+    takes_images = module.info.takes == "image"
     return write_model(
         out,
         module=module,
         head=head,
         classes=classes,
-        recipe=read_recipes(images_folder).recipe(named["encoding"]) if takes_images else None,
+        recipe=_recipe(images_folder, named["encoding"]) if takes_images else None,
         training={**named, "fold": fold},
-        note=" ".join([tested, *read_caveats(run), *_no_groups(run)]),
+        note=note,
         longest_s=0.0 if takes_images else _longest_sound(run, images_folder),
     )
+
+
+def _loaded(run: str | Path, encoding: str, handle: str, images_folder: str | Path, store: Store) -> HubModule:
+    """The module of a row, which must be what the row was trained with, and so must its images."""
+    spec, digest = read_module(run, handle)
+    module = kinds.load(spec, store=store)
+    if module.info.digest != digest:
+        raise ModuleError(f"module {handle!r} has changed since this run was trained; run it again")
+    _check_images(images_folder, encoding, read_image_specs(run, encoding))
+    return module
+
+
+def _recipe(images_folder: str | Path, encoding: str) -> dict[str, Any] | None:
+    return read_recipes(images_folder).recipe(encoding)
 
 
 def _no_groups(run: str | Path) -> list[str]:

@@ -18,13 +18,13 @@ from harness.figures import percent, spread
 from harness.files import digest_bytes
 from harness.hub import kinds
 from harness.hub.base import HubModule
-from harness.label_changes import is_trained_on, training_labels
 from harness.model import is_whole, read_card
 from harness.store import Store, key_of
 from trainer import fitting
 from trainer.ablation import Combination
 from trainer.export import write_model
 from trainer.fitting import HeadSettings, Trained
+from trainer.fused_final import FinalFit, FusedParts, fused_fit, training_rows
 from trainer.head_tasks import features_of, readable_rows
 from trainer.inputs import training_order
 from trainer.run_record import as_sentence
@@ -48,13 +48,15 @@ def write_final(
     deviation: float | None = None,
     n_seeds: int = 1,
     load: Callable[[], HubModule] | None = None,
+    fused: FusedParts | None = None,
 ) -> bool:
     """Refit a combination on all clips and write its model folder; one that is there already stays.
 
     Parameters
     ----------
     table : DataFrame
-        Rows of ``images.csv`` (of ``clips.csv`` for encoding ``sound``) with absolute paths.
+        Rows of ``images.csv`` (of ``clips.csv`` for encoding ``sound``) with absolute paths; of a fused row those of
+        its first member.
     best : Combination
     trained : Trained
         Its cross-validation, whose choices are used.
@@ -79,6 +81,8 @@ def write_final(
         How many seeds `figure` is the mean of.
     load : callable, optional
         Gives the loaded module. Default: :func:`harness.hub.kinds.load`.
+    fused : FusedParts, optional
+        The members of a fused row.
 
     Returns
     -------
@@ -86,14 +90,13 @@ def write_final(
         Whether it was written.
     """
     load = load or partial(kinds.load, best.module, store=store)
-    ordered = training_order(table)
-    features = features_of(ordered, best.module, store=store, load=load, what="final model")
-    values, ordered = readable_rows(features, ordered)
-    used, labels = np.array(is_trained_on(ordered), bool), training_labels(ordered)
-    if not used.all():
-        values, labels = values[used], [label for label, one in zip(labels, used, strict=True) if one]
+    if fused:
+        made = fused_fit(fused, best, trained, settings, store=store)
+    else:
+        made = _plain_fit(table, best, trained, settings, recipe, load, store=store)
     training = {
         **best.named(),
+        **made.training,
         "fold": "all",
         "folds_accuracy": dict(figure),
         **({"figure_of_seeds": n_seeds, "deviation": deviation} if n_seeds > 1 else {}),
@@ -102,23 +105,47 @@ def write_final(
         **({"notes": list(notes)} if notes else {}),
         **({"caveats": list(caveats)} if caveats else {}),
     }
-    described = kinds.describe(best.module, store=store)
     training["key"] = key_of(
-        training=training, classes=trained.classes, chosen=trained.chosen, recipe=recipe,
-        module=described.digest, code=code_version(__name__),
-        features=digest_bytes(np.ascontiguousarray(values).data), labels=labels,
-    )  # fmt: skip
+        training=training, classes=trained.classes, chosen=trained.chosen, code=code_version(__name__), **made.key
+    )
     if _key_of_model(out) == training["key"]:
         return False
-    head = fitting.fit_final(values, labels, trained, settings=settings, seed=best.seed)
     note = " ".join([_note(figure, deviation, n_combinations, n_seeds), *map(as_sentence, caveats)])
-    sounds = table[["path", "start_s", "end_s"]] if "start_s" in table else table.iloc[:0]
-    module = kinds.check_same(load(), described)
-    write_model(
-        out, module=module, head=head, classes=trained.classes, recipe=recipe, training=training, note=note,
-        longest_s=audio.longest(sounds.itertuples(index=False, name=None)),
-    )  # fmt: skip
+    tables = [task.table for task in fused.members.tasks] if fused else [table]
+    sounds = next((each[["path", "start_s", "end_s"]] for each in tables if "start_s" in each), table.iloc[:0])
+    longest_s = audio.longest(sounds.itertuples(index=False, name=None))
+    made.write(out, head=made.fit(), classes=trained.classes, training=training, note=note, longest_s=longest_s)
     return True
+
+
+def _plain_fit(
+    table: pd.DataFrame,
+    best: Combination,
+    trained: Trained,
+    settings: HeadSettings,
+    recipe: Mapping[str, Any] | None,
+    load: Callable[[], HubModule],
+    *,
+    store: Store,
+) -> FinalFit:
+    """The final fit of a row that is not fused."""
+    ordered = training_order(table)
+    features = features_of(ordered, best.module, store=store, load=load, what="final model")
+    values, ordered = readable_rows(features, ordered)
+    values, labels = training_rows(values, ordered)
+    described = kinds.describe(best.module, store=store)
+
+    def write(out: str | Path, **given: Any) -> None:
+        write_model(out, module=kinds.check_same(load(), described), recipe=recipe, **given)
+
+    return FinalFit(
+        fit=lambda: fitting.fit_final(values, labels, trained, settings=settings, seed=best.seed),
+        write=write,
+        key={
+            "recipe": recipe, "module": described.digest, "labels": labels,
+            "features": digest_bytes(np.ascontiguousarray(values).data),
+        },
+    )  # fmt: skip
 
 
 def _key_of_model(folder: str | Path) -> Any:

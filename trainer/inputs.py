@@ -13,17 +13,23 @@ from harness.balance import Balance
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.images import check_files
 from harness.protocol import Split, leak_notes, splits
+from harness.settings import Namer
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import parts_of
+from harness.study_file import TrainSection
 from harness.tables import CLIPS, IMAGES, RESERVED_FOLDS, class_order, read_located
 from trainer.absent import absent_classes, absent_notes
 from trainer.fitting import HeadSettings
+from trainer.logistic import STRENGTHS
+from trainer.sgd import SgdSettings
 
 __all__ = [
     "check_classes",
     "check_trainable",
     "describe_splits",
+    "head_settings",
     "image_specs",
+    "lost_classes",
     "read_encoding",
     "read_sounds",
     "split_table",
@@ -35,6 +41,25 @@ _BALANCED: dict[Balance, list[str]] = {
     "down": ["Every training set has as many clips of each class as of its smallest: the others were left out of it."],
     "up": ["Every training set has as many clips of each class as of its largest: those of the others were repeated."],
 }
+
+
+def head_settings(section: TrainSection, name_of: Namer) -> HeadSettings:
+    """The head that ``[train]`` asks for; `name_of` gives a setting's name as it was written."""
+    sgd = {name: getattr(section, name) for name in ("steps", "learning_rate", "train_batch_size")}
+    settings = {
+        "head": section.head,
+        "strengths": tuple(section.strengths) or STRENGTHS,
+        "sgd": SgdSettings.read(sgd, name_of=name_of),
+        "balance": section.balance,
+    }
+    return HeadSettings.read(settings, name_of=name_of)
+
+
+def lost_classes(clips: pd.DataFrame, predictions: pd.DataFrame) -> list[str]:
+    """Classes of the clips that no prediction is of, in at most one sentence."""
+    used = set(predictions["label"])
+    lost = [repr(label) for label in dict.fromkeys(clips["label"]) if label not in used]
+    return [f"no clip of {', '.join(lost)} could be used: all results are without it; see failures.csv"] if lost else []
 
 
 def read_encoding(images: str | Path, encoding: str) -> pd.DataFrame:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,9 @@ from harness.tables import PREDICTIONS, REPEATS, fold_order, frame, write
 from harness.written import claim
 from trainer.ablation import Combination
 from trainer.crossvalidate import cross_validate, fold_sizes
-from trainer.fitting import HeadSettings
+from trainer.fitting import HeadSettings, Trained
+from trainer.fused_rows import Members, fit_fused, fused_scores
+from trainer.fusions import Fusion
 from trainer.head_tasks import HeadTask, features_of, readable_rows
 from trainer.inputs import training_order
 
@@ -54,6 +57,24 @@ class RepeatTask:
     """
 
     heads: HeadTask
+    folds: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class FusedRepeats:
+    """One fused row, to be cross-validated over each regrouping.
+
+    Parameters
+    ----------
+    fusion : Fusion
+    heads : sequence of HeadTask
+        Those of its members.
+    folds : sequence of mapping of str to str
+        As for :class:`RepeatTask`.
+    """
+
+    fusion: Fusion
+    heads: Sequence[HeadTask]
     folds: Sequence[Mapping[str, str]]
 
 
@@ -111,12 +132,13 @@ def repeat_all(
     repeats: int,
     store: Store,
     shared: SharedGroups = OFFICIAL,
+    fusions: Sequence[Fusion] = (),
 ) -> pd.DataFrame:
     """Cross-validate every combination over each regrouping, and write ``repeats.csv``; with 0 remove an old one.
 
     Parameters
     ----------
-    tables, todo, settings, out, store, shared
+    tables, todo, settings, out, store, shared, fusions
         As for :func:`trainer.running.train_all`, which has been called: all feature vectors are in the store.
     repeats : int
         How many regroupings.
@@ -137,13 +159,20 @@ def repeat_all(
         path.unlink(missing_ok=True)
         return frame([], REPEATS)
     folds = regroupings(pd.concat([tables[c.encoding] for c in todo], ignore_index=True), repeats)
-    tasks = []
+    heads = {}
     for c in todo:
         table = training_order(tables[c.encoding])
-        tasks.append(RepeatTask(HeadTask(c.named(), table, c.module, settings, c.seed, store, shared), folds))
+        heads[c] = HeadTask(c.named(), table, c.module, settings, c.seed, store, shared)
+    tasks = [RepeatTask(own, folds) for own in heads.values()]
+    fused = [
+        FusedRepeats(fusion, [heads[c] for c in fusion.rows(*row)], folds)
+        for fusion in fusions
+        for row in dict.fromkeys((c.head, c.seed) for c in todo)
+    ]
     rows: list[dict[str, object]] = []
     keys: list[str] = []
-    for found, used in in_parallel(fit_repeats, tasks, jobs=1, what="repeats", batch=1):
+    own_rows = in_parallel(fit_repeats, tasks, jobs=1, what="repeats", batch=1)
+    for found, used in chain(own_rows, map(fit_fused_repeats, fused)):  # the members' heads come first
         rows += found
         keys += used
     table = frame(rows, REPEATS)
@@ -170,22 +199,64 @@ def fit_repeats(task: RepeatTask) -> tuple[list[dict[str, object]], list[str]]:
     keys = []
     with threadpool_limits(own.blas_threads if cluster.current() else None, user_api="blas"):
         for number, fold_of in enumerate(task.folds, start=1):
-            regrouped = table.assign(fold=[fold_of[clip] for clip in table["clip_id"]])
-            scored, key = _scored(own, values, regrouped)
+            scored, key = _scored(own, values, _regrouped(table, fold_of))
             rows += [{**own.named, "repeat": str(number), **each} for each in scored]
             keys.append(key)
     return rows, keys
 
 
+def fit_fused_repeats(task: FusedRepeats) -> tuple[list[dict[str, object]], list[str]]:
+    """One fused row over each regrouping, as :func:`fit_repeats`, from the vectors and heads of its members."""
+    readable = []
+    for own in task.heads:
+        load = partial(kinds.load, own.module, store=own.store)
+        found = features_of(own.table, own.module, store=own.store, load=load, what="features")
+        readable.append(replace(own, table=readable_rows(found, own.table)[1]))
+    first = readable[0]
+    members, named = Members(task.fusion, readable), task.fusion.combination(first.named["head"], first.seed).named()
+    rows: list[dict[str, object]] = []
+    keys = []
+    for number, fold_of in enumerate(task.folds, start=1):
+        table = _regrouped(members.table, fold_of)
+        heads = [replace(own, table=_regrouped(own.table, fold_of)) for own in readable]
+        trained = (
+            []
+            if task.fusion.how == "vectors"
+            else [_trained(own, members.all_values(k)) for k, own in enumerate(heads)]
+        )
+        fused = fit_fused(members, trained, replace(first, named=named, table=table))
+        scores = fused_scores(members, fused, table["fold"].tolist())
+        rows += [{**named, "repeat": str(number), **each} for each in _accuracies(first, table, fused, scores)]
+        keys.append(fused.key)
+    return rows, keys
+
+
+def _regrouped(table: pd.DataFrame, fold_of: Mapping[str, str]) -> pd.DataFrame:
+    return table.assign(fold=[fold_of[clip] for clip in table["clip_id"]])
+
+
+def _trained(own: HeadTask, values: np.ndarray) -> Trained:
+    return cross_validate(values, own.table, settings=own.settings, seed=own.seed, store=own.store, shared=own.shared)
+
+
 def _scored(own: HeadTask, values: np.ndarray, table: pd.DataFrame) -> tuple[list[dict[str, object]], str]:
     """Accuracy and sizes of each fold of one regrouping; the key of its heads."""
-    trained = cross_validate(values, table, settings=own.settings, seed=own.seed, store=own.store, shared=own.shared)
+    trained = _trained(replace(own, table=table), values)
+    fold, scores = table["fold"].to_numpy(), np.zeros((len(table), len(trained.classes)))
+    for name, head in trained.heads.items():
+        tested = np.flatnonzero(fold == name)
+        scores[tested] = head.scores(values[tested])
+    return _accuracies(own, table, trained, scores), trained.key
+
+
+def _accuracies(own: HeadTask, table: pd.DataFrame, trained: Trained, scores: np.ndarray) -> list[dict[str, object]]:
+    """Accuracy and sizes of each fold of one regrouping, from the scores of all clips."""
     sizes = fold_sizes(table, settings=own.settings, seed=own.seed, shared=own.shared)
     fold, label = table["fold"].to_numpy(), table["label"].to_numpy()
     classes = np.array(trained.classes, dtype=object)
     rows: list[dict[str, object]] = []
-    for name, head in trained.heads.items():
+    for name in trained.heads:
         tested = np.flatnonzero(fold == name)
-        right = classes[head.scores(values[tested]).argmax(axis=1)] == label[tested]
+        right = classes[scores[tested].argmax(axis=1)] == label[tested]
         rows.append({"fold": name, "accuracy": float(right.mean()), **sizes[name]})
-    return rows, trained.key
+    return rows

@@ -14,14 +14,17 @@ from harness.hub.kinds import parse, precision
 from harness.model import module_to_json
 from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
+from trainer.ablation import combination_name
 from trainer.fitting import HeadSettings
 
 __all__ = [
     "STEP",
     "as_sentence",
+    "fused_training",
     "read_caveats",
     "read_heads",
     "read_image_specs",
+    "read_members",
     "read_module",
     "read_reduced",
     "record_training",
@@ -117,6 +120,21 @@ def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:
     """Column ``spec`` of the images that an encoding's heads were trained on; None where the run does not say."""
     specs: list[str] | None = _spec(run).get("pictures", {}).get(encoding)
     return specs
+
+
+def read_members(run: str | Path, named: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Encoding and module handle of each row that a fused row joins; none where the row is not fused."""
+    fused = _spec(run).get("fused", {}).get(named["encoding"], {})
+    if named["module"] != f"fusion:{fused.get('how')}":
+        return []
+    return [(each["encoding"], each["module"]) for each in fused["members"]]
+
+
+def fused_training(run: str | Path, named: Mapping[str, str], fold: str) -> dict[str, Any]:
+    """What a model's card says of a fused row: its members, and their weights in a fold where there are any."""
+    weights = _spec(run)["fused"][named["encoding"]]["weights"].get(combination_name(named), {})
+    members = [{"encoding": encoding, "module": module} for encoding, module in read_members(run, named)]
+    return {"members": members, **({"weights": weights[fold]} if fold in weights else {})}
 
 
 def read_caveats(run: str | Path) -> list[str]:

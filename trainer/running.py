@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ from trainer.ablation import SOUND, Combination, combination_name, combinations,
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
+from trainer.fused_rows import fused_rows
+from trainer.fusions import Fusion, fused_record, fusions_from_options
 from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
@@ -84,6 +87,10 @@ class Outcome:
         What was used of the store, as :func:`harness.store_care.runs.key_numbers`.
     loaders : dict of ModuleSpec to callable
         Each gives its loaded module, and loads it where nothing has before.
+    tasks : dict of Combination to HeadTask
+        What the heads of each were fitted to.
+    fusions : tuple of Fusion
+        The rows that join others.
     """
 
     predictions: pd.DataFrame
@@ -94,6 +101,8 @@ class Outcome:
     reduced: dict[str, str] = field(default_factory=dict)
     used: list[np.ndarray] = field(default_factory=list)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = field(default_factory=dict)
+    tasks: dict[Combination, HeadTask] = field(default_factory=dict)
+    fusions: tuple[Fusion, ...] = ()
 
     def accuracy(self, combination: Combination) -> float:
         """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
@@ -128,6 +137,7 @@ def train_images(
     store: Store | None = None,
     shared_groups: Policy | None = None,
     repeats: int = 0,
+    fuse: Sequence[str] = (),
 ) -> Outcome:
     """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
 
@@ -151,6 +161,8 @@ def train_images(
         :class:`harness.shared_groups.SharedGroups`.
     repeats : int
         Over how many other groupings of the clips into folds all is repeated; see :mod:`trainer.repeats`.
+    fuse : sequence of str
+        ``NAME=mean:gray,logmel``: rows that join others, see :func:`trainer.fusions.fusions_from_options`.
 
     Raises
     ------
@@ -162,6 +174,7 @@ def train_images(
     tables = {name: read_encoding(images, name) for name in names}
     specs = [kinds.parse(module) if isinstance(module, str) else module for module in modules]
     todo = combinations(names, specs, settings, seeds, store=store)
+    fusions = fusions_from_options(fuse, todo, names)
     if any(c.encoding == SOUND for c in todo):
         tables[SOUND] = read_sounds(clips)
     check_repeatable(tables[todo[0].encoding]["fold"].tolist(), repeats)
@@ -174,8 +187,8 @@ def train_images(
     used = pd.concat(tables.values()).drop_duplicates("clip_id")
     folders = [source] if clips is None else [source, Path(clips).parent]
     copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
-    outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies)
-    repeat_all(tables, todo, settings, out, repeats=repeats, store=store, shared=shared)
+    outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies, fusions=fusions)
+    repeat_all(tables, todo, settings, out, repeats=repeats, store=store, shared=shared, fusions=fusions)
     copy_corpus_record(source, out)
     update_failures(out, outcome.failures, step=STEP)
     return outcome
@@ -191,6 +204,7 @@ def train_all(
     inputs: Mapping[str, str] | None = None,
     shared: SharedGroups = OFFICIAL,
     copies: Mapping[str, str] | None = None,
+    fusions: Sequence[Fusion] = (),
 ) -> Outcome:
     """Cross-validate every combination and write predictions, heads and run.json.
 
@@ -209,6 +223,8 @@ def train_all(
         What is done about groups that span folds.
     copies : mapping of str to str, optional
         Clips whose sound another fold has too; see :func:`harness.duplicates.copies_across_folds`.
+    fusions : sequence of Fusion
+        Rows that join others.
 
     Raises
     ------
@@ -222,15 +238,19 @@ def train_all(
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
     }
-    outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES), loaders=loaders)
+    outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES), loaders=loaders, fusions=tuple(fusions))
     parts, sizes = [], []
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
-    for c, own, (trained, rows) in _fitted(tables, todo, task, loaders, outcome, out):
+    failed: list[pd.DataFrame] = []
+    fused = fused_rows(fusions, outcome.tasks, outcome.trained, failed, STEP)  # begins when the others are done
+    for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out), fused):
+        outcome.tasks[c] = own
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts.append(rows)
         outcome.trained[c] = trained
         outcome.used.append(key_numbers([trained.key]))
         sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=settings, seed=c.seed, shared=shared)})
+    outcome.failures = pd.concat([outcome.failures, *failed], ignore_index=True)
     heads = {combination_name(c.named()): digest_file(heads_file(out, c.named())) for c in outcome.trained}
     for name in read_heads(out).keys() - heads.keys():  # of an earlier training, of other clips perhaps
         inside(out / "heads", f"{name}.npz").unlink(missing_ok=True)
@@ -244,6 +264,7 @@ def train_all(
     outcome.notes = tuple(protocol["notes"])
     protocol["notes"] += grid_end_notes(strengths, settings.strengths)
     protocol["reduced"] = outcome.reduced
+    protocol |= fused_record(fusions, outcome.trained)
     record_training(
         out,
         settings,

@@ -23,7 +23,7 @@ from labeler.live.ring import RingBuffer
 from labeler.live.smoothing import LiveSmoother
 from labeler.live.sources import Source
 from labeler.live.windowing import StreamWindows
-from labeler.preprocess import prepare_samples
+from labeler.preprocess import prepare_samples, shape_of
 from labeler.scanning import Windows
 
 if TYPE_CHECKING:  # which offers `listen` as a method
@@ -183,7 +183,7 @@ class _Loop:
         self.smoother = smoother
         self.refreshing = _Refreshing()
         examples = np.stack([self.prepared(y) for y in _examples(self.cut.length)])
-        self.shape = examples.shape[1:]
+        self.shape = shape_of(examples[0])
         self.single = model.single(examples)  # the first call takes long
 
     def prepared(self, y: np.ndarray) -> np.ndarray:
@@ -193,7 +193,7 @@ class _Loop:
     def score(self, y: np.ndarray) -> np.ndarray:
         """Scores of a window, float64 (classes,)."""
         x = self.prepared(y)
-        score = self.single if x.shape == self.shape else self.model.scores  # as of what is left at the end
+        score = self.single if shape_of(x) == self.shape else self.model.scores  # as of what is left at the end
         return score(x[None])[0]
 
     def run(self, ring: RingBuffer, limit: float) -> None:

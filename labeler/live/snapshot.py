@@ -68,7 +68,7 @@ def take_snapshot(model: Model, source: Source, out: str | Path, *, seconds: flo
         warnings.simplefilter("always", UserWarning)
         scores = model.label(y, sr=source.sr)
     folder = Path(out)
-    recipe = model.card.recipe if model.card.takes == "image" else None
+    recipe = next(iter(model.card.recipes), None)  # of a fused model its first image
     write_sound(folder / SOUND, y, sr=source.sr, bits=source.bits)
     write_bytes(folder / IMAGE, image.encode_png(draw_recipe(y, source.sr, recipe or _LOOK)))
     columns = {f"{SCORE_PREFIX}{name}": [scores[name]] for name in model.card.classes}

@@ -22,7 +22,7 @@ from harness.run_lock import run_lock
 from harness.store import Store
 from harness.tables import CLIPS, PREDICTIONS, frame, write
 from harness.written import RECORD, check_one_folder_each, claim, inside
-from trainer.export import check_model_folder
+from trainer.model_folder import check_model_folder
 
 RATE = 8000
 MINE = "mine, for years"

@@ -18,7 +18,8 @@ from harness.hub.kinds import describe, load, parse
 from harness.recipes import read_recipes
 from harness.registry import load_plugins
 from harness.store import Store
-from trainer.export import check_model_folder, write_model
+from trainer.export import write_model
+from trainer.model_folder import check_model_folder
 from trainer.retrain.augment import Distortions
 from trainer.retrain.callback import TrainingCallback
 from trainer.retrain.checkpoint import load_checkpoint
