@@ -12,7 +12,8 @@
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `memory_images`: images that never become files; `memory_runs`: their rows; `image_digests`: of those drawn before
 - `figures`: accuracy as every command quotes it
-- `recipes`: how images were drawn; `record`: ``run.json``; `duplicates`: ``duplicates.csv``
+- `recipes`: how images were drawn; `merge_order`: merges after those that they are made of
+- `record`: ``run.json``; `duplicates`: ``duplicates.csv``
 - `store`: the content-addressed store; `remote_store`: one behind a URL; `vectors`: feature vectors in it
 - `digests`: of files that were read before; `store_care`: what is in a store, verifying and pruning it
 - `protocol`: the splits: which clips train, which choose, which test

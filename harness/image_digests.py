@@ -65,17 +65,27 @@ class ImageDigests(AbstractContextManager["ImageDigests"]):
 
 def known_digests(clips: Sequence[MemoryClip], *, store: Store) -> dict[tuple[str, str], str]:
     """What the store knows of clips' digests, by clip and image; of a merge only where its partners' are known."""
-    memory, known = ImageDigests(store), {}
+    memory = ImageDigests(store)
     of_drawn = memory.take([each.key for clip in clips for each in clip.drawn])
-    merged: dict[tuple[str, str], str] = {}
-    for clip in clips:
-        own = {str(each.row["encoding"]): of_drawn[each.key] for each in clip.drawn if each.key in of_drawn}
-        known.update({(clip.clip_id, name): digest for name, digest in own.items()})
-        for merge in clip.merged:
-            if all(partner in own for partner in merge.method.partners):
-                merged[clip.clip_id, merge.name] = merge.key(own)
-    of_merged = memory.take(list(merged.values()))
-    known.update({place: of_merged[key] for place, key in merged.items() if key in of_merged})
+    known = {
+        (clip.clip_id, str(each.row["encoding"])): of_drawn[each.key]
+        for clip in clips
+        for each in clip.drawn
+        if each.key in of_drawn
+    }
+    waiting = [(clip.clip_id, merge) for clip in clips for merge in clip.merged]
+    while waiting:  # once, and once more for each level of merges of merges
+        keys, left = {}, []
+        for clip_id, merge in waiting:
+            own = {name: known.get((clip_id, name), "") for name in merge.method.partners}
+            if all(own.values()):
+                keys[clip_id, merge.name] = merge.key(own)
+            else:
+                left.append((clip_id, merge))
+        of_merged = memory.take(list(keys.values()))
+        found = {place: of_merged[key] for place, key in keys.items() if key in of_merged}
+        known |= found
+        waiting = left if found else []
     return known
 
 

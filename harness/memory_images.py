@@ -68,7 +68,7 @@ class MemoryClip:
     store : Store
         Where an image is taken from that an earlier run has put there.
     merged : tuple of MemoryMerge
-        Each of encodings among `drawn`.
+        Each of encodings among `drawn`, or of merges before it.
     """
 
     clip_id: str
@@ -151,8 +151,7 @@ class MemoryImage:
 def draw_clip(task: DrawTask) -> Drawn:
     """Draw what is wanted of a clip; a worker process runs this."""
     drawn, clip = Drawn(), task.clip
-    merges = [merge for merge in clip.merged if merge.name in task.wanted]
-    needed = {*task.wanted, *(partner for merge in merges for partner in merge.method.partners)}
+    merges, needed = _needed(task)
     try:
         pixels = _pixels(clip, [each for each in clip.drawn if each.row["encoding"] in needed], drawn.digests)
         _bring_to_size(pixels, task, drawn)
@@ -162,10 +161,22 @@ def draw_clip(task: DrawTask) -> Drawn:
         return Drawn(reason=TOO_LITTLE_MEMORY)
     for merge in merges:
         try:
-            _bring_to_size({merge.name: _merged(clip, merge, pixels, drawn.digests)}, task, drawn)
+            pixels[merge.name] = _merged(clip, merge, pixels, drawn)
+            _bring_to_size({merge.name: pixels[merge.name]}, task, drawn)
         except (AudioError, ImageError) as error:
             drawn.failed_merges[merge.name] = str(error)
     return drawn
+
+
+def _needed(task: DrawTask) -> tuple[list[MemoryMerge], set[str]]:
+    """The merges that are wanted or are partners of such, in their order, and the names of all images needed."""
+    needed = set(task.wanted)
+    merges: list[MemoryMerge] = []
+    for merge in reversed(task.clip.merged):  # a merge comes after its partners
+        if merge.name in needed:
+            needed.update(merge.method.partners)
+            merges.insert(0, merge)
+    return merges, needed
 
 
 def _pixels(clip: MemoryClip, planned: Sequence[PlannedImage], digests: dict[str, str]) -> dict[str, np.ndarray]:
@@ -185,9 +196,11 @@ def _pixels(clip: MemoryClip, planned: Sequence[PlannedImage], digests: dict[str
     return pixels
 
 
-def _merged(
-    clip: MemoryClip, merge: MemoryMerge, pixels: Mapping[str, np.ndarray], digests: dict[str, str]
-) -> np.ndarray:
+def _merged(clip: MemoryClip, merge: MemoryMerge, pixels: Mapping[str, np.ndarray], drawn: Drawn) -> np.ndarray:
+    digests = drawn.digests
+    lacking = [name for name in merge.method.partners if name not in pixels]
+    if lacking:
+        raise ImageError(f"the clip has no image of {', '.join(lacking)}")
     found = _from_store(clip.store, merge.key(digests), merge.name, digests)
     if found is None:
         made = merge.method.checked({name: pixels[name] for name in merge.method.partners})

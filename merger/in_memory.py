@@ -14,6 +14,7 @@ from harness.files import digest_json
 from harness.images import ImageRun, finish, relative_path
 from harness.memory_images import MemoryClip, MemoryImage, MemoryMerge
 from harness.memory_runs import rows_of
+from harness.merge_order import in_order
 from harness.recipes import MERGE, Recipes, merge_digest
 from merger.pipeline import check_names
 from merger.registry import method_code
@@ -43,7 +44,7 @@ def plan_merges(
     Raises
     ------
     SettingsError
-        A merge named like an encoding, or a partner that no clip has.
+        A merge named like an encoding, a partner that no clip has, or a merge that is made of itself.
     """
     if not clips:
         return ()
@@ -56,7 +57,8 @@ def plan_merges(
     for clip in clips:
         rows = {str(each.row["encoding"]): each.row for each in clip.drawn}
         merged = []
-        for name, method in methods.items():
+        for name in in_order({name: method.partners for name, method in methods.items()}):
+            method = methods[name]
             specs = {partner: str(rows[partner]["spec"]) for partner in method.partners}
             first = rows[method.partners[0]]
             row: dict[str, object] = {
@@ -65,6 +67,7 @@ def plan_merges(
                 "path": relative_path(name, str(first["label"]), clip.clip_id),
                 "spec": merge_digest(versions[name]["spec"], specs),
             }
+            rows[name] = row
             merged.append(MemoryMerge(row, method, versions[name]))
         planned.append(replace(clip, merged=tuple(merged)))
     return tuple(planned)

@@ -8,6 +8,7 @@ from typing import Any
 from harness.code_version import code_version
 from harness.errors import SettingsError, did_you_mean
 from harness.files import is_plain_name
+from harness.merge_order import in_order
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, in_section, plain
 from harness.toml import apply_settings, toml_value
@@ -68,12 +69,19 @@ def methods_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> 
     encodings : collection of str
         The encodings that are drawn.
 
+    Returns
+    -------
+    dict of str to MergeMethod
+        A merge of merges comes after these.
+
     Raises
     ------
     SettingsError
-        A name that is taken, a partner that is not drawn, and what :func:`method_from_json` refuses.
+        A name that is taken, a partner that is neither drawn nor a merge, a merge that is made of itself, and what
+        :func:`method_from_json` refuses.
     """
-    methods = {}
+    methods: dict[str, MergeMethod] = {}
+    known = [*encodings, *table]
     for name, settings in table.items():
         where = f"[merge.{name}] "
         if not isinstance(settings, Mapping):
@@ -84,11 +92,11 @@ def methods_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> 
             raise SettingsError(f"{where}an encoding has that name already; give the merge another")
         methods[name] = method_from_json(settings, name_of=in_section(f"merge.{name}"))
         for partner in methods[name].partners:
-            if partner not in encodings:
+            if partner not in known:
                 raise SettingsError(
-                    f"{where}{partner!r} is not among the encodings; {did_you_mean(partner, encodings)}"
+                    f"{where}{partner!r} is not among the encodings and merges; {did_you_mean(partner, known)}"
                 )
-    return methods
+    return {name: methods[name] for name in in_order({name: each.partners for name, each in methods.items()})}
 
 
 def method_code(method: MergeMethod) -> str:
