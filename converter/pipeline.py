@@ -114,11 +114,12 @@ def convert_clips(
     check_paths(tasks)
     reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
     with FileDigests(store) as digests:
-        begin(out, tasks, digests)
+        waiting = begin(out, tasks, digests)
         for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="drawing"):
             if strict:
                 raise AudioError(reason)
             reasons[task.clip_id] = reason
+        waiting.compare(digests)
     record_use(store, out, CONVERT, [planned.key for task in tasks for planned in task.images])
     drawn = finish(
         out,
@@ -135,6 +136,7 @@ def convert_clips(
         ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
+        waiting=waiting,
     )
     return replace(drawn, warnings=(*drawn.warnings, *encoding_warnings(encodings), *identical_copies(good)))
 

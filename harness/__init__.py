@@ -13,6 +13,7 @@
 - `memory_images`: images that never become files; `memory_runs`: their rows; `image_digests`: of those drawn before
 - `figures`: accuracy as every command quotes it
 - `recipes`: how images were drawn; `merge_order`: merges after those that they are made of
+- `outdated`: merged images whose partners are drawn anew
 - `record`: ``run.json``; `duplicates`: ``duplicates.csv``
 - `store`: the content-addressed store; `remote_store`: one behind a URL; `vectors`: feature vectors in it
 - `digests`: of files that were read before; `store_care`: what is in a store, verifying and pruning it

@@ -19,8 +19,9 @@ from harness.errors import ClusterError, TableError
 from harness.failures import update_failures
 from harness.files import folder_name, safe_name, short_name
 from harness.image_tasks import ImageTask, Made, make_images, without_cached
+from harness.outdated import WaitingMerges, outdated_merges, waiting_merges
 from harness.parallel import KILLED, in_parallel
-from harness.recipes import Recipes, merge_digest, read_recipes, record_recipes
+from harness.recipes import Recipes, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
 from harness.written import check_one_folder_each, claim
 
@@ -119,8 +120,10 @@ def check_paths(tasks: Iterable[ImageTask]) -> None:
             raise TableError(f"clip_id={first[path]!r} and clip_id={clip!r} would both be drawn to {path}; rename one")
 
 
-def begin(out: Path, tasks: Iterable[ImageTask], digests: FileDigests) -> None:
+def begin(out: Path, tasks: Iterable[ImageTask], digests: FileDigests) -> WaitingMerges:
     """Take the images that will be written anew out of ``images.csv``, so that it is never wrong about a file.
+
+    So are merged images that were made of them; :func:`finish` puts back those that are made of the same still.
 
     Parameters
     ----------
@@ -129,17 +132,24 @@ def begin(out: Path, tasks: Iterable[ImageTask], digests: FileDigests) -> None:
     tasks : iterable of ImageTask
     digests : FileDigests
         Images that are known to be in their files already are not written.
+
+    Returns
+    -------
+    WaitingMerges
+        For :func:`finish`, once it has compared.
     """
     path, images = out / IMAGES.name, [planned for task in tasks for planned in task.images]
     if images:
         claim(out, [f"{planned.row['encoding']}/" for planned in images])
     if not path.is_file():
-        return
+        return WaitingMerges()
     anew = {planned.row["path"] for planned in images if not digests.holds(planned.target, planned.key)}
     table = tables.read(path, IMAGES)
-    left = table[~table["path"].isin(anew)]
+    waiting = waiting_merges(out, table, anew, digests)
+    left = table[~table["path"].isin({*anew, *waiting.rows["path"]})]
     if len(left) < len(table):
         tables.write(left, path, IMAGES)
+    return waiting
 
 
 def failed_tasks(
@@ -187,6 +197,7 @@ def finish(
     recipes: Recipes,
     inputs: Mapping[str, str],
     started: float,
+    waiting: WaitingMerges | None = None,
 ) -> ImageRun:
     """Write ``images.csv``, ``failures.csv`` and ``run.json`` when the images of one step are there.
 
@@ -202,9 +213,11 @@ def finish(
         How the step's images were drawn.
     inputs, started
         For :func:`harness.record.record_step`.
+    waiting : WaitingMerges, optional
+        What :func:`begin` gave.
     """
     images = update_index(out, rows, encodings={*recipes.encodings, *recipes.merges})
-    warnings = _remove_outdated(out, {*recipes.encodings, *recipes.merges})
+    warnings = _remove_outdated(out, {*recipes.encodings, *recipes.merges}, waiting or WaitingMerges())
     failed = tables.frame([{**row, "step": step} for row in failures], FAILURES)
     update_failures(out, failed, step=step)
     there = set(tables.read(out / IMAGES.name, IMAGES)["encoding"])
@@ -212,43 +225,20 @@ def finish(
     return ImageRun(images, failed, recipes, warnings)
 
 
-def _remove_outdated(out: Path, drawn: Collection[str]) -> tuple[str, ...]:
-    """Remove merged images that were made of others than there are now; one line for each such merge.
-
-    Parameters
-    ----------
-    out : Path
-        The folder of images.
-    drawn : collection of str
-        The encodings and merges that this step made; merges of any of them are looked at, and merges of those.
-    """
+def _remove_outdated(out: Path, drawn: Collection[str], waiting: WaitingMerges) -> tuple[str, ...]:
+    """Remove merged images that were made of others than there are now; one line for each such merge."""
     known, table, lines = read_recipes(out), tables.read(out / IMAGES.name, IMAGES), []
-    looked_at = set(drawn)
-    for name in known.merges:  # a merge comes after its partners
-        if name in drawn or not looked_at.intersection(known.partners[name]):
-            continue
-        looked_at.add(name)
-        specs = {each: _specs_of(table, each) for each in known.partners[name]}
-        mine = [
-            row
-            for row in table[table["encoding"] == name].to_dict("records")
-            if row["spec"] == merge_digest(known.merges[name], {p: of.get(row["clip_id"]) for p, of in specs.items()})
-        ]
-        gone = int((table["encoding"] == name).sum()) - len(mine)
+    for name, (rows, gone) in outdated_merges(table, known, drawn, waiting).items():
+        update_index(out, rows, encodings=[name])
+        for row in waiting.rows[waiting.rows["encoding"] == name].to_dict("records"):
+            if row["path"] not in {right["path"] for right in rows}:
+                _remove(out, row["path"])
         if gone:
-            update_index(out, mine, encodings=[name])
-            table = tables.read(out / IMAGES.name, IMAGES)
             lines.append(
-                f"merge {name!r}: {gone} images removed, since images of {', '.join(specs)} that they were made of "
-                "have been drawn anew or are gone"
+                f"merge {name!r}: {gone} images removed, since images of {', '.join(known.partners[name])} that they "
+                "were made of have been drawn anew or are gone; merge them again"
             )
     return tuple(lines)
-
-
-def _specs_of(table: pd.DataFrame, encoding: str) -> dict[str, str]:
-    """Column ``spec`` of an encoding's images by clip."""
-    rows = table[table["encoding"] == encoding]
-    return dict(zip(rows["clip_id"], rows["spec"], strict=True))
 
 
 def update_index(out: str | Path, rows: Iterable[dict[str, object]], *, encodings: Collection[str]) -> pd.DataFrame:

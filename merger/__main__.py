@@ -9,7 +9,7 @@ import typer
 
 import harness
 import merger
-from harness.cli import PluginFiles, SchedulerOption, command_app, list_of, main, say, warn_of_failures
+from harness.cli import PluginFiles, SchedulerOption, command_app, list_of, main, say, warn, warn_of_failures
 
 app = command_app(name="merger", help="Merge several images of each clip into one.")
 
@@ -43,6 +43,8 @@ def merge(
     methods = {name: merger.method_from_options(how, of, pairs=set_ or [])}
     with harness.connected(scheduler, name="--scheduler"):
         merged = merger.merge_table(images, methods, out, store=harness.Store(store), jobs=jobs, strict=strict)
+    for line in merged.warnings:
+        warn(line)
     say(f"{len(merged.images)} images of {name} in {out}")
     warn_of_failures(merged.failures, out, what="merged")
 

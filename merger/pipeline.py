@@ -23,6 +23,7 @@ from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import ImageRun, begin, check_files, check_paths, failed_tasks, finish, relative_path
 from harness.merge_order import levels
+from harness.outdated import WaitingMerges
 from harness.recipes import MERGE, Recipes, merge_digest, read_recipes
 from harness.run_lock import locks_folder
 from harness.store import Store, key_of
@@ -113,6 +114,7 @@ def merge_images(
         ),
         inputs={"images": digest_json(used[["clip_id", "encoding", "path", "spec"]].values.tolist())},
         started=started,
+        waiting=run.waiting,
     )
 
 
@@ -136,6 +138,7 @@ class _Merging:
     done: list[dict[str, object]] = field(default_factory=list)
     failures: list[dict[str, object]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
+    waiting: WaitingMerges = field(default_factory=WaitingMerges)
 
     def merge(self, methods: Mapping[str, MergeMethod]) -> None:
         """Make merges of what there is."""
@@ -144,11 +147,13 @@ class _Merging:
         check_paths(tasks)
         failed = set()
         with FileDigests(self.store) as digests:
-            begin(self.out, tasks, digests)
+            waiting = begin(self.out, tasks, digests)
             for task, reason in failed_tasks(tasks, digests=digests, jobs=self.jobs, what="merging"):
                 row = task.images[0].row
                 failed.add(row["path"])
                 self._fail(task.clip_id, str(self.out / str(row["path"])), f"{row['encoding']}: {reason}")
+            waiting.compare(digests)
+        self.waiting.add(waiting)
         self.keys += [planned.key for task in tasks for planned in task.images]
         for row in (task.images[0].row for task in tasks):
             if row["path"] not in failed:
