@@ -157,8 +157,10 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     given, modules = harness.read_study(path, overrides)
     head = trainer.head_settings(given.train, harness.name_in("train", path, overrides))
     name_of = harness.name_in("convert", path, overrides)
-    encodings = converter.encodings_from_study(given.convert, name_of=name_of, other_keys=["keep_images"])
-    merges = merger.methods_from_study(given.merge, encodings)
+    ready = corpora.given_encodings(given.corpus.name, convert=given.convert, image_files=given.image_files)
+    read = converter.encodings_from_study
+    encodings = {} if ready else read(given.convert, name_of=name_of, other_keys=["keep_images"])
+    merges = merger.methods_from_study(given.merge, [*ready, *encodings])
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
         try:
@@ -169,9 +171,12 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
     if not store.url and not (store.root / "images").is_dir():
         harness.start_workers(jobs, converter.WORKERS_IMPORT)
-    todo = trainer.combinations([*encodings, *merges], modules, head, given.train.seeds, store=store)
-    fusions = trainer.fusions_from_study(given.fuse, todo, [*encodings, *merges])
+    names = [*ready, *encodings, *merges]
+    todo = trainer.combinations(names, modules, head, given.train.seeds, store=store)
+    fusions = trainer.fusions_from_study(given.fuse, todo, names)
     known = {each.encoding for each in todo} | {each.name for each in fusions}
+    if ready and trainer.SOUND in known:
+        raise SettingsError(f"{name_of('modules')}: one takes sounds, but the corpus {given.corpus.name!r} has images")
     idle = [module.handle for module in modules if module not in {each.module for each in todo}]
     if idle:
         raise SettingsError(
@@ -252,7 +257,7 @@ def write_clips(plan: Plan, out: Path) -> pd.DataFrame:
 
 def duplicate_sounds(plan: Plan, out: Path, *, jobs: int) -> list[str]:
     """``duplicates.csv``: clips in different folds with the same sound; give the notes on them."""
-    near = plan.study.corpus.near_duplicates
+    near = plan.study.corpus.near_duplicates and not corpora.is_images(plan.study.corpus.name)
     found = corpora.find_duplicates(plan.clips, store=plan.store, jobs=jobs, near=near, across_folds=True)
     harness.write_duplicates(found, out)
     return corpora.duplicate_notes(found, groups_dropped=plan.study.corpus.shared_groups == "drop")
@@ -261,13 +266,13 @@ def duplicate_sounds(plan: Plan, out: Path, *, jobs: int) -> list[str]:
 def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     """Draw all encodings and merges into ``OUT/images``."""
     folder = out / "images"
-    drawn = harness.ImageRun.empty()
-    store = plan.store
+    store, images = plan.store, corpora.is_images(plan.study.corpus.name)
+    drawn = corpora.given_images(plan.clips, folder, store=store) if images else harness.ImageRun.empty()
     if plan.encodings:
         drawn = converter.convert_clips(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
-    if plan.encodings:
+    if plan.encodings or images:
         harness.copy_corpus_record(out, folder)
     return drawn
 

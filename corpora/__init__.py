@@ -9,6 +9,7 @@
 - `scanning`: a corpus as a clips table on disk, the list of all corpora, the demo as files
 - `look`: what the sounds of a table are like; `levels`: loudness, silence, channels that cancel; `findings`: what is
   unusual; `look_page`: all of it as one HTML file; `preview`: its images of sounds
+- `given_images`: a corpus whose clips are images, as ``images.csv``
 - `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part

@@ -7,6 +7,9 @@ from .cutting import CutSettings as CutSettings
 from .cutting import cut_recordings as cut_recordings
 from .duplicates import duplicate_notes as duplicate_notes
 from .duplicates import find_duplicates as find_duplicates
+from .given_images import given_encodings as given_encodings
+from .given_images import given_images as given_images
+from .given_images import is_images as is_images
 from .loading import CORPORA as CORPORA
 from .loading import LoadedCorpus as LoadedCorpus
 from .loading import load as load

@@ -85,11 +85,12 @@ def scan(
     digests: Annotated[
         bool, typer.Option("--digests/--no-digests", help="Read every file and write digests.csv, for `verify`.")
     ] = True,
+    encoding: Annotated[str, typer.Option(help="For images: the name that they go by. Default: image.")] = "",
     store: StoreFolder = "",
     strict: Strict = False,
     plugin: Plugins = None,
 ) -> None:
-    """Write the clips table of a corpus, and say what is in it."""
+    """Write the clips table of a corpus (the images table of one of images), and say what is in it."""
     with harness.in_words_of(option_words):
         result = corpora.scan_to_table(
             corpus,
@@ -110,6 +111,7 @@ def scan(
             strict=strict,
             plugins=plugin or (),
             digests=digests,
+            encoding=encoding,
             store=harness.Store(store or None),
         )
     for line in result.warnings:

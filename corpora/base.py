@@ -5,15 +5,15 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 from pydantic import field_validator
 
-from harness.audio import SUFFIXES
+from harness import audio, image
 from harness.cells import unguarded_columns
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import natural_key, walk
@@ -23,7 +23,7 @@ from harness.settings import Settings
 from harness.tables import CLIPS
 from harness.urls import url_of
 
-__all__ = ["Corpus", "Row", "ScanOptions", "find_sounds", "match_name", "need_folder", "read_metadata"]
+__all__ = ["Corpus", "Row", "ScanOptions", "find_images", "find_sounds", "match_name", "need_folder", "read_metadata"]
 
 Row = dict[str, Any]
 
@@ -93,6 +93,8 @@ class Corpus(Extension):
         Where it lies if no root is given.
     shared_groups : tuple of str
         Groups that span its official folds, as its authors released it: the declared exceptions.
+    media : str
+        ``sounds``, or ``images`` where its clips are images already, which are neither drawn nor heard.
     """
 
     name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
@@ -108,6 +110,7 @@ class Corpus(Extension):
     metadata: tuple[str, ...] = ()
     default_root: Callable[[ScanOptions], Path] | None = None
     shared_groups: tuple[str, ...] = ()
+    media: Literal["sounds", "images"] = "sounds"
 
     @property
     def source(self) -> Callable[[Path, ScanOptions], list[Row]]:
@@ -130,7 +133,7 @@ def need_folder(root: Path, *, what: str) -> Path:
 
 
 def find_sounds(root: Path) -> list[Path]:
-    """All sounds below a folder in natural order, links to folders followed, hidden files left out.
+    """All sounds, and videos, below a folder in natural order, links to folders followed, hidden files left out.
 
     `root` may be a :class:`harness.remote.RemotePath`; so are the sounds then.
 
@@ -139,17 +142,26 @@ def find_sounds(root: Path) -> list[Path]:
     SettingsError
         There is none, or a folder cannot be read.
     """
-    found = sorted(_walk(root), key=lambda p: natural_key(p.relative_to(root).as_posix()))
+    return _find(root, audio.SUFFIXES, "sounds")
+
+
+def find_images(root: Path) -> list[Path]:
+    """All images below a folder, as :func:`find_sounds`."""
+    return _find(root, image.SUFFIXES, "images")
+
+
+def _find(root: Path, suffixes: Collection[str], what: str) -> list[Path]:
+    found = sorted(_walk(root, suffixes), key=lambda p: natural_key(p.relative_to(root).as_posix()))
     if not found:
-        raise SettingsError(f"root={root}: no sounds in it or below it; known are {', '.join(sorted(SUFFIXES))}")
+        raise SettingsError(f"root={root}: no {what} in it or below it; known are {', '.join(sorted(suffixes))}")
     return found
 
 
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: Path, suffixes: Collection[str]) -> Iterator[Path]:
     if url := url_of(root):
         start = len(url.rstrip("/")) + 1
         for found in files_below(url):
-            if os.path.splitext(found)[1].lower() in SUFFIXES and "/." not in f"/{found[start:]}":
+            if os.path.splitext(found)[1].lower() in suffixes and "/." not in f"/{found[start:]}":
                 yield as_path(found)
         return
     seen: set[str] = set()
@@ -161,7 +173,7 @@ def _walk(root: Path) -> Iterator[Path]:
         seen.add(real)
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
                 yield Path(folder, name)
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from corpora.datasets.demo import VERSION
 from corpora.file_digests import update_digests
+from corpora.given_images import IMAGE, image_rows, is_images, write_images
 from corpora.loading import CORPORA, load, load_corpus, missing_files, warnings_of
 from harness.duplicates import write_duplicates
 from harness.errors import SettingsError, TableError
@@ -73,9 +74,12 @@ def scan_to_table(
     strict: bool = False,
     plugins: Iterable[str | Path] = (),
     digests: bool = True,
+    encoding: str = "",
     store: Store | None = None,
 ) -> ScanResult:
-    """Write the clips table of a corpus; with it ``run.json``, ``digests.csv``, and ``failures.csv`` for missing files.
+    """Write the clips table of a corpus, or the images table of one of images.
+
+    With it go ``run.json``, ``digests.csv``, and ``failures.csv`` for files that are not there.
 
     Parameters
     ----------
@@ -92,6 +96,8 @@ def scan_to_table(
         Python files that define further corpora.
     digests : bool
         Write ``digests.csv``, which :func:`corpora.verifying.verify_table` compares the files with.
+    encoding : str
+        The name that the images of a corpus of images go by; default: ``image``.
     store : Store, optional
         Where digests of files are taken from and put; default: the user's.
 
@@ -102,8 +108,11 @@ def scan_to_table(
     SettingsError, SplitError
         As :func:`corpora.load`.
     """
-    started = time.monotonic()
+    started, store = time.monotonic(), store or Store()
     load_plugins(plugins)
+    images = is_images(corpus)
+    if encoding and not images:
+        raise SettingsError(f"encoding={encoding!r}: the clips of {corpus!r} are sounds, which the converter draws")
     settings: dict[str, Any] = {
         "pattern": pattern,
         "classes": list(classes),
@@ -128,11 +137,14 @@ def scan_to_table(
     folder = Path(out).parent
     with run_lock(folder, adds=True):
         claim(folder, [Path(out).name])
-        write(clips, out, CLIPS)
+        if images:
+            write_images(image_rows(clips, encoding=encoding or IMAGE, store=store), Path(out))
+        else:
+            write(clips, out, CLIPS)
         update_failures(folder, failures, step="corpus")
         write_duplicates(loaded.duplicates, folder)
         if digests:
-            update_digests(folder, clips["path"], store=store or Store())
+            update_digests(folder, clips["path"], store=store)
         spec = {
             "table": Path(out).name,
             "name": corpus,

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from corpora.file_digests import DIGESTS, digest_paths
-from corpora.loading import load_corpus
+from corpora.given_images import is_images
+from corpora.loading import CORPORA, load_corpus
 from harness import tables
 from harness.cli import count
 from harness.errors import SoundfoldError
 from harness.record import CORPUS, step_of
 from harness.remote import as_path
 from harness.store import Store
-from harness.tables import CLIPS
+from harness.tables import CLIPS, IMAGES
 
 __all__ = ["Verified", "verify_table"]
 
@@ -80,10 +81,10 @@ def verify_table(path: str | Path, *, root: str | Path = "", store: Store | None
         No such table, or a broken one.
     """
     path = as_path(path)
-    clips = tables.read_located(path, CLIPS)
+    table = tables.read_located(path, IMAGES if _is_images(path) else CLIPS)
     folder = path.parent
     recorded = tables.read_located(folder / DIGESTS.name, DIGESTS) if (folder / DIGESTS.name).is_file() else None
-    files = list(dict.fromkeys(clips["path"]))
+    files = list(dict.fromkeys(table["path"]))
     then = {} if recorded is None else {row["path"]: row for row in recorded.to_dict("records")}
     now = {row["path"]: row for row in digest_paths(files, store=store or Store(), jobs=jobs).to_dict("records")}
     changed = [each for each in files if each in now and each in then and _differs(then[each], now[each])]
@@ -96,6 +97,12 @@ def verify_table(path: str | Path, *, root: str | Path = "", store: Store | None
         unknown=[each for each in files if each in now and each not in then],
         unchecked=unchecked,
     )
+
+
+def _is_images(path: Path) -> bool:
+    """Whether a table that a scan has written is of images."""
+    name = step_of(path.parent, CORPUS, path.name).get("spec", {}).get("name", "")
+    return name in CORPORA and is_images(name)
 
 
 def _differs(then: Mapping[Any, Any], now: Mapping[Any, Any]) -> bool:

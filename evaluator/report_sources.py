@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from harness.errors import TableError
 from harness.excerpts import Part
+from harness.image import SUFFIXES
 from harness.record import read_steps
 from harness.tables import CLIPS, IMAGES, read, read_located
 from harness.urls import located
@@ -67,7 +69,9 @@ def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
             read_located(run / CLIPS.name, CLIPS)[c].tolist() for c in ("clip_id", "path", "start_s", "end_s", "label")
         )
         for clip, path, start, end, label in zip(*columns, strict=True):
-            sounds[clip], labels[clip] = Part(path, start, end), label
+            labels[clip] = label
+            if os.path.splitext(path)[1].lower() not in SUFFIXES:  # of a corpus of images
+                sounds[clip] = Part(path, start, end)
     return Sources(sounds, images, str((run / "images").resolve()), labels, groups, _steps(run / "images"))
 
 

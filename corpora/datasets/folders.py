@@ -25,7 +25,7 @@ from corpora.base import Corpus, Row, ScanOptions, find_sounds, need_folder
 from harness.errors import SplitError
 from harness.split_parts import part_of
 
-__all__ = ["FOLDERS"]
+__all__ = ["FOLDERS", "class_folder_rows"]
 
 _FOLD = re.compile(r"fold[ _-]?\d+", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+")
@@ -34,9 +34,28 @@ _WORD = re.compile(r"[A-Za-z]+")
 def _scan(root: Path, options: ScanOptions) -> list[Row]:
     """One row per sound below `root`."""
     need_folder(root, what="class folders of sounds, or with sounds")
-    paths = find_sounds(root)
+    return class_folder_rows(root, find_sounds(root), options, what="sound")
+
+
+def class_folder_rows(root: Path, paths: Sequence[Path], options: ScanOptions, *, what: str) -> list[Row]:
+    """One row for each file below `root`: its class folder as label, and its part where the folders are a split.
+
+    Parameters
+    ----------
+    root : Path
+    paths : sequence of Path
+        The files.
+    options : ScanOptions
+    what : str
+        What a file is, for messages.
+
+    Raises
+    ------
+    SplitError
+        Folders that are parts of a split, but not all, or without class folders in them.
+    """
     parts = [path.relative_to(root).parts for path in paths]
-    split = _is_split(root, parts, options.pattern_parts)
+    split = _is_split(root, parts, options.pattern_parts, what)
     flat = all(len(p) == 1 for p in parts)
     rows = []
     for path, below in zip(paths, parts, strict=True):
@@ -50,7 +69,7 @@ def _scan(root: Path, options: ScanOptions) -> list[Row]:
     return rows
 
 
-def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Sequence[str]) -> bool:
+def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Sequence[str], what: str) -> bool:
     """Whether the folders are the parts of a single split.
 
     Raises
@@ -65,7 +84,7 @@ def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Seque
             _check_no_near_names(root, top, parts)
         return bool(named) and all(part_of(p[0]) and len(p) > 2 for p in parts)
     strays = [f"the folder {name!r}" for name in top if name not in named]
-    strays += [f"the sound {p[0]!r}" for p in parts if len(p) == 1]
+    strays += [f"the {what} {p[0]!r}" for p in parts if len(p) == 1]
     direct = "" if "label" in pattern_parts else next(("/".join(p) for p in parts if len(p) == 2 and part_of(p[0])), "")
     if strays and {"fold", "label"} <= set(pattern_parts):
         return False
@@ -79,7 +98,7 @@ def _is_split(root: Path, parts: Sequence[tuple[str, ...]], pattern_parts: Seque
     if direct:
         raise SplitError(
             f"root={root}: {listed} are parts of a split, but {direct} is not in a class folder; expected "
-            f"{named[0]}/<class>/<sound>, or a label by a pattern; if these are classes, rename the folders"
+            f"{named[0]}/<class>/<{what}>, or a label by a pattern; if these are classes, rename the folders"
         )
     return True
 

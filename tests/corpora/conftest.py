@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from corpora.datasets import demo
 from harness.audio import write_wav
@@ -86,6 +87,30 @@ def build_csv(root: Path) -> Path:
     return write_csv(root / "sounds.csv", rows)
 
 
+def build_speech_commands(root: Path) -> Path:
+    """Two words of four speakers, two takes each, with both lists; noise that is not a word."""
+    for word in ("yes", "no"):
+        for speaker in ("0a7c2a8d", "1b4c9b89", "2aca1e72", "3c257192"):
+            for take in (0, 1):
+                write_tone(root / word / f"{speaker}_nohash_{take}.wav")
+    for speaker, name in (("2aca1e72", "validation_list.txt"), ("3c257192", "testing_list.txt")):
+        files = [f"{word}/{speaker}_nohash_{take}.wav" for word in ("yes", "no") for take in (0, 1)]
+        (root / name).write_text("".join(f"{file}\n" for file in files), encoding="utf-8")
+    write_tone(root / "_background_noise_" / "running_tap.wav", seconds=1.0)
+    return root
+
+
+def build_images(root: Path) -> Path:
+    """Two classes of small images, one in a sub-folder, one in upper case."""
+    rng = np.random.default_rng(0)
+    for name in ("bat/a.png", "bat/night 2/b.jpg", "owl/a.png", "owl/c.PNG", "owl/d.png"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 255, (12, 10, 3)).astype(np.uint8)).save(path)
+    write_tone(root / "owl" / "e.wav")
+    return root
+
+
 def build_whales(root: Path) -> Path:
     """Two species at two sites, as the corpus of `PLUGIN` has them."""
     for name in ("orca_north_1.wav", "orca_south_1.wav", "minke_north_1.wav", "minke_south_1.wav"):
@@ -121,6 +146,8 @@ BUILDERS: dict[str, Builder] = {
     "csv": build_csv,
     "esc50": build_esc50,
     "folders": build_folders,
+    "images": build_images,
+    "speech_commands": build_speech_commands,
     "urbansound8k": build_urbansound8k,
     "whales": build_whales,
 }
