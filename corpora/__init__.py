@@ -14,6 +14,7 @@
 - `duplicates`: the same sound under two names
 - `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
 - `file_digests`: ``digests.csv``; `verifying`: files that are missing, changed or added since a scan
+- `downloading`: corpora from the web
 - `overlay`: labels changed by a table
 - `arranging`: a clips table as class folders
 - `cutting`: long recordings and videos as clips; `recordings`: which there are, and where calls are in them

@@ -5,6 +5,7 @@ from .base import ScanOptions as ScanOptions
 from .cutting import CutResult as CutResult
 from .cutting import CutSettings as CutSettings
 from .cutting import cut_recordings as cut_recordings
+from .downloading import download as download
 from .duplicates import duplicate_notes as duplicate_notes
 from .duplicates import find_duplicates as find_duplicates
 from .given_images import given_encodings as given_encodings

@@ -219,6 +219,20 @@ def verify(
         raise typer.Exit(1)
 
 
+@app.command()
+def download(
+    corpus: Annotated[str, typer.Argument(help="Name of the corpus; see `list`.")],
+    root: Annotated[Path, typer.Argument(help="The folder to fill.")],
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Refuse archives with another checksum.")] = True,
+    plugin: Plugins = None,
+) -> None:
+    """Fetch a corpus from the web, with resume and checksums, and unpack it."""
+    harness.load_plugins(plugin or ())
+    files = corpora.download(corpus, root, check=check)
+    say(f"{root}: {count(files, 'file')}" if files else f"{root}: all there already")
+    say(f"next: corpora scan {corpus} {root} --out clips.csv")
+
+
 def run() -> None:
     """Entry point of the installed command."""
     main(app)

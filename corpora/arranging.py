@@ -20,11 +20,14 @@ from harness.files import digest_file, folder_name, link_or_copy, safe_name, sho
 from harness.record import record_step
 from harness.remote import as_path, fetch
 from harness.run_lock import locks_folder
-from harness.tables import CLIPS, FAILURES, frame, read_located
+from harness.tables import CLIPS, FAILURES, frame, read_located, write
 from harness.urls import url_of
 from harness.written import check_one_folder_each, claim, inside
 
-__all__ = ["arrange", "arrange_table", "write_changed"]
+__all__ = ["ARRANGED", "arrange", "arrange_table", "write_changed"]
+
+ARRANGED = "arranged.csv"
+"""Clips table of what was laid out."""
 
 
 @locks_folder("out")
@@ -72,7 +75,10 @@ def arrange(clips: pd.DataFrame, out: str | Path, *, strict: bool = False) -> pd
 
 @locks_folder("out")
 def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lay out the clips of a table on disk, and write ``run.json`` and ``failures.csv`` next to the class folders.
+    """Lay out the clips of a table on disk, with ``arranged.csv``, ``run.json`` and ``failures.csv`` next to them.
+
+    ``arranged.csv`` is a clips table of the files that were laid out, with the labels, folds and groups of `clips`: the
+    way back, for the corpus ``csv``.
 
     Parameters
     ----------
@@ -95,6 +101,10 @@ def arrange_table(clips: str | Path, out: str | Path, *, strict: bool = False) -
     table = read_located(clips, CLIPS)
     failures = arrange(table, out, strict=strict)
     update_failures(out, failures, step="arrange")
+    laid = table[~table["clip_id"].isin(failures["clip_id"])]
+    paths = [_target(Path(out), row).relative_to(out).as_posix() for row in laid.to_dict("records")]
+    claim(out, [ARRANGED])
+    write(laid.assign(path=paths, start_s=math.nan, end_s=math.nan), Path(out) / ARRANGED, CLIPS)
     record_step(out, "arrange", spec={"clips": str(clips)}, inputs={clips.name: digest_file(clips)}, started=started)
     return table, failures
 

@@ -23,7 +23,17 @@ from harness.settings import Settings
 from harness.tables import CLIPS
 from harness.urls import url_of
 
-__all__ = ["Corpus", "Row", "ScanOptions", "find_images", "find_sounds", "match_name", "need_folder", "read_metadata"]
+__all__ = [
+    "Archive",
+    "Corpus",
+    "Row",
+    "ScanOptions",
+    "find_images",
+    "find_sounds",
+    "match_name",
+    "need_folder",
+    "read_metadata",
+]
 
 Row = dict[str, Any]
 
@@ -64,6 +74,26 @@ class ScanOptions(Settings):
 
 
 @dataclass(frozen=True)
+class Archive:
+    """A file of a corpus on the web.
+
+    Parameters
+    ----------
+    url : str
+    filename : str
+    checksum : str
+        ``md5:`` or ``sha256:``, and hex digits.
+    unpack : str
+        The folder in it that is the corpus; empty: all of it.
+    """
+
+    url: str
+    filename: str
+    checksum: str
+    unpack: str = ""
+
+
+@dataclass(frozen=True)
 class Corpus(Extension):
     """One corpus: what a person should know about it, and how its sounds are found.
 
@@ -93,6 +123,8 @@ class Corpus(Extension):
         Where it lies if no root is given.
     shared_groups : tuple of str
         Groups that span its official folds, as its authors released it: the declared exceptions.
+    archives : tuple of Archive
+        Where it can be fetched from; empty: where soundata says, if it knows a corpus of this name.
     media : str
         ``sounds``, or ``images`` where its clips are images already, which are neither drawn nor heard.
     """
@@ -110,6 +142,7 @@ class Corpus(Extension):
     metadata: tuple[str, ...] = ()
     default_root: Callable[[ScanOptions], Path] | None = None
     shared_groups: tuple[str, ...] = ()
+    archives: tuple[Archive, ...] = ()
     media: Literal["sounds", "images"] = "sounds"
 
     @property

@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from corpora.base import Corpus, Row, ScanOptions, find_sounds, match_name, need_folder
+from corpora.base import Archive, Corpus, Row, ScanOptions, find_sounds, match_name, need_folder
 from harness.errors import TableError
 
 __all__ = ["LISTS", "NOISE", "SPEECH_COMMANDS"]
@@ -86,4 +86,11 @@ SPEECH_COMMANDS = Corpus(
     group="the speaker",
     scan=_scan,
     metadata=tuple(LISTS.values()),
+    archives=(
+        Archive(
+            "https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+            "speech_commands_v0.02.tar.gz",
+            "sha256:af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+        ),
+    ),
 )

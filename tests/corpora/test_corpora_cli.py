@@ -216,6 +216,22 @@ def test_arrange_lays_out_class_folders_once(
     assert (tmp_path / "folders" / "classes" / "bat" / "bat_a.wav").is_file()
 
 
+def test_class_folders_and_back(
+    tmp_path: Path, tiny: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From a CSV of parts to class folders to a table with the same labels, folds and groups."""
+    first, out, second = tmp_path / "first" / "clips.csv", tmp_path / "out", tmp_path / "second" / "clips.csv"
+    assert run("scan", "csv", tiny("csv"), "--out", first, capsys=capsys)[0] == 0
+    assert run("arrange", "--clips", first, "--out", out, capsys=capsys)[0] == 0
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*/*")}
+    assert run("arrange", "--clips", first, "--out", out, capsys=capsys)[0] == 0
+    assert {path: path.stat().st_mtime_ns for path in out.glob("*/*")} == before and before
+    assert run("scan", "csv", out / "arranged.csv", "--out", second, capsys=capsys)[0] == 0
+    columns = ["clip_id", "label", "fold", "group"]
+    assert read(second, CLIPS)[columns].equals(read(first, CLIPS)[columns])
+    assert {Path(path) for path in read(second, CLIPS)["path"]} == set(before)
+
+
 def test_arrange_names_what_it_could_not_lay_out(
     tmp_path: Path, tone: Tone, capsys: pytest.CaptureFixture[str]
 ) -> None:
