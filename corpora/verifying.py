@@ -17,6 +17,7 @@ from harness.record import CORPUS, step_of
 from harness.remote import as_path
 from harness.store import Store
 from harness.tables import CLIPS, IMAGES
+from harness.urls import url_of
 
 __all__ = ["Verified", "verify_table"]
 
@@ -94,7 +95,7 @@ def verify_table(path: str | Path, *, root: str | Path = "", store: Store | None
         missing=[each for each in files if each not in now],
         changed=changed,
         added=added,
-        unknown=[each for each in files if each in now and each not in then],
+        unknown=[each for each in files if each in now and not _is_known(then.get(each), each)],
         unchecked=unchecked,
     )
 
@@ -103,6 +104,11 @@ def _is_images(path: Path) -> bool:
     """Whether a table that a scan has written is of images."""
     name = step_of(path.parent, CORPUS, path.name).get("spec", {}).get("name", "")
     return name in CORPORA and is_images(name)
+
+
+def _is_known(then: Mapping[Any, Any] | None, path: str) -> bool:
+    """Whether there is something to compare a file with: its digest, or of one behind a URL its size."""
+    return then is not None and bool(then["digest"] or url_of(path))
 
 
 def _differs(then: Mapping[Any, Any], now: Mapping[Any, Any]) -> bool:
