@@ -29,7 +29,7 @@ def convert(
     save_settings: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the eight settings that are used to a CSV file.")
     ] = None,
-    size: Annotated[str, typer.Option(help="Height x width in pixels, e.g. 224x224.")] = "",
+    size: Annotated[str, typer.Option(help="Height x width in pixels, e.g. 224x224; or exact.")] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. n_mels=64.")
     ] = None,

@@ -21,7 +21,7 @@ _LOG_FROM_HZ = 1000.0
 _LOG_STEP = np.log(6.4) / 27.0
 
 
-def stft_power(y: np.ndarray, *, n_fft: int, hop_length: int, win_length: int) -> np.ndarray:
+def stft_power(y: np.ndarray, *, n_fft: int, hop_length: int, win_length: int, center: bool = True) -> np.ndarray:
     """Squared magnitude of the short-time Fourier transform.
 
     Parameters
@@ -29,13 +29,21 @@ def stft_power(y: np.ndarray, *, n_fft: int, hop_length: int, win_length: int) -
     y : ndarray of float32, shape (samples,)
     n_fft, hop_length, win_length : int
         In samples; ``win_length <= n_fft``.
+    center : bool
+        Whether frames are centred on the samples, as librosa's default is. Otherwise the first window begins with the
+        sound and the last one ends within it, as in ``tf.signal.stft``: there are
+        ``1 + (samples - win_length) // hop_length``, of a sound that is shorter than a window one.
 
     Returns
     -------
     ndarray of float32, shape (1 + n_fft // 2, 1 + samples // hop_length)
         ``abs(librosa.stft(y, ...)) ** 2``.
     """
-    padded = np.pad(y, n_fft // 2)
+    if center:
+        padded = np.pad(y, n_fft // 2)
+    else:
+        before = (n_fft - win_length) // 2  # where the window lies in a frame
+        padded = np.pad(y, (before, max(0, win_length - len(y)) + n_fft - win_length - before))
     if len(padded) < n_fft:  # an odd n_fft and a single sample
         padded = np.pad(padded, (0, n_fft - len(padded)))
     frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop_length]

@@ -9,7 +9,7 @@ from typing import Any
 from converter.presets import PRESETS
 from converter.registry import ENCODINGS, encoding_class
 from converter.settings_file import read_settings, setting_in_file
-from converter.spec import Encoding
+from converter.spec import EXACT, Encoding
 from harness.errors import SettingsError, did_you_mean
 from harness.files import is_plain_name
 from harness.settings import Namer, in_section
@@ -83,10 +83,12 @@ def encodings_from_options(
     (64, 32)
     """
     table = apply_settings({}, list(pairs))
-    if size:
+    if size.strip() == EXACT:
+        table["size"] = EXACT
+    elif size:
         lengths = re.fullmatch(r"(\d+)[xX](\d+)", size.strip())
         if not lengths:
-            raise SettingsError(f"--size {size!r}: expected HEIGHTxWIDTH, e.g. 224x224")
+            raise SettingsError(f"--size {size!r}: expected HEIGHTxWIDTH, e.g. 224x224, or {EXACT}")
         table["size"] = [int(length) for length in lengths.groups()]
     if encodings:
         table["encodings"] = list(encodings)

@@ -57,10 +57,16 @@ class SoundSettings(Settings):
         """Number of samples that every clip is padded or cropped to; 0: each is as long as it is."""
         return round(self.duration_s * self.sample_rate)
 
+    @property
+    def centred(self) -> bool:
+        """Whether a sound's frames are centred on its samples; otherwise the first one begins with the sound."""
+        return True
+
     def sound_key(self) -> tuple[Any, ...]:
-        """What decides about the samples; equal for encodings that can share a :class:`Sound`."""
-        channels = ("all channels",) if self.all_channels else ()
-        return (self.sample_rate, self.n_samples, *((self.pad, self.crop) if self.n_samples else ()), *channels)
+        """What decides about the samples and their frames; equal for encodings that can share a :class:`Sound`."""
+        shape = (self.pad, self.crop) if self.n_samples else ()
+        flags = {"all channels": self.all_channels, "not centred": not self.centred}
+        return (self.sample_rate, self.n_samples, *shape, *(name for name, is_so in flags.items() if is_so))
 
 
 def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: SoundSettings) -> Sound:
@@ -106,7 +112,7 @@ def as_sound(y: np.ndarray | Sequence[float] | Sound, *, sr: int, settings: Soun
     if settings.n_samples:
         y = fit_length(y, settings.n_samples, pad=settings.pad, crop=settings.crop)
     channels = y.reshape(len(y), -1).T
-    return Sound(to_mono(y), settings.sample_rate, key=key, channels=channels)
+    return Sound(to_mono(y), settings.sample_rate, key=key, channels=channels, centred=settings.centred)
 
 
 def fit_length(y: np.ndarray, length: int, *, pad: str = "end", crop: str = "auto") -> np.ndarray:
@@ -157,13 +163,24 @@ class Sound:
         What the samples were made for; see :meth:`SoundSettings.sound_key`.
     channels : ndarray of float32, shape (channels, samples), optional
         For an encoding with `all_channels`; default: `y` alone.
+    centred : bool
+        Whether its frames are centred on its samples; see :func:`converter.dsp.stft_power`.
     """
 
-    def __init__(self, y: np.ndarray, sr: int, *, key: tuple[Any, ...], channels: np.ndarray | None = None) -> None:
+    def __init__(
+        self,
+        y: np.ndarray,
+        sr: int,
+        *,
+        key: tuple[Any, ...],
+        channels: np.ndarray | None = None,
+        centred: bool = True,
+    ) -> None:
         self.y = y
         self.channels = y[None] if channels is None else channels
         self.sr = sr
         self.key = key
+        self.centred = centred
         self._known: dict[Hashable, Any] = {}
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:

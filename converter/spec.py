@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 from PIL import ImageColor
-from pydantic import PlainValidator
+from pydantic import PlainValidator, model_validator
 
 from converter.colour import closest_colour_maps, is_colour_map
 from converter.sound import Sound, SoundSettings, as_sound
 from harness.errors import SettingsError, SoundfoldError
 from harness.extension import SettingsExtension
-from harness.settings import is_number, positive_int
+from harness.settings import field_error, is_number, positive_int
 
-__all__ = ["Colour", "ColourMap", "Encoding", "ImageSize", "Reference"]
+__all__ = ["EXACT", "Colour", "ColourMap", "Encoding", "ImageSize", "Reference"]
 
+EXACT = "exact"
+"""A size that is as many rows and frames as an encoding has."""
 MAX_PIXELS = 16384
 
 
 def _size(value: Any) -> tuple[int, int]:
+    if isinstance(value, str) and value == EXACT:
+        return value  # type: ignore[return-value]  # until the encoding knows its rows and frames
     lengths = value.tolist() if isinstance(value, np.ndarray) else value
     if not isinstance(lengths, (list, tuple)) or len(lengths) != 2:
-        raise ValueError("must be [height, width] in pixels")
+        raise ValueError(f"must be [height, width] in pixels, or {EXACT!r}")
     try:
         height, width = (positive_int(length) for length in lengths)
     except ValueError:
@@ -71,7 +75,8 @@ class Encoding(SoundSettings, SettingsExtension):
     Parameters
     ----------
     size : (int, int)
-        Height and width of the image in pixels.
+        Height and width of the image in pixels; or ``"exact"``: a pixel for each row and frame, for encodings that have
+        these and sounds of one length (`frames` or `duration_s`), so that nothing is resized.
 
     Raises
     ------
@@ -90,6 +95,29 @@ class Encoding(SoundSettings, SettingsExtension):
         cls.title = f"encoding {cls.name!r}" if cls.name else ""
         if cls.name:
             cls.__doc__ = _with_all_settings(cls)
+
+    @model_validator(mode="after")
+    def _resolve_size(self) -> Self:
+        """Put rows and frames in the place of ``"exact"``."""
+        size: Any = self.size
+        if size == EXACT:
+            self.__dict__["size"] = self.exact_size()
+        return self
+
+    def exact_size(self) -> tuple[int, int]:
+        """Rows and frames of every clip; encodings that have none refuse.
+
+        Raises
+        ------
+        PydanticCustomError
+            For the validator of `size`.
+        """
+        raise field_error("size", f"{self.name or 'it'} has no rows and frames; give [height, width] in pixels")
+
+    @property
+    def tile_s(self) -> float:
+        """Length in seconds of the tiles that a clip is cut into, each an image of its own; 0: a clip is one image."""
+        return 0.0
 
     def encode(self, sound: Sound) -> np.ndarray:
         """Draw a sound that has the rate and length of these settings; each encoding has its own.

@@ -40,6 +40,10 @@ class Spectrogram(TimeFrequency):
         Length of a frame, in samples.
     win_length : int
         Length of the Hann window within a frame; 0: the whole frame.
+    center : bool
+        Whether frame k is centred on sample ``k * hop_length``, with silence before the first sample and after the
+        last, as in librosa. Otherwise its window begins there, and the last one ends within the sound, as in
+        tf.signal.stft.
     fmin, fmax : float
         Lowest and highest frequency drawn, in Hz; ``fmax = 0``: half the rate.
     axis : str
@@ -49,6 +53,7 @@ class Spectrogram(TimeFrequency):
 
     n_fft: PositiveInt = 2048
     win_length: Count = 0
+    center: bool = True
     fmin: Annotated[float, PlainValidator(at_least(0))] = 0.0
     fmax: Annotated[float, PlainValidator(at_least(0))] = 0.0
     axis: Literal["even", "flat", "symlog"] = "even"
@@ -68,6 +73,25 @@ class Spectrogram(TimeFrequency):
         if self.fmin >= self.highest_hz:
             raise field_error("fmin", f"must be below fmax={self.highest_hz:g}")
         return self
+
+    @property
+    def centred(self) -> bool:
+        """Whether frames are centred: `center`."""
+        return self.center
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples that every clip is padded or cropped to; 0: each is as long as it is."""
+        if self.center or not self.frames:
+            return super().n_samples
+        return (self.frames - 1) * self.hop_length + (self.win_length or self.n_fft)
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of every clip; 0: each has as many as it is long."""
+        if self.center or not self.n_samples:
+            return super().n_frames
+        return 1 + max(0, self.n_samples - (self.win_length or self.n_fft)) // self.hop_length
 
     @property
     def highest_hz(self) -> float:
@@ -223,7 +247,7 @@ def power_values(sound: Sound, *, n_fft: int, hop_length: int, win_length: int) 
     ndarray of float32, shape (1 + n_fft // 2, frames)
     """
     frame = {"n_fft": n_fft, "hop_length": hop_length, "win_length": win_length}
-    return sound.once(("squared", *frame.values()), lambda: stft_power(sound.y, **frame))
+    return sound.once(("squared", *frame.values()), lambda: stft_power(sound.y, **frame, center=sound.centred))
 
 
 def _raised(sound: Sound, n_fft: int, hop_length: int, win_length: int, power: float) -> np.ndarray:

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from functools import lru_cache
 from types import FunctionType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from pydantic import model_validator
 
 from converter.colour import GRAY, paint
 from converter.levels import level
 from converter.raster import quantise, shades
 from converter.sound import Sound
-from converter.spec import ColourMap, Encoding, Reference
-from harness.settings import PositiveFloat, PositiveInt
+from converter.spec import MAX_PIXELS, ColourMap, Encoding, Reference
+from harness.audio import MOST_SAMPLES
+from harness.settings import Count, PositiveFloat, PositiveInt, field_error
 
 __all__ = ["InColour", "InDecibels", "TimeFrequency"]
 
@@ -33,6 +35,12 @@ class TimeFrequency(Encoding):
     ----------
     hop_length : int
         Step between frames, in samples.
+    frames : int
+        Number of frames that every clip is padded (with silence) or cropped to, as `pad` and `crop` say; 0: as
+        `duration_s` says.
+    tiles : bool
+        Whether a clip is cut into as many tiles of `frames` frames (of the image's width, where those are 0) as it has,
+        each an image of its own; what is left at its end is not drawn.
     power : float
         Exponent of the magnitudes: 1 for magnitude, 2 for power. Decibels follow it.
     ref : "max", "corpus" or float
@@ -41,8 +49,50 @@ class TimeFrequency(Encoding):
     """
 
     hop_length: PositiveInt = 512
+    frames: Count = 0
+    tiles: bool = False
     power: PositiveFloat = 2.0
     ref: Reference = "max"
+
+    @model_validator(mode="after")
+    def _check_frames(self) -> Self:
+        if self.tiles and not self.frames:
+            self.__dict__["frames"] = self.size[1]
+        if self.frames and self.duration_s:
+            raise field_error("frames", f"is a length of its own; leave out duration_s={self.duration_s:g}, or give 0")
+        if self.n_samples > MOST_SAMPLES:
+            raise field_error("frames", f"with hop_length={self.hop_length}: more than {MOST_SAMPLES:,} samples")
+        return self
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples that every clip is padded or cropped to; 0: each is as long as it is."""
+        return max(1, self.frames * self.hop_length - 1) if self.frames else super().n_samples
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames of every clip; 0: each has as many as it is long."""
+        return 1 + self.n_samples // self.hop_length if self.n_samples else 0
+
+    @property
+    def tile_s(self) -> float:
+        """Length in seconds of the tiles that a clip is cut into; 0: a clip is one image."""
+        return self.frames * self.hop_length / self.sample_rate if self.tiles else 0.0
+
+    def exact_size(self) -> tuple[int, int]:
+        """Rows and frames of every clip, for ``size = "exact"``."""
+        if self.tiles and not self.frames:
+            raise field_error("size", "needs frames, the width of a tile")
+        if not self.n_frames:
+            raise field_error("size", "needs frames or duration_s, so that all images have one size")
+        size = (len(self.row_hz()), self.n_frames)
+        if max(size) > MAX_PIXELS:
+            raise field_error("size", f"{size[0]} rows and {size[1]} frames, neither may be above {MAX_PIXELS}")
+        return size
+
+    def row_hz(self) -> np.ndarray:
+        """Frequencies in Hz of the rows of `values`, or their numbers, lowest first, shape (rows,)."""
+        raise TypeError(f"{type(self).__name__} is no encoding of its own: it has no method row_hz")
 
     def values(self, sound: Sound) -> np.ndarray:
         """The matrix itself; each encoding has its own.

@@ -48,6 +48,8 @@ class Multires(RgbSpectrogram):
     def _check_windows(self) -> Self:
         if min(self.windows) < _SHORTEST:
             raise field_error("divisors", f"a window would have less than {_SHORTEST} samples; lower it or raise n_fft")
+        if not self.center:
+            raise field_error("center", "must be true, since windows of three lengths have one centre, but three ends")
         return self
 
     @property

@@ -35,4 +35,4 @@ class Stereo(RgbSpectrogram):
 
     def _squared(self, sound: Sound, what: str, y: np.ndarray) -> np.ndarray:
         frame = {"n_fft": self.n_fft, "hop_length": self.hop_length, "win_length": self.win_length or self.n_fft}
-        return sound.once((what, *frame.values()), lambda: stft_power(y, **frame))
+        return sound.once((what, *frame.values()), lambda: stft_power(y, **frame, center=sound.centred))
