@@ -8,7 +8,8 @@
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
 - `settings_file`: eight settings as a CSV file; `pickled_settings`: the older files of that kind, nothing of them run
 - `drawing`: one clip as an array or as PNGs
-- `pipeline`: many clips, many encodings, several processes, nothing drawn twice
+- `tiles`: a clip cut into equal parts, each an image of its own
+- `planning`: the images of each clip; `pipeline`: many clips, many encodings, several processes, nothing drawn twice
 - `in_memory`: clips that are drawn for modules alone, without image files
 - `references`: one reference for all clips of a corpus
 - `sound`: one clip's samples, and what its encodings share

@@ -12,6 +12,7 @@ import numpy as np
 
 from converter.sound import Sound, as_sound
 from converter.spec import Encoding
+from converter.tiles import Tile
 from harness import audio, image
 from harness.errors import SettingsError
 
@@ -77,7 +78,7 @@ def draw(
 
 
 def draw_pngs(
-    path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float, digest: str = ""
+    path: str | Path, encodings: Sequence[Encoding | Tile], *, start_s: float, end_s: float, digest: str = ""
 ) -> Iterator[bytes]:
     """As :func:`draw_pixels`, a PNG for each encoding."""
     for pixels in draw_pixels(path, encodings, start_s=start_s, end_s=end_s, digest=digest):
@@ -85,14 +86,15 @@ def draw_pngs(
 
 
 def draw_pixels(
-    path: str | Path, encodings: Sequence[Encoding], *, start_s: float, end_s: float, digest: str = ""
+    path: str | Path, encodings: Sequence[Encoding | Tile], *, start_s: float, end_s: float, digest: str = ""
 ) -> Iterator[np.ndarray]:
     """Draw a clip with several encodings; it is read once, and they share what they can.
 
     Parameters
     ----------
     path : path
-    encodings : sequence of Encoding
+    encodings : sequence of Encoding or Tile
+        Tiles are of this clip; those of one place should come one after the other, since only these share anything.
     start_s, end_s : float
         The part that is meant, in seconds; NaN for the file's own start and end.
     digest : str
@@ -108,12 +110,18 @@ def draw_pixels(
     AudioError
         The clip cannot be read, or has changed since its digest was found.
     """
-    every = any(encoding.all_channels for encoding in encodings)
+    parts = [each if isinstance(each, Tile) else None for each in encodings]
+    specs = [each.encoding if isinstance(each, Tile) else each for each in encodings]
+    every = any(spec.all_channels for spec in specs)
     y, sr = audio.read(path, start_s=start_s, end_s=end_s, digest=digest, mono=not every)
     mono = audio.to_mono(y)
+    place: tuple[float, float] | None = None
     sounds: dict[tuple[Any, ...], Sound] = {}
-    for encoding in encodings:
-        key = encoding.sound_key()
+    for tile, spec in zip(parts, specs, strict=True):
+        if place != (own := (tile.start_s, tile.end_s) if tile else None):
+            place, sounds = own, {}
+        key = spec.sound_key()
         if key not in sounds:
-            sounds[key] = as_sound(y if encoding.all_channels else mono, sr=sr, settings=encoding)
-        yield encoding.checked(sounds[key])
+            samples = y if spec.all_channels else mono
+            sounds[key] = as_sound(tile.cut(samples, sr) if tile else samples, sr=sr, settings=spec)
+        yield spec.checked(sounds[key])

@@ -11,12 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from converter.drawing import draw_pixels
-from converter.pipeline import check_names, digest_clips, identical_copies, image_task
+from converter.pipeline import check_names, digest_clips, identical_copies
+from converter.planning import image_task
 from converter.references import Clip, with_references
 from converter.registry import encoding_warnings, image_version
 from converter.spec import Encoding
 from harness import audio, tables
 from harness.digests import FileDigests
+from harness.errors import SettingsError
 from harness.files import digest_json
 from harness.images import ImageRun, finish
 from harness.memory_images import MemoryClip, MemoryImage
@@ -110,6 +112,11 @@ def plan_drawing(
     """
     started = time.monotonic()
     check_names(encodings, Path(out))
+    for name, encoding in encodings.items():
+        if encoding.tile_s:
+            raise SettingsError(
+                f"encoding {name!r}: tiles are drawn to files; leave out tiles = true, or [convert] keep_images = false"
+            )
     digests = FileDigests(store)
     sounds = digest_clips(tables.check(clips, CLIPS), digests, jobs=check_jobs(jobs), strict=strict)
     good = [clip for clip in sounds if clip.digest]

@@ -10,30 +10,27 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from converter.drawing import draw_pngs
+from converter.planning import image_task, longest_drawn, plan_tiles
 from converter.references import Clip, with_references
-from converter.registry import encoding_warnings, image_key, image_version
+from converter.registry import encoding_warnings, image_version
 from converter.spec import Encoding
 from harness import audio, cluster, tables
-from harness.code_version import code_version
 from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
-from harness.image_tasks import ImageTask, PlannedImage
-from harness.images import ImageRun, begin, check_paths, failed_tasks, finish, relative_path
+from harness.images import ImageRun, begin, check_paths, failed_tasks, finish
 from harness.parallel import check_jobs, start_workers
 from harness.recipes import CONVERT, Recipes, read_recipes
 from harness.run_lock import locks_folder
-from harness.store import Store, key_of
+from harness.store import Store
 from harness.store_care.runs import record_use
 from harness.tables import CLIPS, IMAGES
-from harness.urls import absolute, located
+from harness.urls import located
 
 WORKERS_IMPORT = ("converter.drawing", "harness.image_tasks", "scipy.fft", "scipy.sparse")
 """What worker processes import to draw."""
@@ -45,7 +42,6 @@ __all__ = [
     "count_cached",
     "digest_clips",
     "identical_copies",
-    "image_task",
     "read_clips",
 ]
 
@@ -110,9 +106,11 @@ def convert_clips(
     encodings = with_references(encodings, good, store=store, jobs=jobs)
     versions = {name: (image_version(encoding), encoding.digest()[:16]) for name, encoding in encodings.items()}
     root = out.absolute()
-    tasks = [image_task(clip, encodings, versions, root, store) for clip in good]
+    tiles, reasons = plan_tiles(good, encodings, jobs=check_jobs(jobs), strict=strict)
+    reasons |= {clip.clip_id: clip.reason for clip in planned if clip.reason}
+    drawable = [clip for clip in good if clip.clip_id not in reasons]
+    tasks = [image_task(clip, encodings, versions, root, store, tiles.get(clip.clip_id, {})) for clip in drawable]
     check_paths(tasks)
-    reasons = {clip.clip_id: clip.reason for clip in planned if clip.reason}
     with FileDigests(store) as digests:
         waiting = begin(out, tasks, digests)
         for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="drawing"):
@@ -132,7 +130,7 @@ def convert_clips(
         ),
         recipes=Recipes(
             {name: encoding.to_json() for name, encoding in encodings.items()},
-            longest_s=dict.fromkeys(encodings, longest_clip([c for c in good if c.clip_id not in reasons], store)),
+            longest_s=longest_drawn(encodings, [c for c in good if c.clip_id not in reasons], store),
         ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
         started=started,
@@ -142,7 +140,7 @@ def convert_clips(
 
 
 def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
-    """How many images of each encoding the store has.
+    """How many clips' images of each encoding the store has; of a clip that is cut into tiles all.
 
     Parameters
     ----------
@@ -152,10 +150,14 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     store : Store
     """
     good = [clip for clip in digest_clips(clips, FileDigests(store), jobs=1, strict=False) if clip.digest]
-    counts = {}
-    for name, encoding in encodings.items():
-        version = image_version(encoding)
-        counts[name] = sum(store.has("images", image_key(clip.digest, version), ".png") for clip in good)
+    versions = {name: (image_version(encoding), "") for name, encoding in encodings.items()}
+    tiles, short = plan_tiles(good, encodings, jobs=1, strict=False)
+    counts = dict.fromkeys(encodings, 0)
+    for clip in good:
+        if clip.clip_id not in short:
+            task = image_task(clip, encodings, versions, Path(), store, tiles.get(clip.clip_id, {}))
+            lacking = {image.row["encoding"] for image in task.images if not store.has("images", image.key, ".png")}
+            counts = {name: count + (name not in lacking) for name, count in counts.items()}
     return counts
 
 
@@ -181,42 +183,6 @@ def digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, strict
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         return list(pool.map(digest, clips.to_dict("records")))
-
-
-def image_task(
-    clip: Clip,
-    encodings: Mapping[str, Encoding],
-    versions: Mapping[str, tuple[Mapping[str, str], str]],
-    out: Path,
-    store: Store,
-) -> ImageTask:
-    """The images of one clip; `versions` has, by encoding, what it adds to every key, and its column ``spec``."""
-    images = []
-    for name, encoding in encodings.items():
-        path = relative_path(name, clip.label, clip.clip_id)
-        row: dict[str, object] = {
-            "clip_id": clip.clip_id,
-            "encoding": name,
-            "path": path,
-            "label": clip.label,
-            "fold": clip.fold,
-            "group": clip.group,
-            "spec": versions[name][1],
-        }
-        images.append(PlannedImage(row, image_key(clip.digest, versions[name][0]), out / path, encoding))
-    path = absolute(clip.path)
-    make = partial(draw_pngs, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
-    return ImageTask(clip.clip_id, tuple(images), make, store)
-
-
-def longest_clip(clips: Sequence[Clip], store: Store) -> float:
-    """Length of the longest clip in seconds, which headers tell; once for the same sounds."""
-    key = key_of(sounds=[clip.digest for clip in clips], code=code_version(audio.__name__))
-    known = store.get_json("lengths", key)
-    if known is None:
-        known = audio.longest((clip.path, clip.start_s, clip.end_s) for clip in clips)
-        store.put_json("lengths", key, known)
-    return float(known)
 
 
 def identical_copies(clips: Sequence[Clip]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from converter.dsp import AMIN
 from converter.sound import as_sound
 from converter.spec import Encoding
 from converter.spectrogram import Spectrogram
+from converter.tiles import cut_tiles
 from harness import audio
 from harness.code_version import code_version
 from harness.errors import AudioError, SettingsError
@@ -111,8 +112,11 @@ def _measure(task: _Measurement) -> float | None:
         clip = task.clip
         mono = not task.encoding.all_channels
         y, sr = audio.read(clip.path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest, mono=mono)
-        peak = task.encoding.peak(as_sound(y, sr=sr, settings=task.encoding))
+        drawn = [as_sound(part, sr=sr, settings=task.encoding) for part in cut_tiles(task.encoding, y, sr)]
     except (AudioError, MemoryError):
         return None
+    if not drawn:  # shorter than a tile
+        return None
+    peak = max(task.encoding.peak(sound) for sound in drawn)
     task.store.put_json(_KIND, task.key, peak)
     return peak

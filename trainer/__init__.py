@@ -10,6 +10,7 @@
 - `grid_ends`: heads whose regularisation is at an end of the grid
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
+- `clip_scores`: scores of clips from those of their tiles
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder

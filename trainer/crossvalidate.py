@@ -19,6 +19,7 @@ from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
+from trainer.clip_scores import of_whole_clips
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import check_classes, split_table
 
@@ -107,7 +108,8 @@ def predictions(
 ) -> pd.DataFrame:
     """Scores of every tested clip by the head that did not see its fold: rows of ``predictions.csv``.
 
-    All clips are tested in a cross-validation, those of the test part in a single split.
+    All clips are tested in a cross-validation, those of the test part in a single split. A clip that was cut into tiles
+    has one row, as :func:`trainer.clip_scores.of_whole_clips` gives it.
 
     Parameters
     ----------
@@ -137,6 +139,7 @@ def prediction_rows(
     copies: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Rows of ``predictions.csv`` of tested clips, from scores of shape (clips, classes); else as `predictions`."""
+    table, scores = of_whole_clips(table, scores)
     result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"])
     result = result.assign(copy_of=[(copies or {}).get(clip, "") for clip in table["clip_id"]], label=table["label"])
     result["predicted"] = np.array(classes, dtype=object)[scores.argmax(axis=1)]

@@ -32,6 +32,7 @@ from harness.store_care.runs import record_use
 from harness.tables import PREDICTIONS, REPEATS, fold_order, frame, write
 from harness.written import claim
 from trainer.ablation import Combination
+from trainer.clip_scores import of_whole_clips
 from trainer.crossvalidate import cross_validate, fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.fused_rows import Members, fit_fused, fused_scores
@@ -252,11 +253,12 @@ def _scored(own: HeadTask, values: np.ndarray, table: pd.DataFrame) -> tuple[lis
 def _accuracies(own: HeadTask, table: pd.DataFrame, trained: Trained, scores: np.ndarray) -> list[dict[str, object]]:
     """Accuracy and sizes of each fold of one regrouping, from the scores of all clips."""
     sizes = fold_sizes(table, settings=own.settings, seed=own.seed, shared=own.shared)
-    fold, label = table["fold"].to_numpy(), table["label"].to_numpy()
+    fold = table["fold"].to_numpy()
     classes = np.array(trained.classes, dtype=object)
     rows: list[dict[str, object]] = []
     for name in trained.heads:
         tested = np.flatnonzero(fold == name)
-        right = classes[scores[tested].argmax(axis=1)] == label[tested]
+        clips, of_clips = of_whole_clips(table.iloc[tested].reset_index(drop=True), scores[tested])
+        right = classes[of_clips.argmax(axis=1)] == clips["label"].to_numpy()
         rows.append({"fold": name, "accuracy": float(right.mean()), **sizes[name]})
     return rows
