@@ -13,16 +13,17 @@ from small_study import CLASSES, MERGES, RATE, Said, command, snapshot, sound, w
 import labeler
 import study
 from harness import audio
-from harness.errors import ModuleError, SettingsError
+from harness.errors import ModuleError
 from harness.model import SEVERAL, is_whole, read_card
 from harness.record import read_steps
 from harness.store import Store
-from harness.tables import FAILURES, PREDICTIONS, REPEATS, read, score_columns
+from harness.tables import PREDICTIONS, REPEATS, read, score_columns
 from labeler.__main__ import app as labeler_app
 from labeler.live.opening import open_source
 from labeler.live.snapshot import take_snapshot
-from trainer.__main__ import app as trainer_app
 from trainer.export import export_fold
+from trainer.final import write_final
+from trainer.fused_final import fused_parts
 
 FUSED = """
 [fuse.mean]
@@ -140,6 +141,8 @@ def test_file_scan_stream_and_snapshot_agree_with_the_predictions(
     np.testing.assert_allclose([each.scores for each in labelled], [expected] * 3, atol=1e-5)
 
 
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore:.*more than three times")
 def test_a_long_recording_is_scanned_by_processes(models: dict[str, Path], tmp_path: Path) -> None:
     files = []
     for k in range(2):
@@ -206,3 +209,49 @@ def test_a_second_time_everything_is_there(
     study.run_study(study.make_plan(fused / "small.toml", [], Store(fused / "store")), fused / "run")
     assert snapshot(fused / "run") == before
     assert len(list((fused / "store" / "heads").rglob("*.npz"))) == heads
+
+
+@pytest.mark.long
+def test_without_image_files_and_on_a_cluster_the_scores_are_the_same(
+    fused: Path, scores: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    changes = ["convert.keep_images=false", "evaluate.repeats=1", "evaluate.baseline=joined"]
+    run = study.study(
+        fused / "small.toml", out=tmp_path / "run", settings=changes, store=tmp_path / "store", scheduler="local:2"
+    )
+    found = {name: rows.set_index("clip_id") for name, rows in run.predictions.groupby("encoding")}
+    for name in NAMES:
+        columns = score_columns(scores[name])
+        expected = scores[name].loc[found[name].index, columns]
+        np.testing.assert_allclose(found[name][columns].to_numpy(), expected.to_numpy(), atol=1e-5)
+    repeats = read(tmp_path / "run" / REPEATS.name, REPEATS)
+    assert repeats.groupby("encoding").size()[list(NAMES)].tolist() == [3, 3, 3]
+    assert run.evaluation.differences["family"].isin(["best", "baseline"]).all()
+
+
+def test_the_final_model_of_a_fused_row(fused: Path, studied: Path, tiny_module: str, tiny_yamnet: str) -> None:
+    text = FUSED.split("[fuse.joined]")[0].partition("[fuse.chosen]")
+    only = "[fuse.chosen]" + text[2].replace('"waveform", ', "")
+    (fused / "only").mkdir()
+    file = study_file(fused / "only", studied, [tiny_module, tiny_yamnet], more=only)
+    plan = study.make_plan(file, [], Store(fused / "store"))
+    assert any(line.startswith("fuse    chosen: weighted mean of gray") for line in study.describe_plan(plan, fused))
+    drawn = study.draw(plan, fused / "only" / "run", jobs=1, strict=True)
+    study.write_clips(plan, fused / "only" / "run")
+    outcome = study.train(plan, drawn, fused / "only" / "run")
+    best = next(c for c in outcome.trained if c.encoding == "chosen")
+    options = {
+        "recipe": None, "n_combinations": 6, "figure": {"1": 0.5, "2": 0.6, "3": 0.7}, "store": plan.store,
+        "fused": fused_parts(outcome, best, drawn.recipes.recipe),
+    }  # fmt: skip
+    given = (outcome.tasks[best].table, best, outcome.trained[best], plan.settings, fused / "only" / "model")
+    assert write_final(*given, **options) is True
+    assert write_final(*given, **options) is False
+    card = read_card(fused / "only" / "model")
+    weights = outcome.trained[best].weights
+    assert card.training["weights"] == pytest.approx(np.mean(list(weights.values()), axis=0))
+    assert [each["encoding"] for each in card.training["members"]] == ["gray", "sound"]
+    assert card.longest_s == pytest.approx(0.3, abs=1e-3)
+    model = labeler.load_model(fused / "only" / "model")
+    right = [model.label(path).index[0] == path.parent.name for path in (studied / "sounds").rglob("1-*.wav")]
+    assert np.mean(right) > 0.8

@@ -118,14 +118,14 @@ def fusions_from_study(
     found: list[Fusion] = []
     lower = {name.lower(): name for name in taken} | {"sound": "sound"}
     for name, given in table.items():
-        where = name_of(name)
+        where, place = name_of(name), name_of(name).rstrip(":")
         if not isinstance(given, Mapping):
             raise SettingsError(f'[fuse] {name}={given!r}: must be a table, [fuse.{name}] how = "mean", of = [...]')
         if not is_plain_name(name):
-            raise SettingsError(f"{where}: a name has letters, digits, '_', '-' and '.' only")
+            raise SettingsError(f"{place}: a name has letters, digits, '_', '-' and '.' only")
         if name.lower() in lower:
             other = lower[name.lower()]
-            raise SettingsError(f"{where}: {other!r} is the name of another row already; give the fused one another")
+            raise SettingsError(f"{place}: {other!r} is the name of another row already; give the fused one another")
         lower[name.lower()] = name
         settings = FusionSettings.read(given, name_of=partial("{} {}".format, where))
         found.append(Fusion(name, settings.how, _members(settings, todo, where)))
@@ -151,7 +151,9 @@ def _members(settings: FusionSettings, todo: Sequence[Combination], where: str) 
             raise SettingsError(f"{where} of: {name!r} goes through none of the modules {', '.join(settings.modules)}")
     if len(members) < 2:
         only = f"{members[0][0]!r} through {members[0][1].handle!r}"
-        raise SettingsError(f"{where}: has one member only, {only}; name two encodings or more, or another module")
+        raise SettingsError(
+            f"{where.rstrip(':')}: has one member only, {only}; name two encodings or more, or another module"
+        )
     return members
 
 
