@@ -7,6 +7,8 @@ Ours is four encodings with the default settings, into an empty store, in one pr
 with nothing changed. Reading the sounds alone is timed beside them, as what no converter can be faster than. All is
 done with the clips as they are, with the same clips as 16-bit wav files, which take less time to decode, and with five
 times as many of those: worker processes take a second to start, which counts for less there.
+
+The first table has the cost of each encoding beside librosa's own function for it, as `encodings.py` says.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.command import data_folder, main
+from benchmarks.encodings import costs
 from benchmarks.tables import Cell, Table, ratio
 from benchmarks.usual import per_item, usual_image
 from converter import convert_clips, encodings_from_study
@@ -33,7 +36,8 @@ VERSIONS = 5  # ESC-50 has five times the clips of ESC-10; worker processes take
 
 
 def run(options: argparse.Namespace) -> Iterator[Table]:
-    """Measure each form of the files."""
+    """Measure each encoding, then each form of the files."""
+    yield costs(seconds=1.0, rounds=2) if options.quick else costs()
     folder = options.folder or data_folder(options, "data/esc10")
     clips, usual = (20, 4) if options.quick else (options.clips, options.usual)
     paths = find(folder, clips)

@@ -11,7 +11,7 @@ from pydantic import PlainValidator, model_validator
 from converter.rgb import RgbSpectrogram
 from converter.sound import Sound
 from converter.spectrogram import mel_values
-from harness.settings import field_error, positive_int
+from harness.settings import PositiveInt, field_error, positive_int
 
 __all__ = ["Multires"]
 
@@ -28,11 +28,11 @@ def _three(value: Any) -> tuple[int, int, int]:
 class Multires(RgbSpectrogram):
     """Three log-mel spectrograms, with a short, a middle and a long window: red, green and blue.
 
-    A short window is sharp in time, a long one in frequency: clicks are red, steady tones white to blue. The windows
+    A short window is sharp in time, a long one in frequency: clicks are red, steady tones blue. The windows
     are a quarter, a half and the whole of ``win_length``: 23, 46 and 93 ms with the default settings, as in Palanisamy,
     Singhania and Yao, "Rethinking CNN models for audio classification", 2020 (25, 50 and 100 ms). The shorter ones are
-    filled up with zeros to n_fft, so that all have the same mel bands, and are scaled so that a tone is equally bright
-    in all of them.
+    filled up with zeros to n_fft, so that all have the same mel bands, and have the same energy, so that noise is
+    equally bright in all of them.
 
     Parameters
     ----------
@@ -42,6 +42,7 @@ class Multires(RgbSpectrogram):
 
     name = "multires"
 
+    hop_length: PositiveInt = 256
     divisors: Annotated[tuple[int, int, int], PlainValidator(_three)] = (4, 2, 1)
 
     @model_validator(mode="after")
@@ -58,21 +59,22 @@ class Multires(RgbSpectrogram):
         return tuple((self.win_length or self.n_fft) // divisor for divisor in self.divisors)
 
     def channel_values(self, sound: Sound) -> Sequence[np.ndarray]:
-        """Mel spectrograms with each of the windows, of tones the same values."""
+        """Mel spectrograms with each of the windows, all of the energy of the longest."""
         longest = self.win_length or self.n_fft
         return [self._of_window(sound, window, longest / window) for window in self.windows]
 
     def warnings(self) -> tuple[str, ...]:
-        """Windows with gaps between them."""
-        if self.hop_length <= min(self.windows):
+        """Windows that hardly overlap: a Hann window is next to nothing at its ends."""
+        shortest = min(self.windows)
+        if self.hop_length <= shortest / 2:
             return super().warnings()
-        gap = (
-            f"hop_length={self.hop_length} is above the shortest window ({min(self.windows)} samples): what lies "
-            "between two windows is not drawn; lower hop_length or the divisors"
+        gaps = (
+            f"hop_length={self.hop_length} is above half of the shortest window ({shortest} samples): clicks "
+            "between two windows are hardly drawn; lower hop_length or the divisors"
         )
-        return (gap, *super().warnings())
+        return (gaps, *super().warnings())
 
     def _of_window(self, sound: Sound, window: int, gain: float) -> np.ndarray:
         transform = {**self._transform(), "win_length": window}
         values = mel_values(sound, n_mels=self.n_mels, fmin=self.fmin, fmax=self.highest_hz, **transform)
-        return values if gain == 1 else values * np.float32(gain**self.power)
+        return values if gain == 1 else values * np.float32(gain ** (self.power / 2))

@@ -24,7 +24,7 @@ class Scalogram(InDecibels, InColour):
     """Scalogram: the continuous wavelet transform with Morlet wavelets, rows by octaves, in dB, in colour.
 
     High frequencies are sharp in time, low ones in frequency. Torrence and Compo, "A practical guide to wavelet
-    analysis", Bull. Amer. Meteor. Soc. 79, 1998, equations 4 and 6: each wavelet has the same energy, so white noise
+    analysis", Bull. Amer. Meteor. Soc. 79, 1998, equations 1, 2 and 6: each wavelet has the same energy, so white noise
     is equally bright in all rows.
 
     Parameters
@@ -110,7 +110,7 @@ def _bank(sr: int, hz: tuple[float, ...], omega0: float, hop_length: int) -> Fil
         for scale in scales:
             to_bins = length / (2 * np.pi * scale)
             first = max(1, int((omega0 - _REACH) * to_bins))
-            bins = np.arange(first, max(first, min(length // 2, int((omega0 + _REACH) * to_bins))) + 1)
+            bins = np.arange(first, min(length - 1, int((omega0 + _REACH) * to_bins)) + 1)  # beyond half the rate, too
             gauss = np.exp(-0.5 * (bins / to_bins - omega0) ** 2)
             yield first, np.sqrt(2 * np.pi * scale) * np.pi**-0.25 * gauss
 
