@@ -297,7 +297,7 @@ def _table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
 
 
 def _failures(tasks: Sequence[_Task], outcomes: Sequence[_Outcome]) -> pd.DataFrame:
-    failed = [
+    failed: list[dict[str, object]] = [
         {"clip_id": task.recording.name, "path": str(task.recording.path), "step": "cut", "reason": outcome.reason}
         for task, outcome in zip(tasks, outcomes, strict=True)
         if outcome.reason

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,7 +90,9 @@ def _length(path: str) -> float:
     """Length of a file in seconds as its header says it; 0 where it does not, or cannot be read."""
     url = url_of(path)
     try:
-        with opened(url) if url else nullcontext(Path(path)) as file:
-            return header_duration(SoundBytes(url, file) if url else file)
+        if not url:
+            return header_duration(Path(path))
+        with opened(url) as file:
+            return header_duration(SoundBytes(url, file))
     except (SoundfoldError, OSError):
         return 0.0

@@ -302,9 +302,10 @@ def _flips(parts: np.ndarray, weights: np.ndarray, seed: int, store: Store | Non
     arrays = [np.ascontiguousarray(each, np.float64) for each in (parts, weights)]
     digests = [[list(each.shape), digest_bytes(each.data)] for each in arrays]
     key = key_of(arrays=digests, seed=seed, code=code_version(SignFlips.__module__), numpy=np.__version__)
-    known = store.get_json(_KIND, key)
+    known: dict[str, Any] | None = store.get_json(_KIND, key)
     if known is not None:
-        return SignFlips(**{name: np.array(v) if isinstance(v, list) else v for name, v in known.items()})
+        arrays_again: dict[str, Any] = {name: np.array(v) if isinstance(v, list) else v for name, v in known.items()}
+        return SignFlips(**arrays_again)
     found = sign_flips(parts, weights, seed=seed)
     store.put_json(
         _KIND, key, {name: v.tolist() if isinstance(v, np.ndarray) else v for name, v in vars(found).items()}
