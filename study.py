@@ -183,7 +183,8 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
             f"{name_of('encodings')}: none, so that module {idle[0]!r} has no images; name one at least"
         )
     name_of = harness.name_in("evaluate", path, overrides)
-    trainer.check_repeatable(corpus.clips["fold"].tolist(), given.evaluate.repeats, name=name_of("repeats"))
+    folds = corpus.clips["fold"].tolist()
+    trainer.check_repeatable(folds, given.evaluate.repeats, name=name_of("repeats"), todo=todo)
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
@@ -235,8 +236,8 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
 
 def check_outputs(out: Path) -> None:
     """Refuse to begin where a file of somebody's own is in the way of what will be written."""
-    tables = ["clips.csv", "duplicates.csv", "failures.csv", "predictions.csv", "repeats.csv"]
-    written = [*tables, "heads/", "features/", "images/", "model/"]
+    tables = [f"{name}.csv" for name in ("clips", "duplicates", "failures", "history", "predictions", "repeats")]
+    written = [*tables, "heads/", "features/", "images/", "model/", "networks/"]
     harness.claim(out, [*written, *evaluator.OUTPUTS])
     evaluator.check_outputs(out)
     trainer.check_model_folder(out / "model")
@@ -297,8 +298,8 @@ def draw_in_memory(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness
 
 
 def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
-    """The modules that take images."""
-    return list(dict.fromkeys(each.module for each in plan.combinations if each.encoding != trainer.SOUND))
+    """The modules whose features of images are computed."""
+    return list(dict.fromkeys(c.module for c in plan.combinations if trainer.takes_features(c)))
 
 
 def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
@@ -364,6 +365,7 @@ def refit_best(
         store=plan.store,
         load=outcome.loaders.get(best.module),
         fused=trainer.fused_parts(outcome, best, drawn.recipes.recipe),
+        shared=plan.corpus.shared,
         notes=plan.corpus.notes,
         caveats=evaluation.notes,
     )

@@ -16,6 +16,7 @@
 - `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder
 - `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
 - `repeats`: every combination over other groupings of the clips into folds
+- `networks`: networks from scratch and modules that are fine-tuned
 - `planning`: what of a training the store has
 - `run_record`: step ``train`` of ``run.json``
 - `export`: a fold's head as a model folder; `final`: the head of all folds as one; `model_folder`: writing it whole

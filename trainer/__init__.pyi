@@ -1,6 +1,7 @@
 from .ablation import SOUND as SOUND
 from .ablation import Combination as Combination
 from .ablation import combinations as combinations
+from .ablation import takes_features as takes_features
 from .absent import AbsentClass as AbsentClass
 from .absent import absent_classes as absent_classes
 from .absent import absent_notes as absent_notes
@@ -31,6 +32,7 @@ from .inputs import training_order as training_order
 from .layout import lay_out as lay_out
 from .logistic import STRENGTHS as STRENGTHS
 from .model_folder import check_model_folder as check_model_folder
+from .networks.curves import Epoch as Epoch
 from .planning import cached_features as cached_features
 from .repeats import check_repeatable as check_repeatable
 from .repeats import repeat_all as repeat_all

@@ -13,8 +13,9 @@ from harness.store import Store
 from trainer.fitting import HeadSettings
 from trainer.reduced import reduced_name
 
-__all__ = ["SOUND", "Combination", "combination_name", "combinations", "heads_file"]
+__all__ = ["NETWORK", "SOUND", "Combination", "combination_name", "combinations", "heads_file", "takes_features"]
 
+NETWORK = "network"  # the head of a network, which is trained with it
 SOUND = "sound"  # the encoding of a module that takes the sound itself
 
 
@@ -29,7 +30,12 @@ class Combination:
 
     def named(self) -> dict[str, str]:
         """The columns that name it in every table."""
-        return {"encoding": self.encoding, "module": self.module.handle, "head": self.head, "seed": str(self.seed)}
+        return {"encoding": self.encoding, "module": self.module.row, "head": self.head, "seed": str(self.seed)}
+
+
+def takes_features(combination: Combination) -> bool:
+    """Whether a combination is a head on the features of images, and not a network, or of sounds."""
+    return combination.encoding != SOUND and not kinds.is_network(combination.module)
 
 
 def combination_name(named: Mapping[str, str]) -> str:
@@ -65,22 +71,28 @@ def combinations(
     ModuleError
         A module is not available: found out here, before any work is done.
     """
-    given: dict[str, Sequence[object]] = {"encoding": encodings, "module": [m.handle for m in modules], "seed": seeds}
+    given: dict[str, Sequence[object]] = {"encoding": encodings, "module": [m.row for m in modules], "seed": seeds}
     for what, names in given.items():
         for name in names:
             if list(names).count(name) > 1:
                 raise SettingsError(f"{what} {name!r} is given twice; each may be given once")
     files: dict[str, str] = {}
     for module in modules:
-        name = combination_name({"encoding": "", "module": module.handle, "head": "", "seed": ""})
-        if files.setdefault(name.lower(), module.handle) != module.handle:
+        name = combination_name({"encoding": "", "module": module.row, "head": "", "seed": ""})
+        if files.setdefault(name.lower(), module.row) != module.row:
             raise SettingsError(
-                f"modules {files[name.lower()]!r} and {module.handle!r} would have their heads in files of one name; "
+                f"modules {files[name.lower()]!r} and {module.row!r} would have their heads in files of one name; "
                 "rename one of the folders"
             )
     found = []
     for module in modules:
-        takes = kinds.describe(module, store=store).takes
+        takes = kinds.describe(module.frozen(), store=store).takes
+        if module.finetune and takes == "waveform":
+            raise SettingsError(
+                f"module {module.handle!r} takes the sound itself; only modules that take images can be fine-tuned: "
+                "leave out finetune"
+            )
+        head = NETWORK if kinds.is_network(module) else settings.head
         suitable = [SOUND] if takes == "waveform" else [e for e in encodings if e != SOUND]
-        found += [Combination(name, module, settings.head, seed) for name in suitable for seed in seeds]
+        found += [Combination(name, module, head, seed) for name in suitable for seed in seeds]
     return found

@@ -121,24 +121,35 @@ def predictions(
     copies : mapping of str to str, optional
         Clips whose sound another fold has too, as :func:`harness.duplicates.copies_across_folds` gives them.
     """
-    tested = table["fold"].isin(list(trained.heads)).to_numpy()
-    features, table = features[tested], table[tested].reset_index(drop=True)
-    scores = np.zeros((len(table), len(trained.classes)))
+    scores = {}
     for fold, head in trained.heads.items():
-        rows = np.flatnonzero((table["fold"] == fold).to_numpy())
-        scores[rows] = head.scores(features[rows])
+        scores[fold] = head.scores(features[(table["fold"] == fold).to_numpy()])
     return prediction_rows(scores, table, trained.classes, named=named, copies=copies)
 
 
 def prediction_rows(
-    scores: np.ndarray,
+    scores_of: Mapping[str, np.ndarray],
     table: pd.DataFrame,
     classes: Sequence[str],
     *,
     named: Mapping[str, str],
     copies: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Rows of ``predictions.csv`` of tested clips, from scores of shape (clips, classes); else as `predictions`."""
+    """Rows of ``predictions.csv`` from the scores of every tested fold.
+
+    Parameters
+    ----------
+    scores_of : mapping of str to ndarray of float64, shape (n_fold, classes)
+        By fold, in the order of its rows in `table`.
+    table, named, copies
+        As for :func:`predictions`.
+    classes : sequence of str
+        In the order of the scores.
+    """
+    table = table[table["fold"].isin(list(scores_of)).to_numpy()].reset_index(drop=True)
+    scores = np.zeros((len(table), len(classes)))
+    for fold, own in scores_of.items():
+        scores[(table["fold"] == fold).to_numpy()] = own
     table, scores = of_whole_clips(table, scores)
     result = table[["clip_id"]].assign(**named, fold=table["fold"], group=table["group"])
     result = result.assign(copy_of=[(copies or {}).get(clip, "") for clip in table["clip_id"]], label=table["label"])

@@ -23,7 +23,16 @@ from harness.tables import CLIPS, IMAGES, PREDICTIONS, read, read_located
 from trainer.ablation import combination_name, heads_file
 from trainer.fused_model import FusedPart, write_fused_model
 from trainer.model_folder import check_model_folder, save_model
-from trainer.run_record import fused_training, read_caveats, read_heads, read_image_specs, read_members, read_module
+from trainer.networks.trained import read_weights, with_weights
+from trainer.run_record import (
+    fused_training,
+    read_caveats,
+    read_heads,
+    read_image_specs,
+    read_members,
+    read_module,
+    read_networks,
+)
 
 __all__ = ["export_fold", "prediction_function", "write_model"]
 
@@ -127,6 +136,8 @@ def export_fold(
             longest_s=_longest_sound(run, images_folder),
         )  # fmt: skip
     module = _loaded(run, named["encoding"], named["module"], images_folder, store)
+    if kinds.is_network(read_module(run, named["module"])[0]):
+        module = with_weights(module, read_weights(run, named, fold, read_networks(run)))
     takes_images = module.info.takes == "image"
     return write_model(
         out,
@@ -143,7 +154,7 @@ def export_fold(
 def _loaded(run: str | Path, encoding: str, handle: str, images_folder: str | Path, store: Store) -> HubModule:
     """The module of a row, which must be what the row was trained with, and so must its images."""
     spec, digest = read_module(run, handle)
-    module = kinds.load(spec, store=store)
+    module = kinds.load(spec.frozen(), store=store, untrained=True)
     if module.info.digest != digest:
         raise ModuleError(f"module {handle!r} has changed since this run was trained; run it again")
     _check_images(images_folder, encoding, read_image_specs(run, encoding))

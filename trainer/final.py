@@ -16,9 +16,11 @@ from harness.code_version import code_version
 from harness.errors import ModuleError
 from harness.figures import percent, spread
 from harness.files import digest_bytes
+from harness.head import Head
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.model import is_whole, read_card
+from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from trainer import fitting
 from trainer.ablation import Combination
@@ -27,6 +29,7 @@ from trainer.fitting import HeadSettings, Trained
 from trainer.fused_final import FinalFit, FusedParts, fused_fit, training_rows
 from trainer.head_tasks import features_of, readable_rows
 from trainer.inputs import training_order
+from trainer.networks.final import final_network
 from trainer.run_record import as_sentence
 
 __all__ = ["write_final"]
@@ -49,6 +52,7 @@ def write_final(
     n_seeds: int = 1,
     load: Callable[[], HubModule] | None = None,
     fused: FusedParts | None = None,
+    shared: SharedGroups = OFFICIAL,
 ) -> bool:
     """Refit a combination on all clips and write its model folder; one that is there already stays.
 
@@ -83,6 +87,8 @@ def write_final(
         Gives the loaded module. Default: :func:`harness.hub.kinds.load`.
     fused : FusedParts, optional
         The members of a fused row.
+    shared : SharedGroups
+        What is done about groups that span folds.
 
     Returns
     -------
@@ -92,6 +98,8 @@ def write_final(
     load = load or partial(kinds.load, best.module, store=store)
     if fused:
         made = fused_fit(fused, best, trained, settings, store=store)
+    elif kinds.is_network(best.module):
+        made = _network_fit(table, best, trained, settings, recipe, store=store, shared=shared)
     else:
         made = _plain_fit(table, best, trained, settings, recipe, load, store=store)
     training = {
@@ -116,6 +124,31 @@ def write_final(
     longest_s = audio.longest(sounds.itertuples(index=False, name=None))
     made.write(out, head=made.fit(), classes=trained.classes, training=training, note=note, longest_s=longest_s)
     return True
+
+
+def _network_fit(
+    table: pd.DataFrame,
+    best: Combination,
+    trained: Trained,
+    settings: HeadSettings,
+    recipe: Mapping[str, Any] | None,
+    *,
+    store: Store,
+    shared: SharedGroups,
+) -> FinalFit:
+    """The final fit of a network."""
+    network = final_network(table, best, trained, settings, store=store, shared=shared)
+    made: list[HubModule] = []
+
+    def fit() -> Head:
+        module, head = network.make()
+        made.append(module)
+        return head
+
+    def write(out: str | Path, **given: Any) -> None:
+        write_model(out, module=made[-1], recipe=recipe, **given)
+
+    return FinalFit(fit=fit, write=write, key={"recipe": recipe, **network.contents})
 
 
 def _plain_fit(

@@ -112,7 +112,7 @@ def fused_rows(
         Its table has the clips that all members have.
     """
     for fusion in fusions:
-        for head, seed in dict.fromkeys((c.head, c.seed) for c in tasks):
+        for head, seed in dict.fromkeys((c.head, c.seed) for c in tasks if (c.encoding, c.module) in fusion.members):
             combination, rows = fusion.combination(head, seed), fusion.rows(head, seed)
             members = Members(fusion, [tasks[c] for c in rows])
             task = replace(tasks[rows[0]], named=combination.named(), table=members.table, module=combination.module)
@@ -128,9 +128,9 @@ def _fitted(members: Members, trained: Sequence[Trained], task: HeadTask) -> tup
     if members.fusion.how == "vectors":
         return fit_heads(task, members.joined())
     fused = fit_fused(members, trained, task)
-    tested = members.table["fold"].isin(list(fused.heads)).to_numpy()
-    table, scores = members.table[tested].reset_index(drop=True), fused_scores(members, fused)[tested]
-    return fused, prediction_rows(scores, table, fused.classes, named=task.named, copies=task.copies)
+    scores = fused_scores(members, fused)
+    of_folds = {fold: scores[(members.table["fold"] == fold).to_numpy()] for fold in fused.heads}
+    return fused, prediction_rows(of_folds, members.table, fused.classes, named=task.named, copies=task.copies)
 
 
 def fit_fused(members: Members, trained: Sequence[Trained], task: HeadTask) -> Trained:

@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field
 from harness.errors import SettingsError, did_you_mean
 from harness.files import is_plain_name
 from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import is_network
 from harness.settings import Namer, Settings
 from trainer.ablation import Combination, combination_name
 from trainer.fitting import Trained
@@ -134,7 +135,10 @@ def fusions_from_study(
 
 def _members(settings: FusionSettings, todo: Sequence[Combination], where: str) -> tuple[tuple[str, ModuleSpec], ...]:
     """Encoding and module of the rows that a fusion names."""
-    pairs = list(dict.fromkeys((c.encoding, c.module) for c in todo))
+    pairs = list(dict.fromkeys((c.encoding, c.module) for c in todo if not is_network(c.module)))
+    networks = {c.module.handle for c in todo if is_network(c.module)} - {m.handle for _, m in pairs}
+    for name in networks & set(settings.modules):
+        raise SettingsError(f"{where} modules: {name!r} is a network that is trained; only rows of heads can be fused")
     available = {"of": {e for e, _ in pairs}, "modules": {m.handle for _, m in pairs}}
     for key, names in available.items():
         given = getattr(settings, key)

@@ -24,7 +24,7 @@ __all__ = ["cached_features"]
 def cached_features(
     todo: Sequence[Combination], images_folder: str | Path, clips: pd.DataFrame, *, store: Store
 ) -> dict[tuple[str, str], tuple[int, int]]:
-    """Count the feature vectors that the store has.
+    """Count the feature vectors that the store has; networks have none.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def cached_features(
     images = read(file, IMAGES) if file.is_file() else None
     counts = {}
     digests = FileDigests(store)  # a plan adds nothing to them
-    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo if not kinds.is_network(c.module)):
         of_module = module_key(module, kinds.describe(module, store=store))
         if encoding == SOUND:
             keys = _sound_keys(clips, of_module, digests)

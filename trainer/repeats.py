@@ -79,14 +79,22 @@ class FusedRepeats:
     folds: Sequence[Mapping[str, str]]
 
 
-def check_repeatable(folds: Sequence[str], repeats: int, *, name: str = "repeats") -> None:
-    """Check that clips can be regrouped into folds.
+def check_repeatable(
+    folds: Sequence[str], repeats: int, *, name: str = "repeats", todo: Sequence[Combination] = ()
+) -> None:
+    """Check that clips can be regrouped into folds, and that all combinations can be repeated.
 
     Raises
     ------
     SettingsError
-        There is a single split; `name` is how the setting was written.
+        There is a single split, or a combination is a network; `name` is how the setting was written.
     """
+    networks = [c.module.row for c in todo if kinds.is_network(c.module)]
+    if repeats and networks:
+        raise SettingsError(
+            f"{name}={repeats}: networks ({networks[0]}) are not trained over other groupings of the clips; "
+            "give 0, or leave them out"
+        )
     if repeats and any(part_of(fold) for fold in folds):
         raise SettingsError(
             f"{name}={repeats}: the clips have a single split (train, validation, test), which is not regrouped; "
@@ -159,6 +167,7 @@ def repeat_all(
     if not repeats:
         path.unlink(missing_ok=True)
         return frame([], REPEATS)
+    check_repeatable([], repeats, todo=todo)
     folds = regroupings(pd.concat([tables[c.encoding] for c in todo], ignore_index=True), repeats)
     heads = {}
     for c in todo:

@@ -10,7 +10,7 @@ from harness.errors import SettingsError
 from harness.files import digest_file
 from harness.hub.base import ModuleInfo
 from harness.hub.handles import ModuleSpec
-from harness.hub.kinds import parse, precision
+from harness.hub.kinds import is_network, parse, precision
 from harness.model import module_to_json
 from harness.record import CORPUS, read_steps, record_step
 from harness.tables import PREDICTIONS
@@ -26,6 +26,7 @@ __all__ = [
     "read_image_specs",
     "read_members",
     "read_module",
+    "read_networks",
     "read_reduced",
     "record_training",
 ]
@@ -78,7 +79,7 @@ def record_training(
         **settings.of_head(),
         "seeds": list(seeds),
         **protocol,
-        "modules": {m.handle: _module_to_json(m, info) for m, info in modules.items()},
+        "modules": {m.row: _module_to_json(m, info) for m, info in modules.items()},
         "pictures": dict(image_specs),
         "chosen": dict(chosen),
         "sizes": [dict(each) for each in sizes],
@@ -100,7 +101,7 @@ def read_module(run: str | Path, handle: str) -> tuple[ModuleSpec, str]:
     recorded = _spec(run).get("modules", {}).get(handle)
     if recorded is None:
         raise SettingsError(f"{run}: run.json does not say what module {handle!r} was; train again")
-    table = {"handle": handle, **{name: recorded[name] for name in _OVERRIDES}}
+    table = {"handle": handle, **recorded.get("training", {}), **{name: recorded[name] for name in _OVERRIDES}}
     return parse(table, base=Path(recorded["base"])), recorded["info"]["digest"]
 
 
@@ -114,6 +115,12 @@ def read_reduced(run: str | Path) -> dict[str, str]:
     """sha256 of the reduced features that the last training of a run wrote, by name; empty where it does not say."""
     reduced = _spec(run).get("reduced")
     return reduced if isinstance(reduced, dict) else {}
+
+
+def read_networks(run: str | Path) -> dict[str, str]:
+    """sha256 of the networks that the last training of a run wrote, by name; empty where it does not say."""
+    networks = _spec(run).get("networks")
+    return networks if isinstance(networks, dict) else {}
 
 
 def read_image_specs(run: str | Path, encoding: str) -> list[str] | None:
@@ -151,7 +158,16 @@ def as_sentence(text: str) -> str:
 
 def _module_to_json(module: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
     base = str(module.base.resolve())
-    return {**module.overrides(), "base": base, "info": module_to_json(info), "precision": precision(module, info)}
+    training: dict[str, Any] = {}
+    if is_network(module):
+        training = {"training": {"handle": module.handle, "finetune": module.finetune, **module.training()}}
+    return {
+        **module.overrides(),
+        **training,
+        "base": base,
+        "info": module_to_json(info),
+        "precision": precision(module, info),
+    }
 
 
 def _spec(run: str | Path) -> dict[str, Any]:

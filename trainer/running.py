@@ -53,9 +53,12 @@ from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
+from trainer.networks.curves import HISTORY, OnEpoch
+from trainer.networks.folds import cross_validate_network
+from trainer.networks.trained import NETWORKS, finish_networks
 from trainer.reduced import remove_others, write_reduced
 from trainer.repeats import check_repeatable, repeat_all
-from trainer.run_record import STEP, read_heads, read_reduced, record_training
+from trainer.run_record import STEP, read_heads, read_networks, read_reduced, record_training
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
@@ -91,6 +94,10 @@ class Outcome:
         What the heads of each were fitted to.
     fusions : tuple of Fusion
         The rows that join others.
+    networks : dict of str to str
+        sha256 of each file of trained networks, by its name.
+    history : list of dict
+        Rows of ``history.csv``.
     """
 
     predictions: pd.DataFrame
@@ -103,6 +110,8 @@ class Outcome:
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = field(default_factory=dict)
     tasks: dict[Combination, HeadTask] = field(default_factory=dict)
     fusions: tuple[Fusion, ...] = ()
+    networks: dict[str, str] = field(default_factory=dict)
+    history: list[dict[str, object]] = field(default_factory=list)
 
     def accuracy(self, combination: Combination) -> float:
         """Mean over folds of the share of a combination's clips that are right, 0 to 1."""
@@ -116,8 +125,8 @@ def accuracy_lines(outcome: Outcome) -> list[str]:
     lines = []
     of_seeds: dict[tuple[str, str], list[float]] = {}
     for c in outcome.trained:
-        of_seeds.setdefault((c.encoding, c.module.handle), []).append(outcome.accuracy(c))
-        lines.append(f"{c.encoding}  {c.module.handle}  seed {c.seed}  {percent(outcome.accuracy(c))} %")
+        of_seeds.setdefault((c.encoding, c.module.row), []).append(outcome.accuracy(c))
+        lines.append(f"{c.encoding}  {c.module.row}  seed {c.seed}  {percent(outcome.accuracy(c))} %")
     for (encoding, handle), values in of_seeds.items():
         if len(values) > 1:
             lines.append(f"{encoding}  {handle}  mean of {len(values)} seeds  {percent(statistics.fmean(values))} %")
@@ -138,6 +147,7 @@ def train_images(
     shared_groups: Policy | None = None,
     repeats: int = 0,
     fuse: Sequence[str] = (),
+    on_epoch: OnEpoch | None = None,
 ) -> Outcome:
     """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
 
@@ -163,6 +173,8 @@ def train_images(
         Over how many other groupings of the clips into folds all is repeated; see :mod:`trainer.repeats`.
     fuse : sequence of str
         ``NAME=mean:gray,logmel``: rows that join others, see :func:`trainer.fusions.fusions_from_options`.
+    on_epoch : callable, optional
+        As for :func:`train_all`.
 
     Raises
     ------
@@ -177,7 +189,7 @@ def train_images(
     fusions = fusions_from_options(fuse, todo, names)
     if any(c.encoding == SOUND for c in todo):
         tables[SOUND] = read_sounds(clips)
-    check_repeatable(tables[todo[0].encoding]["fold"].tolist(), repeats)
+    check_repeatable(tables[todo[0].encoding]["fold"].tolist(), repeats, todo=todo)
     source = Path(images).parent
     if clips is not None and not step_of(source, CORPUS):
         source = Path(clips).parent
@@ -187,7 +199,9 @@ def train_images(
     used = pd.concat(tables.values()).drop_duplicates("clip_id")
     folders = [source] if clips is None else [source, Path(clips).parent]
     copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
-    outcome = train_all(tables, todo, settings, out, store=store, shared=shared, copies=copies, fusions=fusions)
+    outcome = train_all(
+        tables, todo, settings, out, store=store, shared=shared, copies=copies, fusions=fusions, on_epoch=on_epoch
+    )
     repeat_all(tables, todo, settings, out, repeats=repeats, store=store, shared=shared, fusions=fusions)
     copy_corpus_record(source, out)
     update_failures(out, outcome.failures, step=STEP)
@@ -205,6 +219,7 @@ def train_all(
     shared: SharedGroups = OFFICIAL,
     copies: Mapping[str, str] | None = None,
     fusions: Sequence[Fusion] = (),
+    on_epoch: OnEpoch | None = None,
 ) -> Outcome:
     """Cross-validate every combination and write predictions, heads and run.json.
 
@@ -225,6 +240,8 @@ def train_all(
         Clips whose sound another fold has too; see :func:`harness.duplicates.copies_across_folds`.
     fusions : sequence of Fusion
         Rows that join others.
+    on_epoch : callable, optional
+        Is called with every epoch of a network that is trained, a :class:`trainer.networks.curves.Epoch`.
 
     Raises
     ------
@@ -233,7 +250,7 @@ def train_all(
     """
     started = time.monotonic()
     out = Path(out)
-    claim(out, [PREDICTIONS.name, "heads/", f"{FOLDER}/"])
+    claim(out, [PREDICTIONS.name, HISTORY.name, "heads/", f"{NETWORKS}/", f"{FOLDER}/"])
     check_trainable(tables[todo[0].encoding], shared=shared, seed=todo[0].seed, head=settings.head)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
@@ -243,28 +260,31 @@ def train_all(
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
     failed: list[pd.DataFrame] = []
     fused = fused_rows(fusions, outcome.tasks, outcome.trained, failed, STEP)  # begins when the others are done
-    for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out), fused):
+    for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out, on_epoch), fused):
         outcome.tasks[c] = own
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts.append(rows)
         outcome.trained[c] = trained
         outcome.used.append(key_numbers([trained.key]))
-        sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=settings, seed=c.seed, shared=shared)})
+        sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=own.settings, seed=c.seed, shared=shared)})
     outcome.failures = pd.concat([outcome.failures, *failed], ignore_index=True)
     heads = {combination_name(c.named()): digest_file(heads_file(out, c.named())) for c in outcome.trained}
     for name in read_heads(out).keys() - heads.keys():  # of an earlier training, of other clips perhaps
         inside(out / "heads", f"{name}.npz").unlink(missing_ok=True)
     remove_others(out, read_reduced(out), list(outcome.reduced))
+    finish_networks(out, read_networks(out), outcome.networks, outcome.history)
     record_use(store, out, STEP, np.concatenate(outcome.used))
     outcome.predictions = pd.concat(parts, ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
-    strengths = {f"{c.encoding} on {c.module.handle}, seed {c.seed}": own.chosen for c, own in outcome.trained.items()}
+    heads_of = {c: own for c, own in outcome.trained.items() if not kinds.is_network(c.module)}
+    strengths = {f"{c.encoding} on {c.module.row}, seed {c.seed}": own.chosen for c, own in heads_of.items()}
     protocol["notes"] += copy_notes(outcome.predictions)
     outcome.notes = tuple(protocol["notes"])
     protocol["notes"] += grid_end_notes(strengths, settings.strengths)
     protocol["reduced"] = outcome.reduced
     protocol |= fused_record(fusions, outcome.trained)
+    protocol |= {"networks": outcome.networks} if outcome.networks else {}
     record_training(
         out,
         settings,
@@ -288,6 +308,7 @@ def _fitted(
     loaders: Mapping[ModuleSpec, Callable[[], HubModule]],
     outcome: Outcome,
     out: Path,
+    on_epoch: OnEpoch | None,
 ) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
     """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
@@ -305,6 +326,8 @@ def _fitted(
         Gets the failures, and how many vectors were computed.
     out : path
         Where the reduced features are written.
+    on_epoch : callable, optional
+        As for :func:`train_all`.
 
     Yields
     ------
@@ -315,6 +338,13 @@ def _fitted(
     begun: deque[tuple[Combination, HeadTask, Future[tuple[Trained, pd.DataFrame]]]] = deque()
     with ThreadPoolExecutor(1) as fitter:
         for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+            if kinds.is_network(module):
+                while begun:
+                    c, task, fitted_before = begun.popleft()
+                    yield c, task, fitted_before.result()
+                for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
+                    yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
+                continue
             table, features = _features(
                 tables[encoding], encoding, module, like.store, loaders[module], outcome, failed
             )
@@ -322,7 +352,7 @@ def _fitted(
                 c, task, fitted_before = begun.popleft()
                 yield c, task, fitted_before.result()
             values, table = readable_rows(features, table)
-            named = {"encoding": encoding, "module": module.handle}
+            named = {"encoding": encoding, "module": module.row}
             name, digest, key = write_reduced(out, values, table, **named, keys=features.keys, store=like.store)
             outcome.reduced[name] = digest
             outcome.used.append(key_numbers([key]))
@@ -360,6 +390,28 @@ def _features(
     outcome.used.append(key_numbers(features.keys))
     failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
     return table, features
+
+
+def _network(
+    c: Combination,
+    table: pd.DataFrame,
+    like: HeadTask,
+    outcome: Outcome,
+    failed: list[pd.DataFrame],
+    out: Path,
+    on_epoch: OnEpoch | None,
+) -> tuple[HeadTask, tuple[Trained, pd.DataFrame]]:
+    """The networks of one combination; `outcome` and `failed` get what became of them."""
+    settings = like.settings.replace(head="lbfgs")  # networks too are trained on all training folds in the end
+    table = training_order(table)
+    task = replace(like, named=c.named(), table=table, module=c.module, seed=c.seed, settings=settings)
+    run = cross_validate_network(task, out, on_epoch=on_epoch)
+    outcome.networks |= run.digests
+    outcome.history += run.history
+    outcome.used.append(key_numbers(run.keys))
+    what = f"{c.encoding} through {c.module.row}"
+    failed.append(frame([_failure(table, row, what, why) for row, why in run.failures.items()], FAILURES))
+    return replace(task, table=run.table), (run.trained, run.predictions)
 
 
 def _failure(table: pd.DataFrame, row: int, what: str, reason: str) -> dict[str, object]:

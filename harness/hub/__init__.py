@@ -7,6 +7,7 @@
 - `preprocess`: what happens to an image or a sound before a module sees it
 - `builtin`: the kind ``builtin:``; `scattering` is its one module: for TensorFlow, made of
   operations in `maps`, and as the compiled loops of `harness.scattering_loops`
+- `cnn`: the kind ``cnn:``, networks that are trained from scratch; `network_settings`: how networks are trained
 - `keras`: the kind ``keras:``
 - `saved_model`: SavedModels: folders, https://tfhub.dev and other addresses, and the kind ``kaggle:``; `fetching`
   finds their folders and knows their publishers

@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.errors import ModuleError
 from harness.hub.handles import ModuleSpec
+from harness.hub.network_settings import NetworkSettings
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import Extension
 
@@ -175,6 +176,9 @@ class ModuleKind(Extension):
         What of this kind is available without a network, for messages: ``a local SavedModel folder``.
     tensorflow : bool
         Whether its modules need TensorFlow to be loaded.
+    scratch : callable, optional
+        How the network that a handle names is trained where nothing else is said, for a kind whose modules come
+        untrained and are of no use before `trainer.networks` has trained them.
     """
 
     name: str  # type: ignore[misc]  # of the instance here, of the class where an extension is one
@@ -185,6 +189,7 @@ class ModuleKind(Extension):
     mixed_precision: bool = False
     offline: str = ""
     tensorflow: bool = True
+    scratch: Callable[[ModuleSpec], NetworkSettings] | None = None
 
     @property
     def source(self) -> Callable[[ModuleSpec], HubModule]:

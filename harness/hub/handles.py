@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, PlainValidator
 
-from harness.settings import Check, Settings, is_number
+from harness.hub.network_settings import Amount, Monitor, Optimizer, Schedule, Share, Start
+from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings, is_number
 
 __all__ = ["GivenModule", "ModuleSpec"]
+
+_OF_MODULE = ("image_size", "value_range", "sample_rate")
 
 
 def _handle(value: Any) -> str:
@@ -54,6 +58,12 @@ class GivenModule(Settings):
         (black, white) that the module expects, where it is not (0, 1).
     sample_rate : int
         In Hz, for a waveform module of unknown publisher; 0: read from the publisher.
+    finetune : bool
+        Whether the weights of the module are trained too, and not those of a head alone.
+    epochs, patience, monitor, batch_size, optimizer, learning_rate, momentum, schedule, clip_norm, dropout, \
+label_smoothing, l1, l2, warmup_epochs, start, spec_augment, time_shift, mixup : optional
+        How that is done, and how a ``cnn:`` is trained; see
+        :class:`harness.hub.network_settings.NetworkSettings`.
     """
 
     title: ClassVar[str] = "a module"
@@ -62,6 +72,25 @@ class GivenModule(Settings):
     image_size: Annotated[tuple[int, int] | None, BeforeValidator(_pair(whole=True))] = None
     value_range: Annotated[tuple[float, float] | None, BeforeValidator(_pair(whole=False))] = None
     sample_rate: Annotated[int, PlainValidator(_rate)] = 0
+    finetune: bool = False
+    epochs: PositiveInt | None = None
+    patience: Count | None = None
+    monitor: Monitor | None = None
+    batch_size: PositiveInt | None = None
+    optimizer: Optimizer | None = None
+    learning_rate: PositiveFloat | None = None
+    momentum: Share | None = None
+    schedule: Schedule | None = None
+    clip_norm: Amount | None = None
+    dropout: Share | None = None
+    label_smoothing: Share | None = None
+    l1: Amount | None = None
+    l2: Amount | None = None
+    warmup_epochs: Count | None = None
+    start: Start | None = None
+    spec_augment: Share | None = None
+    time_shift: Share | None = None
+    mixup: Amount | None = None
 
 
 class ModuleSpec(GivenModule):
@@ -94,4 +123,28 @@ class ModuleSpec(GivenModule):
 
     def overrides(self) -> dict[str, Any]:
         """What was given by hand, as JSON values."""
-        return self.model_dump(mode="json", include={"image_size", "value_range", "sample_rate"})
+        return self.model_dump(mode="json", include=set(_OF_MODULE))
+
+    def training(self) -> dict[str, Any]:
+        """What was given of how a network is trained, `finetune` left out, as JSON values."""
+        return self.model_dump(mode="json", exclude={"handle", "base", "finetune", *_OF_MODULE}, exclude_none=True)
+
+    def frozen(self) -> ModuleSpec:
+        """The module as it comes, without anything of how it is trained."""
+        return ModuleSpec(handle=self.handle, base=self.base, **{name: getattr(self, name) for name in _OF_MODULE})
+
+    @property
+    def row(self) -> str:
+        """How it is named in every table: the handle as given, and of a network what was given of its training.
+
+        Examples
+        --------
+        >>> ModuleSpec(handle="keras:ResNet50", finetune=True, epochs=8).row
+        'keras:ResNet50 (fine-tuned, epochs=8)'
+        """
+        given = ["fine-tuned"] if self.finetune else []
+        given += [
+            f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+            for name, value in self.training().items()
+        ]
+        return f"{self.handle} ({', '.join(given)})" if given else self.handle

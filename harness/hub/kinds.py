@@ -18,13 +18,25 @@ from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.devices import precision_of
 from harness.hub.handles import GivenModule, ModuleSpec
+from harness.hub.network_settings import FINE_TUNING, NetworkSettings
 from harness.hub.probing import probe
 from harness.hub.tensorflow import import_tensorflow
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import Store, key_of
 
-__all__ = ["KINDS", "check_same", "describe", "feature_code", "kind_of", "load", "parse", "precision"]
+__all__ = [
+    "KINDS",
+    "check_same",
+    "describe",
+    "feature_code",
+    "is_network",
+    "kind_of",
+    "load",
+    "network_settings",
+    "parse",
+    "precision",
+]
 
 KINDS: Registry[ModuleKind] = Registry("module kind", ModuleKind, package="harness.hub", group="soundfold.modules")
 _WITHOUT_SCHEME = "folder"
@@ -61,7 +73,33 @@ def parse(given: str | Mapping[str, Any], *, base: Path = Path(), name_of: Namer
     kind = kind_of(spec)
     if kind.check:
         kind.check(spec)
+    _check_network(spec, kind, name_of)
     return spec
+
+
+def is_network(spec: ModuleSpec) -> bool:
+    """Whether the weights of a module are trained: from scratch, or further."""
+    return spec.finetune or kind_of(spec).scratch is not None
+
+
+def network_settings(spec: ModuleSpec) -> NetworkSettings:
+    """How a network is trained: what was given, over what is usual for it."""
+    scratch = kind_of(spec).scratch
+    return (scratch(spec) if scratch else FINE_TUNING).replace(**spec.training())
+
+
+def _check_network(spec: ModuleSpec, kind: ModuleKind, name_of: Namer) -> None:
+    """Refuse settings of a training that do not apply."""
+    if kind.scratch and spec.finetune:
+        raise SettingsError(f"{name_of('finetune')}: module {spec.handle!r} is trained from scratch; leave it out")
+    given = next(iter(spec.training()), "")
+    if given and not is_network(spec):
+        raise SettingsError(
+            f"{name_of(given)}: module {spec.handle!r} is not trained, a head on its features is; add finetune = true "
+            "to train its weights too, or leave it out"
+        )
+    if kind.scratch and spec.start == "fitted":
+        raise SettingsError(f"{name_of('start')}='fitted': module {spec.handle!r} has no features before it is trained")
 
 
 def kind_of(spec: ModuleSpec) -> ModuleKind:
@@ -82,7 +120,7 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     known = store.get_json("modules", _key(spec, digest)) if digest else None
     if known is not None:
         return _said(ModuleInfo.from_json(known))
-    module = load(spec, store=store)
+    module = load(spec, store=store, untrained=True)
     if digest == module.info.digest:
         _DESCRIBED[spec] = module
         for oldest in list(_DESCRIBED)[:-_MOST_DESCRIBED]:
@@ -90,14 +128,27 @@ def describe(spec: ModuleSpec, *, store: Store | None = None) -> ModuleInfo:
     return module.info
 
 
-def load(spec: ModuleSpec, *, store: Store | None = None) -> HubModule:
+def load(spec: ModuleSpec, *, store: Store | None = None, untrained: bool = False) -> HubModule:
     """Load a module, and put what it says of itself into the store.
+
+    Parameters
+    ----------
+    spec : ModuleSpec
+    store : Store, optional
+    untrained : bool
+        Whether it may be a network that has not been trained.
 
     Raises
     ------
     ModuleError
-        It is not available, takes neither images nor a waveform, or gives other features each time.
+        It is not available, takes neither images nor a waveform, or gives other features each time; or is a network
+        that has not been trained.
     """
+    if kind_of(spec).scratch and not untrained:
+        raise ModuleError(
+            f"module {spec.handle!r} must be trained before it is of use: give it in [train] modules of a study, or to "
+            "`python -m trainer run`"
+        )
     if kind_of(spec).tensorflow:
         import_tensorflow()
     module = _described(spec) or _call(kind_of(spec).load, spec)

@@ -65,7 +65,7 @@ def test_a_table_says_more(tmp_path: Path) -> None:
     [
         (
             {"handle": "m", "image_sise": [1, 1]},
-            r"^image_sise: a module has no such setting; did you mean 'image_size'\? available: handle, image_size, s",
+            r"^image_sise: a module has no such setting; did you mean 'image_size'\? available: batch_size, ",
         ),
         ({"image_size": [1, 1]}, r"a module needs a handle, e\.g\. builtin:scattering"),
         ("", r"handle='': a module needs a handle"),
