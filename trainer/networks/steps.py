@@ -93,7 +93,7 @@ class Network:
         Parameters
         ----------
         rng : Generator
-            Draws the weights that are not given: normal, of variance 2 / inputs; biases are 0.
+            Draws the weights that are not given, as Glorot and Bengio (2010) do; biases are 0.
         body : sequence of ndarray, optional
             The module's variables.
         head : Head, optional
@@ -222,7 +222,9 @@ class Network:
 
 
 def _drawn(rng: np.random.Generator, shape: Sequence[int]) -> np.ndarray:
+    """Weights of a layer as Glorot and Bengio draw them (2010): uniform, by the numbers of inputs and outputs."""
     if len(shape) < 2:
         return np.zeros(shape, np.float32)
-    deviation = math.sqrt(2 / np.prod(shape[:-1]))
-    return (rng.standard_normal(tuple(shape)) * deviation).astype(np.float32)
+    field = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (field * (shape[-2] + shape[-1])))
+    return rng.uniform(-limit, limit, tuple(shape)).astype(np.float32)

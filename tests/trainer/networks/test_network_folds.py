@@ -1,0 +1,249 @@
+"""Networks over folds: nothing of the tested fold is used, runs are repeated exactly, and stopped ones go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import DivergedError, ModuleError, SettingsError
+from harness.hub.handles import ModuleSpec
+from harness.hub.kinds import load, parse
+from harness.store import Store
+from harness.tables import PREDICTIONS, read
+from labeler.loading import load_model
+from trainer.export import export_fold
+from trainer.networks import checkpoints, fitting
+from trainer.networks.curves import HISTORY, Epoch
+from trainer.networks.trained import read_weights
+from trainer.run_record import read_networks
+from trainer.running import Outcome, train_images
+
+from .conftest import write_images
+
+QUICK = {"image_size": [16, 16], "epochs": 3, "patience": 2, "batch_size": 8}
+
+
+def module(**given: Any) -> ModuleSpec:
+    """``cnn:small`` on small images, trained for a moment."""
+    return parse({"handle": "cnn:small", **QUICK, **given})
+
+
+def train(images: Path, out: Path, store: Store, *modules: ModuleSpec, **given: Any) -> Outcome:
+    """Cross-validate networks."""
+    return train_images(images, out, modules=modules or [module()], store=store, **given)
+
+
+def tables(out: Path) -> tuple[bytes, bytes]:
+    """Bytes of the predictions and of the history."""
+    return (out / PREDICTIONS.name).read_bytes(), (out / HISTORY.name).read_bytes()
+
+
+def named(outcome: Outcome) -> dict[str, str]:
+    """The name of the only combination."""
+    (combination,) = outcome.trained
+    return combination.named()
+
+
+def test_predictions_history_and_a_second_run_that_trains_nothing(
+    images: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Epoch] = []
+    outcome = train(images, tmp_path / "a", store, on_epoch=seen.append)
+    assert named(outcome)["head"] == "network"
+    assert named(outcome)["module"] == "cnn:small (epochs=3, patience=2, batch_size=8)"
+    assert len(read(tmp_path / "a" / PREDICTIONS.name, PREDICTIONS)) == 24
+    history = read(tmp_path / "a" / HISTORY.name, HISTORY)
+    assert set(history["split"]) == {"train", "validation", "refit"}
+    assert set(history.loc[history["split"] == "validation", "metric"]) == {"loss", "accuracy", "recall", "precision"}
+    (trained,) = outcome.trained.values()
+    for fold, epochs in trained.chosen.items():
+        own = history[(history["fold"] == fold) & (history["metric"] == "loss")].set_index("epoch")
+        assert own.loc[own["split"] == "validation", "value"].idxmin() == epochs
+        assert own.loc[own["split"] == "refit"].index.max() == epochs
+    assert {(e.fold, e.phase) for e in seen} == {(fold, phase) for fold in "123" for phase in ("choose", "refit")}
+    assert not list(store.keys("checkpoints"))
+    monkeypatch.setattr("trainer.networks.fitting.run_epochs", None)
+    train(images, tmp_path / "b", store)
+    assert tables(tmp_path / "a") == tables(tmp_path / "b")
+
+
+def test_a_stopped_training_goes_on_to_the_same_numbers(
+    images: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = module(mixup=0.2, spec_augment=0.2, dropout=0.3, optimizer="adam")
+    train(images, tmp_path / "whole", store, spec)
+    monkeypatch.setattr(fitting, "_SAVED_S", -1.0)
+    other = Store(tmp_path / "other")
+    for fold, phase, epoch in (("1", "choose", 2), ("2", "refit", 1)):
+
+        def stop(done: Epoch, at: tuple[str, str, int] = (fold, phase, epoch)) -> None:
+            if (done.fold, done.phase, done.epoch) == at:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            train(images, tmp_path / "stopped", other, spec, on_epoch=stop)
+    first: list[Epoch] = []
+    train(images, tmp_path / "stopped", other, spec, on_epoch=first.append)
+    assert first[0].fold == "2"
+    assert tables(tmp_path / "whole") == tables(tmp_path / "stopped")
+    assert sorted(store.keys("heads")) == sorted(other.keys("heads")), "checkpoints are removed"
+
+
+def test_nothing_of_the_tested_fold_is_used(store: Store, tmp_path: Path) -> None:
+    weights = []
+    for changed in ("", "2"):
+        table = write_images(tmp_path / f"images{changed}", changed=changed)
+        outcome = train(table, tmp_path / f"run{changed}", store)
+        run = tmp_path / f"run{changed}"
+        weights.append({f: read_weights(run, named(outcome), f, read_networks(run)) for f in "123"})
+    same = {f: all((a == b).all() for a, b in zip(weights[0][f], weights[1][f], strict=True)) for f in "123"}
+    assert same == {"1": False, "2": True, "3": False}
+
+
+def test_the_labeler_gives_the_scores_of_the_predictions(images: Path, store: Store, tmp_path: Path) -> None:
+    outcome = train(images, tmp_path / "run", store)
+    folder = tmp_path / "model"
+    export_fold(tmp_path / "run", named(outcome), "3", folder, images_folder=images.parent, store=store)
+    model, rows = load_model(folder), outcome.predictions
+    for row in rows[rows["fold"] == "3"].to_dict("records"):
+        scores = model.label(images.parent / f"{row['clip_id']}.png")
+        assert scores.to_numpy() == pytest.approx([row[f"p:{name}"] for name in scores.index], abs=1e-5)
+
+
+def test_fine_tuning_starts_from_the_frozen_head_and_has_a_row_of_its_own(
+    images: Path, store: Store, tmp_path: Path, tiny_module: str
+) -> None:
+    given = {"handle": tiny_module, "finetune": True, "epochs": 2, "patience": 0, "batch_size": 8, "learning_rate": 0.05}
+    still = parse({**given, "learning_rate": 1e-12, "dropout": 0.0})
+    outcome = train(images, tmp_path / "run", store, parse(tiny_module), still, parse(given))
+    scores = {}
+    for c in outcome.trained:
+        rows = outcome.predictions[outcome.predictions["module"] == c.module.row]
+        scores[c.module.row] = rows[["p:left", "p:right"]].to_numpy()
+    frozen, unmoved, tuned = scores.values()
+    assert list(scores)[2] == f"{tiny_module} (fine-tuned, epochs=2, patience=0, batch_size=8, learning_rate=0.05)"
+    assert unmoved == pytest.approx(frozen, abs=1e-4)
+    assert np.abs(tuned - frozen).max() > 1e-3
+
+
+def test_warm_up_trains_the_last_layer_alone(images: Path, store: Store, tmp_path: Path, tiny_module: str) -> None:
+    given = {"handle": tiny_module, "finetune": True, "epochs": 2, "patience": 0, "start": "random"}
+    found = []
+    for warmup in (2, 0):
+        outcome = train(images, tmp_path / str(warmup), store, parse({**given, "warmup_epochs": warmup}))
+        run = tmp_path / str(warmup)
+        found.append(read_weights(run, named(outcome), "1", read_networks(run))[0])
+    kernel = load(parse(tiny_module), store=store).parts.kernel.numpy()
+    assert (found[0] == kernel).all()
+    assert (found[1] != kernel).any()
+
+
+def test_balanced_classes_and_an_image_that_cannot_be_read(images: Path, store: Store, tmp_path: Path) -> None:
+    (images.parent / "left-1-0.png").write_bytes(b"no image")
+    outcome = train(images, tmp_path / "run", store)
+    assert outcome.failures["clip_id"].tolist() == ["left-1-0"]
+    assert len(outcome.predictions) == 23
+    assert "left-1-0" not in set(outcome.predictions["clip_id"])
+    train(images, tmp_path / "again", store)
+    assert tables(tmp_path / "run") == tables(tmp_path / "again")
+
+
+def test_a_training_that_diverges_says_so(images: Path, store: Store, tmp_path: Path) -> None:
+    with pytest.raises(DivergedError, match=r"the loss of epoch 1 is not finite; try a smaller learning_rate"):
+        train(images, tmp_path / "run", store, module(optimizer="sgd", learning_rate=1e30, batch_size=4))
+
+
+def test_what_cannot_be_trained_is_said(images: Path, store: Store, tmp_path: Path, tiny_yamnet: str) -> None:
+    scattering = parse({"handle": "builtin:scattering", "finetune": True})
+    with pytest.raises(ModuleError, match=r"'builtin:scattering' has no weights that can be trained; leave out fine"):
+        train(images, tmp_path / "a", store, scattering)
+    with pytest.raises(SettingsError, match=r"takes the sound itself; only modules that take images can be fine-tuned"):
+        train(images, tmp_path / "b", store, parse({"handle": tiny_yamnet, "finetune": True}))
+    with pytest.raises(SettingsError, match=r"repeats=2: networks \(cnn:small .*\) are not trained over other"):
+        train(images, tmp_path / "c", store, repeats=2)
+    with pytest.raises(ModuleError, match=r"'cnn:small' must be trained before it is of use"):
+        load(parse("cnn:small"), store=store)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"epochs": 0}, r"^epochs=0: must be a positive integer"),
+        ({"epoch": 3}, r"^epoch: a module has no such setting; did you mean 'epochs'\?"),
+        ({"schedule": "cosin"}, r"^schedule='cosin': did you mean 'cosine'\?"),
+        ({"dropout": 1.0}, r"^dropout=1\.0: must be a number from 0, below 1"),
+        ({"mixup": "yes"}, r"^mixup='yes': must be a number of 0 or more"),
+        ({"finetune": True}, r"^finetune: module 'cnn:small' is trained from scratch; leave it out"),
+        ({"start": "fitted"}, r"^start='fitted': module 'cnn:small' has no features before"),
+        ({"sample_rate": 8000}, r"'cnn:small' takes images; leave out sample_rate"),
+        ({"image_size": [4, 4]}, r"image_size=4x4: must be 8x8 or more"),
+        ({"handle": "cnn:smal"}, r"'cnn:smal' is not known; did you mean 'cnn:small'\?"),
+        (
+            {"handle": "keras:ResNet50", "epochs": 2},
+            r"^epochs: module 'keras:ResNet50' is not trained, .* finetune = t",
+        ),
+    ],
+)
+def test_settings_that_cannot_be(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        parse({"handle": "cnn:small", **given})
+
+
+@pytest.mark.long
+def test_killed_in_the_middle_of_an_epoch_and_resumed(images: Path, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    given = {"handle": "cnn:capuchin", "image_size": [96, 96], "epochs": 40, "patience": 0, "batch_size": 2}
+    script.write_text(
+        "import sys\nfrom harness.hub.kinds import parse\nfrom harness.store import Store\n"
+        "from trainer.running import train_images\n"
+        f"train_images({str(images)!r}, sys.argv[1], modules=[parse({given!r})], store=Store(sys.argv[2]))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def begin(out: str) -> subprocess.Popen[bytes]:
+        words = [sys.executable, str(script), str(tmp_path / out), str(tmp_path / f"{out}_store")]
+        return subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
+
+    assert begin("whole").wait() == 0
+    killed = begin("killed")
+    heads = tmp_path / "killed_store" / checkpoints.KIND
+    deadline = time.monotonic() + 60
+    while not list(heads.glob("*/*.npz")) and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)  # until its first checkpoint is there
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert begin("killed").wait() == 0
+    assert tables(tmp_path / "whole") == tables(tmp_path / "killed")
+
+
+@pytest.mark.long
+def test_a_residual_network_of_keras_is_fine_tuned(
+    images: Path, store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness.hub.tensorflow import import_tensorflow
+
+    applications = import_tensorflow().keras.applications
+    build = applications.ResNet50
+
+    def untrained(**given: Any) -> Any:
+        import_tensorflow().keras.utils.set_random_seed(0)
+        return build(**{**given, "weights": None})
+
+    untrained.__module__ = build.__module__
+    monkeypatch.setattr(applications, "ResNet50", untrained)
+    given = {"handle": "keras:ResNet50", "image_size": [32, 32], "finetune": True, "epochs": 1, "patience": 0}
+    outcome = train(images, tmp_path / "run", store, parse({**given, "batch_size": 16}))
+    run = tmp_path / "run"
+    assert len(read_weights(run, named(outcome), "1", read_networks(run))) > 150
+    assert json.loads((run / "run.json").read_text())
+    assert isinstance(outcome.predictions, pd.DataFrame)
