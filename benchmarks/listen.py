@@ -41,7 +41,7 @@ from labeler.live.view import TerminalView
 from labeler.loading import Model, load_model
 from labeler.preprocess import draw_recipe, prepare_samples
 from labeler.scanning import Windows
-from labeler.scoring import Predict
+from labeler.signatures import Predict
 from trainer.export import export_fold
 
 WINDOW_S = 5.0

@@ -2,7 +2,7 @@
 
 - `loading`: a model folder, ready to score
 - `scoring`: the class probabilities that its files give; `fused_scoring`: those of a fused model
-- `model_modules`: its modules, the installed ones or its SavedModel's
+- `model_modules`: its modules, the installed ones or its SavedModel's; `signatures`: a function of that
 - `preprocess`: a sound or an image made ready exactly as the training images were
 - `long_sounds`: sounds far longer than the training clips
 - `scanning`: the scores of a long recording, window by window

@@ -21,7 +21,8 @@ from labeler.long_sounds import block_seconds, length_warning, sample_blocks, sc
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scan_result import Scan, scan_one
 from labeler.scanning import windows_for
-from labeler.scoring import Predict, load_scoring
+from labeler.scoring import load_scoring
+from labeler.signatures import Predict
 from labeler.smoothing import Smoothing
 
 __all__ = ["Model", "load_model"]

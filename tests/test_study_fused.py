@@ -21,6 +21,7 @@ from harness.tables import PREDICTIONS, REPEATS, read, score_columns
 from labeler.__main__ import app as labeler_app
 from labeler.live.opening import open_source
 from labeler.live.snapshot import take_snapshot
+from labeler.preprocess import prepare_file
 from trainer.export import export_fold
 from trainer.final import write_final
 from trainer.fused_final import fused_parts
@@ -135,6 +136,7 @@ def test_file_scan_stream_and_snapshot_agree_with_the_predictions(
     heard = []
     model.listen(lambda each: heard.append(each.scores[model.card.classes]), input=file, fast=True, window=0.3, hop=0.3)
     np.testing.assert_allclose(heard[0], expected, atol=1e-5)
+    assert model.single(prepare_file(file, model.card)[None]) is not model.predict, "compiled"
     taken = take_snapshot(model, open_source(str(file), fast=True), tmp_path / "snapshot", seconds=0.3)
     np.testing.assert_allclose(taken.scores[model.card.classes], expected, atol=1e-5)
     labelled = labeler.label_files(model, [file] * 3)
@@ -160,7 +162,6 @@ def test_a_long_recording_is_scanned_by_processes(models: dict[str, Path], tmp_p
 
 def test_the_serving_signature_gives_the_scores(models: dict[str, Path], studied: Path) -> None:
     from harness.hub.tensorflow import import_tensorflow
-    from labeler.preprocess import prepare_file
 
     tf = import_tensorflow()
     model = labeler.load_model(models["mean"])
