@@ -34,10 +34,19 @@ except ImportError as error:
 
 if TYPE_CHECKING:  # the public names, each imported when it is first used; `_public_names` reads them here
     from converter.drawing import draw as draw
+    from converter.encodings.chroma import Chroma as Chroma
+    from converter.encodings.cqt import Cqt as Cqt
     from converter.encodings.gray import Gray as Gray
+    from converter.encodings.hpss import Hpss as Hpss
     from converter.encodings.linear import Linear as Linear
     from converter.encodings.logmel import LogMel as LogMel
+    from converter.encodings.mel_delta import MelDelta as MelDelta
     from converter.encodings.mel_power import MelPower as MelPower
+    from converter.encodings.mfcc import Mfcc as Mfcc
+    from converter.encodings.multires import Multires as Multires
+    from converter.encodings.pcen import Pcen as Pcen
+    from converter.encodings.scalogram import Scalogram as Scalogram
+    from converter.encodings.stereo import Stereo as Stereo
     from converter.encodings.waveform import Waveform as Waveform
     from converter.levels import level as level
     from converter.spec import Encoding as Encoding

@@ -1,8 +1,17 @@
 from .drawing import draw as draw
+from .encodings.chroma import Chroma as Chroma
+from .encodings.cqt import Cqt as Cqt
 from .encodings.gray import Gray as Gray
+from .encodings.hpss import Hpss as Hpss
 from .encodings.linear import Linear as Linear
 from .encodings.logmel import LogMel as LogMel
+from .encodings.mel_delta import MelDelta as MelDelta
 from .encodings.mel_power import MelPower as MelPower
+from .encodings.mfcc import Mfcc as Mfcc
+from .encodings.multires import Multires as Multires
+from .encodings.pcen import Pcen as Pcen
+from .encodings.scalogram import Scalogram as Scalogram
+from .encodings.stereo import Stereo as Stereo
 from .encodings.waveform import Waveform as Waveform
 from .in_memory import plan_drawing as plan_drawing
 from .levels import is_silent as is_silent

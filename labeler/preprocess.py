@@ -14,7 +14,7 @@ import numpy as np
 
 from converter.registry import encoding_from_json
 from harness import audio, image
-from harness.errors import ModuleError, SettingsError
+from harness.errors import AudioError, ModuleError, SettingsError
 from harness.files import digest_json
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import image_input, waveform_input
@@ -58,8 +58,9 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
         if card.members:
             return _one_image(path, card)
         return image_input(image.read(path), card.module_info)
-    y, sr = audio.read(path, start_s=start_s, end_s=end_s)
-    return prepare_samples(y, sr, card)
+    every = _draws_all_channels(card)
+    y, sr = audio.read(path, start_s=start_s, end_s=end_s, mono=not every)
+    return prepare_samples(y.reshape(len(y), -1) if every else y, sr, card)
 
 
 def is_sound(path: Path) -> bool:
@@ -68,15 +69,23 @@ def is_sound(path: Path) -> bool:
 
 
 def prepare_samples(y: np.ndarray, sr: int, card: ModelCard) -> np.ndarray:
-    """What the model takes, from samples: mono, float32 (samples,) in [-1, 1], at the rate `sr` in Hz.
+    """What the model takes, from samples: float32 in [-1, 1], at the rate `sr` in Hz.
+
+    They are mono, shape (samples,), or of shape (samples, channels), which a model of an encoding that draws all
+    channels needs.
 
     Of a fused model that is a record, an array of shape () with a field for each input of its members.
 
     Raises
     ------
     ModuleError
-        The card does not say how to draw a sound, or by an encoding or merge method that is not known here.
+        The card does not say how to draw a sound, or by an encoding or merge method that is not known here; a mono mix
+        for an encoding that draws all channels.
+    AudioError
+        Several channels for a model that takes one.
     """
+    if y.ndim != 1 and not _draws_all_channels(card):
+        raise AudioError(f"y has shape {y.shape}: expected mono samples, at least one")
     if card.members:
         drawn: dict[str, np.ndarray] = {}
         return _record(card, lambda part: _input(y, sr, part.recipe, part.info, drawn))
@@ -88,7 +97,7 @@ def _input(
 ) -> np.ndarray:
     """What a module takes, from samples."""
     if info.takes == "waveform":
-        return waveform_input(y, sr, info)
+        return waveform_input(audio.to_mono(y), sr, info)
     if recipe is None:
         raise ModuleError(
             "the model was trained on pictures that were made elsewhere: it does not say how to draw a sound, "
@@ -138,7 +147,7 @@ def draw_recipe(
 
     Parameters
     ----------
-    y : ndarray of float32, shape (samples,)
+    y : ndarray of float32, shape (samples,) or (samples, channels)
     sr : int
         In Hz.
     recipe : mapping
@@ -159,10 +168,28 @@ def draw_recipe(
     if "encoding" in recipe:
         key = digest_json(recipe["spec"])
         if key not in drawn:
-            drawn[key] = _from_card(encoding_from_json, recipe["spec"]).draw(y, sr=sr)
+            encoding = _from_card(encoding_from_json, recipe["spec"])
+            if encoding.all_channels and y.ndim == 1:
+                raise ModuleError(
+                    f"the model draws all channels of a sound (encoding {encoding.name!r}), but scanning, listening "
+                    "and labelling samples mix them to one; label short files"
+                )
+            drawn[key] = encoding.draw(y if encoding.all_channels else audio.to_mono(y), sr=sr)
         return drawn[key]
     images = {name: draw_recipe(y, sr, of, drawn) for name, of in recipe["of"].items()}
     return _from_card(method_from_json, recipe["spec"]).merge(images)
+
+
+def _draws_all_channels(card: ModelCard) -> bool:
+    """Whether any image of a model is drawn from more than the mono mix."""
+
+    def does(recipe: Mapping[str, Any]) -> bool:
+        if "encoding" in recipe:
+            return _from_card(encoding_from_json, recipe["spec"]).all_channels
+        return any(does(of) for of in recipe["of"].values())
+
+    recipes = [part.recipe for part in card.parts] if card.members else [card.recipe]
+    return any(does(recipe) for recipe in recipes if recipe is not None)
 
 
 def _from_card(read: Callable[[Mapping[str, Any]], _Drawn], settings: Mapping[str, Any]) -> _Drawn:
