@@ -83,11 +83,12 @@ def normalise_energy(
     """
     frames = time_constant / frame_s
     weight = (np.sqrt(1 + 4 * frames**2) - 1) / (2 * frames**2)
-    smooth = np.empty(S.T.shape)
+    smooth = np.empty(S.T.shape, np.float32)
     mean = S[:, 0].astype(np.float64)
     for k, frame in enumerate(S.T):
         mean = weight * frame + (1 - weight) * mean
         smooth[k] = mean
-    smooth = np.exp(-gain * (np.log(eps) + np.log1p(smooth / eps)))
-    out: np.ndarray = bias**root * np.expm1(root * np.log1p(S * smooth.T / bias))
-    return out.astype(np.float32)
+    smooth = np.exp(np.float32(-gain) * (np.float32(np.log(eps)) + np.log1p(smooth / np.float32(eps))))
+    rooted = np.float32(root) * np.log1p(S * smooth.T / np.float32(bias))
+    out: np.ndarray = np.float32(bias**root) * np.expm1(rooted)
+    return out
