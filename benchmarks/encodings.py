@@ -2,8 +2,8 @@
 
 Ours is the whole image of 224 x 224 pixels from samples in memory; librosa's is the function that gives the matrix,
 with the same settings, and decibels where ours has them: no image. They are taken in turns in one process, on one core,
-and the median is given. Where librosa has no function, the usual way is: three spectrograms for ``multires``, two for
-``stereo``, a convolution for each row of ``scalogram``; ``waveform`` has none.
+and the median of the processor's time is given. Where librosa has no function, the usual way is: three spectrograms for
+``multires``, two for ``stereo``, a convolution for each row of ``scalogram``; ``waveform`` has none.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ def costs(*, seconds: float = 5.0, rounds: int = 9) -> Table:
 
 
 def medians(works: Sequence[Work], *, rounds: int) -> list[float]:
-    """Milliseconds of each, the median of so many rounds in turns, on one core."""
+    """Milliseconds of the processor's time for each, the median of so many rounds in turns, on one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
         times: list[list[float]] = [[] for _ in works]
         for k in range(rounds + 1):
             for work, of in zip(works, times, strict=True):
-                started = time.perf_counter()
+                started = time.process_time()
                 work()
                 if k:  # the first call makes filters
-                    of.append(1e3 * (time.perf_counter() - started))
+                    of.append(1e3 * (time.process_time() - started))
     finally:
         os.sched_setaffinity(0, cores)
     return [float(np.median(of)) for of in times]

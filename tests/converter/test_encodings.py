@@ -39,6 +39,7 @@ SOUNDS = {
 }
 NAMES = names_with(ENCODINGS, ENCODING_FILE)
 SMALL = (40, 60)
+ONE_VALUE = {("multires", "center")}  # of settings that an encoding inherits: frames of three lengths have one centre
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -117,7 +118,8 @@ class TestEveryEncoding:
             assert setting in documented
             with pytest.raises(SettingsError, match=rf"^{setting}=<object"):
                 cls(**{setting: object()})
-        digests = {setting: another(cls(), setting).digest() for setting in cls.model_fields}
+        several = [setting for setting in cls.model_fields if (name, setting) not in ONE_VALUE]
+        digests = {setting: another(cls(), setting).digest() for setting in several}
         assert len({cls().digest(), *digests.values()}) == 1 + len(digests)
 
     def test_a_misspelt_setting_is_refused(self, name: str) -> None:
@@ -169,6 +171,8 @@ def another(encoding: Encoding, setting: str) -> Encoding:
     others: tuple[Any, ...] = (*choices(type(encoding), setting), "corpus", "viridis", "#123456")
     if isinstance(value, tuple):
         others = (tuple(each + 1 for each in value),)
+    elif isinstance(value, bool):
+        others = (not value,)
     elif isinstance(value, (int, float)):
         others = (value + 1, value + 1000)  # a highest frequency must be above the lowest
     for other in others:
