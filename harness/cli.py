@@ -13,6 +13,7 @@ import io
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from difflib import get_close_matches
@@ -21,6 +22,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from harness.decoder_messages import DecoderWarning
 from harness.errors import SettingsError, SoundfoldError
 from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
@@ -171,10 +173,18 @@ def main(app: Callable[[], Any]) -> NoReturn:
         ended.append(number)
         raise KeyboardInterrupt
 
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        """What a decoder has said of a file in one line, without the line of code that read it."""
+        if issubclass(category, DecoderWarning):
+            warn(str(message))
+        else:
+            usual(message, category, *where, **more)
+
     def checked() -> Any:
         check_packages()
         return _one_line(app)
 
+    usual, warnings.showwarning = warnings.showwarning, show
     signal.signal(signal.SIGTERM, end)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are not UTF-8

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import BinaryIO
@@ -46,10 +46,15 @@ class LineFilter:
     ----------
     dropped : bytes
         Regular expression; lines that begin with it are not printed.
+    report : callable, optional
+        Called when the last thread has left, with the names that threads came in with (:meth:`of`) and with the lines
+        that were not printed, where there are any.
     """
 
-    def __init__(self, dropped: bytes) -> None:
+    def __init__(self, dropped: bytes, report: Callable[[Sequence[str], Sequence[bytes]], None] | None = None) -> None:
         self._dropped = re.compile(dropped)
+        self._report = report
+        self._names: dict[str, None] = {}
         self._lock = Lock()
         self._inside = 0
         self._target = self._saved = -1
@@ -64,10 +69,23 @@ class LineFilter:
 
     def __exit__(self, *_: object) -> None:
         """Leave; the last thread gives stderr back."""
+        dropped: list[bytes] = []
+        names: list[str] = []
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._end()
+                dropped, names = self._end(), list(self._names)
+                self._names.clear()
+        if self._report and dropped and names:
+            self._report(names, dropped)
+
+    @contextmanager
+    def of(self, name: str) -> Iterator[None]:
+        """Be in the block on account of something, whose name is given to `report`."""
+        with self:
+            with self._lock:
+                self._names[name] = None
+            yield
 
     def _begin(self) -> None:
         self._target, self._saved = _duplicate()
@@ -75,13 +93,16 @@ class LineFilter:
             self._held = _memory_file()  # until the last thread leaves
             os.dup2(self._held.fileno(), self._target)
 
-    def _end(self) -> None:
+    def _end(self) -> list[bytes]:
+        """Give stderr back; give the lines that were dropped."""
+        dropped: list[bytes] = []
         if self._held is not None:
             os.dup2(self._saved, self._target)
             os.close(self._saved)
-            _copy(self._held, self._target, self._dropped)
+            dropped = _copy(self._held, self._target, self._dropped)
             self._held.close()
             self._held = None
+        return dropped
 
 
 def _memory_file() -> BinaryIO:
@@ -102,9 +123,13 @@ def _duplicate() -> tuple[int, int]:
         return -1, -1
 
 
-def _copy(held: BinaryIO, target: int, dropped: re.Pattern[bytes] | None = None) -> None:
-    """Write what was held, but for the lines that are to be dropped."""
+def _copy(held: BinaryIO, target: int, dropped: re.Pattern[bytes] | None = None) -> list[bytes]:
+    """Write what was held, but for the lines that are to be dropped, which are given."""
     held.seek(0)
+    left = []
     for line in held.read().splitlines(keepends=True):
         if dropped is None or not dropped.match(line):
             os.write(target, line)
+        else:
+            left.append(line)
+    return left

@@ -15,6 +15,7 @@ from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor
 
 from harness import cluster
+from harness.decoder_messages import collected_messages, pass_on
 from harness.errors import SettingsError, WorkerError
 from harness.progress import track
 
@@ -107,7 +108,7 @@ def start_workers(jobs: int, modules: Sequence[str]) -> None:
 
 def _start(jobs: int, modules: list[str]) -> None:
     with suppress(Exception):  # whoever needs them will say what is the matter
-        Parallel(n_jobs=jobs, backend="loky", batch_size=1)(
+        Parallel(n_jobs=jobs, backend="loky", batch_size=1, initializer=_end_with_parent, initargs=(os.getpid(),))(
             delayed(_in_worker)(_import, modules, os.getpid()) for _ in range(jobs)
         )
 
@@ -128,10 +129,12 @@ def _part(
         _STARTING.pop().join()
     done = 0
     while done < len(items):
-        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
+        watch = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
+        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator", **watch)
         try:
-            for result in parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:]):
+            for result, messages in parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:]):
                 done += 1
+                pass_on(messages)
                 yield result
         except BrokenProcessPool as error:  # as the system does where memory runs out
             if if_killed is None:
@@ -150,7 +153,8 @@ def _one_by_one(
         pool = stack.enter_context(ProcessPoolExecutor(max_workers=1))
         for item in items:
             try:
-                result = pool.submit(_in_worker, work, item, os.getpid()).result()
+                result, messages = pool.submit(_in_worker, work, item, os.getpid()).result()
+                pass_on(messages)
                 in_a_row = 0
             except BrokenProcessPool as error:
                 in_a_row += 1
@@ -161,12 +165,24 @@ def _one_by_one(
             yield result
 
 
-def _in_worker(work: Callable[[Item], Result], item: Item, parent: int) -> Result:
-    """Call `work` in a worker process, which ends within a second or so after the process that it works for."""
+def _in_worker(work: Callable[[Item], Result], item: Item, parent: int) -> tuple[Result, list[str]]:
+    """Call `work` in a worker process, which ends within a second or so after the process that it works for.
+
+    Returns
+    -------
+    (object, list of str)
+        The result, and what decoders have said meanwhile.
+    """
+    _end_with_parent(parent)
+    with collected_messages() as messages:
+        return work(item), messages
+
+
+def _end_with_parent(parent: int) -> None:
+    """Have this worker process end with its parent, also while it waits for its first task."""
     if os.getpid() != parent and parent not in _WATCHED:
         _WATCHED.add(parent)
         Thread(target=_end_with, args=(parent,), daemon=True).start()
-    return work(item)
 
 
 def _end_with(parent: int) -> None:

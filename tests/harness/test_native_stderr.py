@@ -26,6 +26,7 @@ def damaged(path: Path) -> Path:
     return path
 
 
+@pytest.mark.filterwarnings("ignore::harness.decoder_messages.DecoderWarning")
 @pytest.mark.parametrize("name", ["a.mp3", "named_otherwise.wav"])
 def test_what_libmpg123_says_does_not_reach_the_terminal(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], name: str
