@@ -12,7 +12,7 @@
 - `given_images`: a corpus whose clips are images, as ``images.csv``
 - `identical`: clips with the same bytes, which count as one group
 - `duplicates`: the same sound under two names
-- `sounds`, `fingerprint`, `matching`: digests and fingerprints of clips; pairs of sounds with a common part
+- `sounds`, `fingerprint`, `matching`: digests, fingerprints and levels of clips; pairs of sounds with a common part
 - `file_digests`: ``digests.csv``; `verifying`: files that are missing, changed or added since a scan
 - `downloading`: corpora from the web
 - `overlay`: labels changed by a table

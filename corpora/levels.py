@@ -1,25 +1,13 @@
-"""Levels of the clips of a table, over all their channels: loudness, silence, DC offset, channels that cancel."""
+"""Levels of a clip over all its channels: loudness, silence, DC offset, channels that cancel."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
-from corpora.sounds import SoundTask
-from harness import cluster
-from harness.code_version import code_version
-from harness.decoding import SoundBytes, decode
-from harness.errors import SoundfoldError
-from harness.parallel import in_parallel
-from harness.remote import fetch
-from harness.store import key_of
-from harness.urls import url_of
-
-__all__ = ["CANCELLED_DB", "FLOOR_DB", "Levels", "levels_of", "measure"]
+__all__ = ["CANCELLED_DB", "FLOOR_DB", "Levels", "measure"]
 
 FLOOR_DB = -120.0
 """The lowest level that is given, in dB of full scale."""
@@ -27,8 +15,6 @@ CANCELLED_DB = -20.0
 """Where the mean of the channels is so far below them, :mod:`harness.audio` reads the strongest channel instead."""
 _QUIET_DB = -60.0
 _BLOCK_S = 0.05
-_KIND = "fingerprints"
-_FEW = 100  # are read in less time than processes are started
 
 
 @dataclass(frozen=True)
@@ -87,48 +73,6 @@ def measure(y: np.ndarray, sr: int) -> Levels:
         dc=float(offsets[np.argmax(np.abs(offsets))]),
         mix_db=_decibels(mixed / mean) if mean > 0 and y.shape[1] > 1 else 0.0,
     )
-
-
-def levels_of(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Levels]:
-    """The levels of each sound by digest, from the store where they are there; those that cannot be read are left out.
-
-    Parameters
-    ----------
-    tasks : sequence of SoundTask
-    jobs : int
-        Processes; -1 takes as many as there are cores.
-    """
-    unique = {task.digest: task for task in tasks if task.digest}
-    found = {digest: _cached(task) for digest, task in unique.items()}
-    missing = [unique[digest] for digest, known in found.items() if known is None]
-    if missing:
-        cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
-    jobs = jobs if len(missing) > _FEW else 1
-    made = in_parallel(_make, missing, jobs=jobs, what="levels", if_killed=lambda _: None)
-    found.update(zip([task.digest for task in missing], made, strict=True))
-    return {digest: known for digest, known in found.items() if known is not None}
-
-
-def _make(task: SoundTask) -> Levels | None:
-    url = url_of(task.path)
-    try:
-        y, sr = decode(SoundBytes(url, fetch(url)) if url else Path(task.path), task.start_s, task.end_s)
-        if not len(y) or not np.isfinite(y).all():
-            return None
-    except (SoundfoldError, OSError, MemoryError):
-        return None
-    made = measure(y, sr)
-    task.store.put_json(_KIND, _key(task), asdict(made))
-    return made
-
-
-def _cached(task: SoundTask) -> Levels | None:
-    record = task.store.get_json(_KIND, _key(task))
-    return None if record is None else Levels(**record)
-
-
-def _key(task: SoundTask) -> str:
-    return key_of(sound=task.digest, code=code_version("corpora.levels"))
 
 
 def _decibels(power: float) -> float:

@@ -10,10 +10,9 @@ import pandas as pd
 
 from corpora.duplicates import duplicates_of, kinds, name_pairs
 from corpora.findings import SOUNDS, Finding, findings
-from corpora.levels import levels_of
 from corpora.look_page import PAGE, write_page
 from corpora.scanning import summary
-from corpora.sounds import digest_clips, fingerprints
+from corpora.sounds import digest_clips, fingerprints, levels_of
 from harness import tables
 from harness.cli import count
 from harness.duplicates import in_two_folds, write_duplicates

@@ -1,4 +1,4 @@
-"""What the files of a clips table hold: digest and fingerprint of every clip, each sound read once and then cached."""
+"""What the files of a clips table hold: digest, fingerprint and levels of every clip, cached when a sound was read."""
 
 from __future__ import annotations
 
@@ -6,25 +6,28 @@ import base64
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from corpora.fingerprint import Fingerprint, fingerprint, from_mu_law
+from corpora.levels import Levels, measure
 from harness import audio, cluster
 from harness.code_version import code_version
+from harness.decoding import SoundBytes, decode
 from harness.digests import FileDigests
-from harness.errors import AudioError
+from harness.errors import AudioError, SoundfoldError
 from harness.parallel import check_jobs, in_parallel
 from harness.progress import track
-from harness.remote import REMOTE_THREADS
+from harness.remote import REMOTE_THREADS, fetch
 from harness.store import Store, key_of
 from harness.urls import absolute, url_of
 
 if TYPE_CHECKING:  # worker processes do not need it
     import pandas as pd
 
-__all__ = ["SoundTask", "digest_clips", "fingerprints", "read_low"]
+__all__ = ["SoundTask", "digest_clips", "fingerprints", "levels_of", "read_low"]
 
 _KIND = "fingerprints"
 _FEW = 100  # are made in less time than processes are started
@@ -116,6 +119,26 @@ def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fing
     return {digest: known for digest, known in found.items() if known is not None}
 
 
+def levels_of(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Levels]:
+    """The levels of each sound by digest, from the store where they are there; those that cannot be read are left out.
+
+    Parameters
+    ----------
+    tasks : sequence of SoundTask
+    jobs : int
+        Processes; -1 takes as many as there are cores.
+    """
+    unique = {task.digest: task for task in tasks if task.digest}
+    found = {digest: _cached_levels(task) for digest, task in unique.items()}
+    missing = [unique[digest] for digest, known in found.items() if known is None]
+    if missing:
+        cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
+    jobs = jobs if len(missing) > _FEW else 1
+    made = in_parallel(_make_levels, missing, jobs=jobs, what="levels", if_killed=lambda _: None)
+    found.update(zip([task.digest for task in missing], made, strict=True))
+    return {digest: known for digest, known in found.items() if known is not None}
+
+
 def read_low(task: SoundTask) -> np.ndarray:
     """A sound at `corpora.fingerprint.RATE`, float32, scaled to its full level.
 
@@ -150,6 +173,30 @@ def _cached(task: SoundTask) -> Fingerprint | None:
         return None
     arrays = {"frames": _unpacked(record["frames"], np.int32), "hashes": _unpacked(record["hashes"], np.uint32)}
     return Fingerprint(**{**record, **arrays})
+
+
+def _make_levels(task: SoundTask) -> Levels | None:
+    url = url_of(task.path)
+    try:
+        y, sr = decode(SoundBytes(url, fetch(url)) if url else Path(task.path), task.start_s, task.end_s)
+        if not len(y) or not np.isfinite(y).all():
+            return None
+        if audio.digest(task.path, start_s=task.start_s, end_s=task.end_s) != task.digest:  # changed meanwhile
+            return None
+    except (SoundfoldError, OSError, MemoryError):
+        return None
+    made = measure(y, sr)
+    task.store.put_json(_KIND, _levels_key(task), asdict(made))
+    return made
+
+
+def _cached_levels(task: SoundTask) -> Levels | None:
+    record = task.store.get_json(_KIND, _levels_key(task))
+    return None if record is None else Levels(**record)
+
+
+def _levels_key(task: SoundTask) -> str:
+    return key_of(sound=task.digest, code=code_version("corpora.levels", "harness.decoding"))
 
 
 def _packed(value: Any) -> Any:
