@@ -176,7 +176,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     fusions = trainer.fusions_from_study(given.fuse, todo, names)
     known = {each.encoding for each in todo} | {each.name for each in fusions}
     if ready and trainer.SOUND in known:
-        raise SettingsError(f"{name_of('modules')}: one takes sounds, but the corpus {given.corpus.name!r} has images")
+        raise SettingsError(f"[train] modules: one takes sounds, but the corpus {given.corpus.name!r} has images")
     idle = [module.handle for module in modules if module not in {each.module for each in todo}]
     if idle:
         raise SettingsError(

@@ -14,11 +14,12 @@ from harness.errors import SettingsError
 from harness.files import is_plain_name
 from harness.images import ImageRun
 from harness.recipes import Recipes
+from harness.record import CORPUS, step_of
 from harness.store import Store
 from harness.tables import FAILURES, IMAGES, frame, read, write
 from harness.written import claim
 
-__all__ = ["IMAGE", "given_encodings", "given_images", "image_rows", "is_images", "write_images"]
+__all__ = ["IMAGE", "given_encodings", "given_images", "image_rows", "is_images", "is_images_table", "write_images"]
 
 IMAGE = "image"
 """The encoding that such images go by where no other name is given."""
@@ -27,6 +28,12 @@ IMAGE = "image"
 def is_images(corpus: str) -> bool:
     """Whether the clips of a corpus are images already."""
     return CORPORA[corpus].media == "images"
+
+
+def is_images_table(path: Path) -> bool:
+    """Whether a table that a scan has written is of images, by the ``run.json`` next to it."""
+    name = step_of(path.parent, CORPUS, path.name).get("spec", {}).get("name", "")
+    return name in CORPORA and is_images(name)
 
 
 def given_encodings(corpus: str, *, convert: Mapping[str, Any], image_files: bool = True) -> list[str]:

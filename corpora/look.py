@@ -10,12 +10,14 @@ import pandas as pd
 
 from corpora.duplicates import duplicates_of, kinds, name_pairs
 from corpora.findings import SOUNDS, Finding, findings
+from corpora.given_images import is_images_table
 from corpora.look_page import PAGE, write_page
 from corpora.scanning import summary
 from corpora.sounds import digest_clips, fingerprints, levels_of
 from harness import tables
 from harness.cli import count
 from harness.duplicates import in_two_folds, write_duplicates
+from harness.errors import TableError
 from harness.record import read_shared_groups
 from harness.remote import as_path
 from harness.run_lock import run_lock
@@ -142,6 +144,8 @@ def look_at_table(
         No such table, or a broken one.
     """
     path, store = as_path(path), store or Store()
+    if is_images_table(path):
+        raise TableError(f"{path}: a table of images, which have no sound; expected a clips table of sounds")
     clips = tables.read_located(path, CLIPS)
     exceptions = read_shared_groups(path.parent, table=path.name).exceptions
     if out is None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from corpora.file_digests import DIGESTS, digest_paths
-from corpora.given_images import is_images
-from corpora.loading import CORPORA, load_corpus
+from corpora.given_images import is_images_table
+from corpora.loading import load_corpus
 from harness import tables
 from harness.cli import count
 from harness.errors import SoundfoldError
@@ -82,7 +82,7 @@ def verify_table(path: str | Path, *, root: str | Path = "", store: Store | None
         No such table, or a broken one.
     """
     path = as_path(path)
-    table = tables.read_located(path, IMAGES if _is_images(path) else CLIPS)
+    table = tables.read_located(path, IMAGES if is_images_table(path) else CLIPS)
     folder = path.parent
     recorded = tables.read_located(folder / DIGESTS.name, DIGESTS) if (folder / DIGESTS.name).is_file() else None
     files = list(dict.fromkeys(table["path"]))
@@ -98,12 +98,6 @@ def verify_table(path: str | Path, *, root: str | Path = "", store: Store | None
         unknown=[each for each in files if each in now and not _is_known(then.get(each), each)],
         unchecked=unchecked,
     )
-
-
-def _is_images(path: Path) -> bool:
-    """Whether a table that a scan has written is of images."""
-    name = step_of(path.parent, CORPUS, path.name).get("spec", {}).get("name", "")
-    return name in CORPORA and is_images(name)
 
 
 def _is_known(then: Mapping[Any, Any] | None, path: str) -> bool:

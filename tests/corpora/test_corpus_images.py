@@ -68,6 +68,20 @@ def test_changed_and_added_images(root: Path, tmp_path: Path, capsys: pytest.Cap
     )
 
 
+def test_nothing_to_hear(root: Path, tmp_path: Path, tiny_yamnet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A look at images, and a module that takes sounds: one line each."""
+    table = tmp_path / "out" / "images.csv"
+    command(app, "scan", "images", root / "drawn", "--out", table, capsys=capsys)
+    said = command(app, "look", table, capsys=capsys)
+    assert said.warnings[-1] == (
+        f"error: {table}: a table of images, which have no sound; expected a clips table of sounds"
+    )
+    file = tmp_path / "s.toml"
+    file.write_text(f"[corpus]\nname = 'images'\nroot = 'drawn'\n[train]\nmodules = ['{tiny_yamnet}']\n")
+    with pytest.raises(SettingsError, match=r"\[train\] modules: one takes sounds, but the corpus 'images'"):
+        study.make_plan(file, [], Store(tmp_path / "store"))
+
+
 def test_encodings_of_a_clip_must_agree(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = tmp_path / "out" / "images.csv"
     command(app, "scan", "images", root / "drawn", "--out", table, "--pattern", PATTERN, capsys=capsys)
