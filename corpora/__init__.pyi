@@ -3,7 +3,6 @@ from .arranging import arrange_table as arrange_table
 from .base import Corpus as Corpus
 from .base import ScanOptions as ScanOptions
 from .cutting import CutResult as CutResult
-from .cutting import CutSettings as CutSettings
 from .cutting import cut_recordings as cut_recordings
 from .downloading import download as download
 from .duplicates import duplicate_notes as duplicate_notes
@@ -21,6 +20,7 @@ from .look import Look as Look
 from .look import look_at as look_at
 from .look import look_at_table as look_at_table
 from .look import missing_before as missing_before
+from .pieces import CutSettings as CutSettings
 from .scanning import ScanResult as ScanResult
 from .scanning import list_corpora as list_corpora
 from .scanning import make_demo as make_demo

@@ -156,6 +156,7 @@ def cut(
     out: Annotated[Path, typer.Option(help="The folder to fill with class folders of wavs, and clips.csv.")],
     window_ms: Annotated[float, typer.Option(help="Length of a clip in milliseconds; 0: as the labels have it.")] = 0,
     hop_ms: Annotated[float, typer.Option(help="From clip to clip in milliseconds; 0: without overlap.")] = 0,
+    whole: Annotated[bool, typer.Option("--whole", help="A wav of each recording, as of a video.")] = False,
     labels: Annotated[
         str,
         typer.Option(
@@ -166,7 +167,7 @@ def cut(
     jobs: Annotated[int, typer.Option(help="Processes; -1: one for each core.")] = -1,
 ) -> None:
     """Cut long recordings and videos into clips: windows with a hop, or the times of label files."""
-    given = {"window_ms": window_ms, "hop_ms": hop_ms}
+    given = {"window_ms": window_ms, "hop_ms": hop_ms, "whole": whole}
     settings = corpora.CutSettings.read(given, name_of=_option)
     found = corpora.cut_recordings(recordings, out, settings, labels=labels, label=label, jobs=jobs, name_of=_option)
     for line in found.notes:

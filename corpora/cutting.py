@@ -15,31 +15,29 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from corpora.arranging import write_changed
+from corpora.pieces import CutSettings, pieces
 from corpora.recordings import Recording, Span, find_recordings, read_spans
 from harness.cli import count
-from harness.cutting import cut_parts, exact_wav
+from harness.cutting import exact_wav, write_whole
 from harness.errors import AudioError, SettingsError
 from harness.failures import update_failures
 from harness.files import digest_file, folder_name
 from harness.parallel import in_parallel
-from harness.reading import read_until_damage
 from harness.record import record_step
 from harness.run_lock import locks_folder
-from harness.settings import Namer, Settings, plain
+from harness.settings import Namer, plain
 from harness.tables import CLIPS, FAILURES, Schema, frame, read, write
 from harness.written import check_one_folder_each, claim, inside
 
-__all__ = ["CUTS", "CutResult", "CutSettings", "cut_recordings"]
+__all__ = ["CUTS", "CutResult", "cut_recordings"]
 
 CUTS = Schema(
     "cuts.csv",
@@ -48,33 +46,7 @@ CUTS = Schema(
     key=("clip_id",),
     filled=("clip_id", "path", "recording"),
 )
-_BLOCK_S = 60.0
 _LACK_S = 0.011
-
-
-class CutSettings(Settings):
-    """How recordings are cut.
-
-    Parameters
-    ----------
-    window_ms : float
-        Length of a clip in milliseconds; 0: a clip is all that a label marks.
-    hop_ms : float
-        From the start of a clip to that of the next; 0: `window_ms`.
-    """
-
-    window_ms: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-    hop_ms: float = Field(default=0.0, ge=0, allow_inf_nan=False)
-
-    @property
-    def window_s(self) -> float:
-        """Length of a clip in seconds."""
-        return self.window_ms / 1000
-
-    @property
-    def hop_s(self) -> float:
-        """From clip to clip in seconds."""
-        return (self.hop_ms or self.window_ms) / 1000
 
 
 @dataclass(frozen=True)
@@ -156,6 +128,7 @@ def cut_recordings(
     """
     started, out = time.monotonic(), Path(out)
     _check(settings, labels, label, name_of)
+    _check_apart(given, out)
     recordings = find_recordings(given, label=label)
     spans = read_spans(labels, recordings) if str(labels) else None
     wanted = [each for each in recordings if spans is None or each.path in spans]
@@ -180,14 +153,26 @@ def cut_recordings(
 
 
 def _check(settings: CutSettings, labels: str | Path, label: str, name_of: Namer) -> None:
-    if not settings.window_ms and not str(labels):
+    if not settings.window_ms and not str(labels) and not settings.whole:
         raise SettingsError(
-            f"{name_of('window_ms')}: 0, and no {name_of('labels')}: say how long the clips are, or where the calls are"
+            f"{name_of('window_ms')}: 0, and no {name_of('labels')} or {name_of('whole')}: say how long the clips are, "
+            "or where the calls are"
         )
+    if settings.whole and (settings.window_ms or str(labels)):
+        other = name_of("window_ms" if settings.window_ms else "labels")
+        raise SettingsError(f"{name_of('whole')} and {other}: give one of them")
     if settings.hop_ms and not settings.window_ms:
         raise SettingsError(f"{name_of('hop_ms')}={settings.hop_ms:g}: goes with {name_of('window_ms')} only")
     if label and str(labels):
         raise SettingsError(f"{name_of('label')}={label!r}: the labels say what the clips are; leave one of them out")
+
+
+def _check_apart(given: Sequence[str | Path], out: Path) -> None:
+    """Refuse a folder of clips among the recordings, as its clips would be cut again."""
+    for each in given:
+        root = Path(each).expanduser()
+        if root.is_dir() and out.resolve().is_relative_to(root.resolve()):
+            raise SettingsError(f"{out}: lies in {each}, so that its clips would be cut again; choose another folder")
 
 
 def _old_files(out: Path) -> set[str]:
@@ -208,9 +193,12 @@ def _cut(task: _Task) -> _Outcome:
     outcome, recording = _Outcome(), task.recording
     try:
         digest = digest_file(recording.path)
+        if task.settings.whole:
+            outcome.rows.append(_write_whole(task, digest))
+            return outcome
         if (again := len(task.spans or ()) - len(set(task.spans or ()))) > 0:
             outcome.notes.append(f"{recording.name}: {count(again, 'label')} there twice, cut once")
-        for name, span, y, sr in _pieces(task):
+        for name, span, y, sr in pieces(recording, task.spans, task.settings):
             if not len(y):
                 outcome.short.append(f"{recording.name}: {span.label!r} at {span.start_s:g} s is after its end")
                 continue
@@ -229,59 +217,14 @@ def _cut(task: _Task) -> _Outcome:
     return outcome
 
 
-def _pieces(task: _Task) -> Iterator[tuple[str, Span, np.ndarray, int]]:
-    """Each clip of a recording: its file name, its place, its samples and their rate."""
-    if task.spans is None:
-        stem, label = task.recording.stem, task.recording.label
-        for start, y, sr in _windows(task.recording.path, task.settings):
-            yield f"{stem}_{_ms(start)}.wav", Span(start, start + len(y) / sr, label), y, sr
-        return
-    spans = list(dict.fromkeys(part for span in task.spans for part in _inside(span, task.settings)))
-    names = _names(task.recording.stem, spans)
-    for k, y, sr in cut_parts(task.recording.path, [(span.start_s, span.end_s) for span in spans]) if spans else ():
-        yield names[k], spans[k], y, sr
-
-
-def _windows(path: Path, settings: CutSettings) -> Iterator[tuple[float, np.ndarray, int]]:
-    """Start in seconds, samples and rate of each window, all of one length; what is left at the end is not one."""
-    rest, first, number = np.zeros(0, np.float32), 0, 0
-    for y, sr in read_until_damage(path, seconds=_BLOCK_S):
-        rest = np.concatenate([rest, y])
-        length = max(1, round(settings.window_s * sr))
-        while (start := round(number * settings.hop_s * sr)) + length <= first + len(rest):
-            yield start / sr, rest[start - first : start - first + length], sr
-            number += 1
-        drop = max(0, min(start - first, len(rest)))
-        rest, first = rest[drop:], first + drop
-
-
-def _inside(span: Span, settings: CutSettings) -> Iterator[Span]:
-    """A labelled part as it is, or the windows in it; one that is shorter than a window as it is."""
-    if not settings.window_ms or span.end_s - span.start_s < settings.window_s:
-        yield span
-        return
-    n = int((span.end_s - span.start_s - settings.window_s) / settings.hop_s + 1e-9) + 1
-    for k in range(n):
-        start = span.start_s + k * settings.hop_s
-        yield Span(start, start + settings.window_s, span.label)
-
-
-def _names(stem: str, spans: Sequence[Span]) -> list[str]:
-    """File names: by the start; by start and end, and a number, where several of a label would have one name."""
-    starts = Counter((span.label, _ms(span.start_s)) for span in spans)
-    both = Counter((span.label, _ms(span.start_s), _ms(span.end_s)) for span in spans)
-    seen: Counter[tuple[str, ...]] = Counter()
-    names = []
-    for span in spans:
-        key = (span.label, _ms(span.start_s), _ms(span.end_s))
-        seen[key] += 1
-        until = f"-{key[2]}" if starts[key[:2]] > 1 else ""
-        names.append(f"{stem}_{key[1]}{until}{f'_{seen[key]}' if both[key] > 1 else ''}.wav")
-    return names
-
-
-def _ms(seconds: float) -> str:
-    return f"{round(1000 * seconds):08}"
+def _write_whole(task: _Task, digest: str) -> dict[str, object]:
+    """Write a whole recording as a wav; give its row."""
+    recording = task.recording
+    name = f"{recording.stem}.wav"
+    path = f"{folder_name(recording.label)}/{name}"
+    seconds = write_whole(recording.path, inside(task.out, path))
+    row: dict[str, object] = {"clip_id": name, "path": path, "recording": str(recording.path), "digest": digest}
+    return row | {"label": recording.label, "start_s": 0.0, "end_s": round(seconds, 6)}
 
 
 def _killed(task: _Task) -> _Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from itertools import accumulate
@@ -10,12 +11,15 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from harness.files import write_bytes
+from harness.audio import read_blocks
+from harness.errors import AudioError
+from harness.files import atomic_path, write_bytes
 from harness.reading import read_until_damage
 
-__all__ = ["cut_parts", "exact_wav", "write_exact_wav"]
+__all__ = ["cut_parts", "exact_wav", "write_exact_wav", "write_whole"]
 
 _BLOCK_S = 60.0
+_MOST_FRAMES = (1 << 31) - 64  # of 2 bytes: what a WAV's header can count
 
 
 def cut_parts(path: str | Path, parts: Sequence[tuple[float, float]]) -> Iterator[tuple[int, np.ndarray, int]]:
@@ -62,12 +66,39 @@ def write_exact_wav(path: Path, y: np.ndarray, sr: int) -> None:
     write_bytes(path, exact_wav(y, sr))
 
 
+def write_whole(path: str | Path, target: Path) -> float:
+    """Write all of a sound as :func:`exact_wav` does, block by block; give its length in seconds.
+
+    Raises
+    ------
+    AudioError
+        The sound cannot be read to its end; nothing is written.
+    OSError
+        It cannot be written.
+    """
+    frames, sr = 0, 1
+    with atomic_path(target) as part, open(part, "wb") as raw, wave.open(raw, "wb") as file:  # which says: disk full
+        for y, sr in read_blocks(path, seconds=_BLOCK_S):
+            if not frames:
+                file.setparams((1, 2, sr, 0, "NONE", ""))
+            frames += len(y)
+            if frames > _MOST_FRAMES:
+                raise AudioError(
+                    f"{path}: more than {frames / sr / 3600:.1f} h do not fit into a wav; cut it into parts"
+                )
+            file.writeframesraw(_whole_numbers(y).astype("<i2").tobytes())
+    return frames / sr
+
+
 def exact_wav(y: np.ndarray, sr: int) -> bytes:
     """Mono samples in [-1, 1] as 16-bit PCM in a WAV; what was read from 16 bits is the same to the last one."""
-    whole = np.clip(np.round(y * np.float32(32768)), -32768, 32767).astype(np.int16)
     data = BytesIO()  # libsndfile would not say that a disk is full
-    soundfile.write(data, whole, sr, subtype="PCM_16", format="WAV")
+    soundfile.write(data, _whole_numbers(y), sr, subtype="PCM_16", format="WAV")
     return data.getvalue()
+
+
+def _whole_numbers(y: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(y * np.float32(32768)), -32768, 32767).astype(np.int16)
 
 
 def _part(

@@ -11,10 +11,11 @@ import pytest
 import soundfile
 from attack.damage import damaged
 
-from corpora.cutting import CUTS, CutSettings, cut_recordings
+from corpora.cutting import CUTS, cut_recordings
 from corpora.file_digests import DIGESTS
 from corpora.look import look_at_table
 from corpora.look_page import PAGE
+from corpora.pieces import CutSettings
 from corpora.scanning import scan_to_table
 from corpora.verifying import verify_table
 from harness.audio import read as read_sound

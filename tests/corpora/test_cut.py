@@ -11,7 +11,8 @@ import soundfile
 from small_study import command
 
 from corpora.__main__ import app
-from corpora.cutting import CUTS, CutSettings, _windows
+from corpora.cutting import CUTS
+from corpora.pieces import CutSettings, windows
 from harness.audio import read as read_sound
 from harness.audio import write_wav
 from harness.tables import CLIPS, FAILURES, read
@@ -64,9 +65,9 @@ def test_windows_are_the_same_for_any_blocks(night: Path, monkeypatch: pytest.Mo
     """Gaps and overlaps across the ends of the blocks in which a recording is read."""
     for hop in (50.0, 130.0, 700.0):
         settings = CutSettings(window_ms=130.0, hop_ms=hop)
-        at_once = [(start, y.copy()) for start, y, _ in _windows(night, settings)]
-        monkeypatch.setattr("corpora.cutting._BLOCK_S", 0.11)
-        in_blocks = [(start, y.copy()) for start, y, _ in _windows(night, settings)]
+        at_once = [(start, y.copy()) for start, y, _ in windows(night, settings)]
+        monkeypatch.setattr("corpora.pieces._BLOCK_S", 0.11)
+        in_blocks = [(start, y.copy()) for start, y, _ in windows(night, settings)]
         monkeypatch.undo()
         assert [start for start, _ in at_once] == [start for start, _ in in_blocks]
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(at_once, in_blocks, strict=True))
@@ -139,6 +140,23 @@ def test_video_and_damage(night: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert abs(np.abs(np.fft.rfft(y)).argmax() * sr / len(y) - 440) <= 2
 
 
+def test_whole_recordings(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wav of a video, and of a recording its very samples; not among the recordings."""
+    write_video(night.with_name("film.mp4"))
+    args = ("cut", night.parents[1], "--whole", "--out")
+    assert command(app, *args, tmp_path / "out", capsys=capsys).code == 0
+    clips = read(tmp_path / "out" / "clips.csv", CLIPS)
+    assert clips["path"].tolist() == ["bat/film.wav", "bat/night.wav"]
+    assert np.array_equal(read_sound(tmp_path / "out" / "bat" / "night.wav")[0], read_sound(night)[0])
+    assert abs(soundfile.info(tmp_path / "out" / "bat" / "film.wav").duration - 2) < 0.1
+    night.write_bytes(night.read_bytes()[:1000])
+    said = command(app, *args, tmp_path / "again", capsys=capsys)
+    assert said.code == 1 and "night.wav: cut short: its header promises 4.00 s" in said.warnings[0]
+    assert [path.name for path in (tmp_path / "again" / "bat").iterdir()] == ["film.wav"]
+    said = command(app, *args, tmp_path / "rec" / "out", capsys=capsys)
+    assert said.code == 1 and "so that its clips would be cut again" in said.warnings[0]
+
+
 def test_videos_are_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "rec" / "tone").mkdir(parents=True)
     for suffix in ("mp4", "avi", "mkv"):
@@ -153,7 +171,8 @@ def test_videos_are_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ((), "--window-ms: 0, and no --labels: say how long the clips are, or where the calls are"),
+        ((), "--window-ms: 0, and no --labels or --whole: say how long the clips are, or where the calls are"),
+        (("--whole", "--window-ms", 5), "--whole and --window-ms: give one of them"),
         (("--hop-ms", 5, "--labels", "x.txt"), "--hop-ms=5: goes with --window-ms only"),
         (("--window-ms", -1), "--window-ms=-1.0: must be 0 or more"),
         (("--labels", "nowhere.txt"), "nowhere.txt: no labels there; expected a CSV, or label files of Audacity"),

@@ -123,7 +123,14 @@ def test_the_labeler_gives_the_scores_of_the_predictions(images: Path, store: St
 def test_fine_tuning_starts_from_the_frozen_head_and_has_a_row_of_its_own(
     images: Path, store: Store, tmp_path: Path, tiny_module: str
 ) -> None:
-    given = {"handle": tiny_module, "finetune": True, "epochs": 2, "patience": 0, "batch_size": 8, "learning_rate": 0.05}
+    given = {
+        "handle": tiny_module,
+        "finetune": True,
+        "epochs": 2,
+        "patience": 0,
+        "batch_size": 8,
+        "learning_rate": 0.05,
+    }
     still = parse({**given, "learning_rate": 1e-12, "dropout": 0.0})
     outcome = train(images, tmp_path / "run", store, parse(tiny_module), still, parse(given))
     scores = {}
