@@ -29,7 +29,8 @@ class Levels:
     quiet_share : float
         Share of its time below -60 dB of full scale, in [0, 1].
     dc : float
-        Mean of the samples, of the channel where that is farthest from 0; 1 is full scale.
+        Mean of the samples, of the channel where that is farthest from 0; 1 is full scale. 0 where the means of short
+        blocks vary by more than that: noise of low frequencies, and no offset.
     mix_db : float
         Level of the mean of the channels against that of the channels, in dB: 0 for equal ones, -3 for unrelated ones,
         -120 where they cancel; 0 for one channel.
@@ -65,7 +66,8 @@ def measure(y: np.ndarray, sr: int) -> Levels:
     mixed = float(np.square(y.mean(axis=1)).mean())
     block = max(1, min(len(y), round(_BLOCK_S * sr)))
     blocks = power[: len(power) // block * block].reshape(-1, block).mean(axis=1)
-    offsets = y.mean(axis=0)
+    means = y[: len(y) // block * block].reshape(-1, block, y.shape[1]).mean(axis=1)
+    offsets = np.where(np.abs(y.mean(axis=0)) > means.std(axis=0), y.mean(axis=0), 0.0)
     return Levels(
         channels=y.shape[1],
         level_db=_decibels(mean),

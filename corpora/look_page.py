@@ -167,7 +167,8 @@ def _finding(found: Finding, cards: Mapping[str, Mapping[str, Any]], labels: Map
         "name": found.name,
         "meaning": found.meaning,
         "n": len(named),
-        "classes": ", ".join(f"{label} {n}" for label, n in by_class[:8]) + (" ..." if len(by_class) > 8 else ""),
+        "classes": ", ".join(f"{label} {n}" for label, n in by_class[:8])
+        + (" and others" if len(by_class) > 8 else ""),
         "named": named[:_NAMED],
         "heard": heard,
     }

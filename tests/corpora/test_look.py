@@ -105,11 +105,13 @@ def odd(tmp_path: Path) -> Path:
     soundfile.write(tmp_path / "inverted.wav", np.stack([y, -y], axis=1), 16000, subtype="FLOAT")
     soundfile.write(tmp_path / "wide.wav", np.stack([z, 0.3 * y], axis=1), 16000)
     write_wav(tmp_path / "offset.wav", 0.1 * rng.standard_normal(16000) - 0.1, 16000)
+    wander = np.cumsum(0.002 * rng.standard_normal(16000))  # low frequencies are no offset
+    write_wav(tmp_path / "wander.wav", np.clip(wander + 0.02, -0.9, 0.9), 16000)
     write_wav(tmp_path / "padded.wav", np.concatenate([0.1 * rng.standard_normal(3000), np.zeros(29000)]), 16000)
     write_wav(tmp_path / "faint.wav", 0.002 * rng.standard_normal(16000), 16000)
     write_wav(tmp_path / "short.wav", 0.1 * rng.standard_normal(800), 16000)
     write_wav(tmp_path / "cut<b>.wav", 0.1 * rng.standard_normal(16000), 16000)
-    names = ("inverted", "wide", "offset", "padded", "faint", "short", "cut<b>")
+    names = ("inverted", "wide", "wander", "offset", "padded", "faint", "short", "cut<b>")
     rows = [
         {"clip_id": name, "path": f"{name}.wav", "label": "x" if k else "y", "fold": str(k % 2 + 1), "group": "rec"}
         for k, name in enumerate(names)
