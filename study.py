@@ -44,6 +44,7 @@ def study(
     scheduler: str = "",
     store: str | Path | None = None,
     strict: bool = False,
+    on_epoch: trainer.OnEpoch | None = None,
 ) -> StudyRun:
     """Run a study; what an earlier run has made is taken from the store.
 
@@ -63,6 +64,8 @@ def study(
         Folder of the store. Default: the user's cache folder.
     strict : bool
         Stop at the first clip that cannot be read.
+    on_epoch : callable, optional
+        Is called with every epoch of a network, a :class:`trainer.Epoch`.
 
     Returns
     -------
@@ -79,7 +82,9 @@ def study(
     with harness.remembered_code(own):
         plan = make_plan(path, settings, own, jobs=1 if scheduler else jobs)
         with harness.connected(scheduler):
-            return run_study(plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict)
+            return run_study(
+                plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict, on_epoch=on_epoch
+            )
 
 
 @dataclass(frozen=True)
@@ -191,16 +196,18 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions)
 
 
-def run_study(plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False) -> StudyRun:
+def run_study(
+    plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False, on_epoch: trainer.OnEpoch | None = None
+) -> StudyRun:
     """Run every stage, with the lock of the folder."""
     with run_lock(out) as interrupted:
         if interrupted:
             harness.remove_leftovers(plan.store)
         check_outputs(out)
-        return run_stages(plan, out, jobs=jobs, strict=strict)
+        return run_stages(plan, out, jobs=jobs, strict=strict, on_epoch=on_epoch)
 
 
-def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
+def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: trainer.OnEpoch | None) -> StudyRun:
     """Run every stage, one after the other."""
     copies = duplicate_sounds(plan, out, jobs=jobs)
     missing = write_clips(plan, out)
@@ -213,7 +220,7 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool) -> StudyRun:
     drawn = (draw if plan.study.image_files else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
     where = "" if plan.study.image_files else ", in memory"
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}{where}")
-    outcome = train(plan, drawn, out)
+    outcome = train(plan, drawn, out, on_epoch)
     failures = harness.join_failures([missing, drawn.failures, outcome.failures])
     harness.write_failures(out, failures)
     for line in trainer.lost_classes(plan.clips, outcome.predictions):
@@ -302,7 +309,7 @@ def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
     return list(dict.fromkeys(c.module for c in plan.combinations if trainer.takes_features(c)))
 
 
-def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
+def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: trainer.OnEpoch | None) -> trainer.Outcome:
     """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
     inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
     tables = tables_of(plan, drawn, out)
@@ -317,6 +324,7 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path) -> trainer.Outcome:
         shared=shared,
         copies=harness.copies_across_folds(out, plan.clips, shared),
         fusions=plan.fusions,
+        on_epoch=on_epoch,
     )
 
 
@@ -349,7 +357,7 @@ def refit_best(
 ) -> None:
     """``OUT/model``: the best combination refitted on all clips, unless it is there already; of several seeds one."""
     named = evaluation.best._asdict()
-    first, accuracies = evaluation.ranking.iloc[0], accuracy_by_fold(evaluation)
+    first, accuracies = evaluation.ranking.iloc[0], trainer.fold_accuracies(evaluation.folds, named)
     best = next(c for c in outcome.trained if named.items() <= c.named().items())
     trainer.write_final(
         outcome.tasks[best].table,
@@ -369,13 +377,6 @@ def refit_best(
         notes=plan.corpus.notes,
         caveats=evaluation.notes,
     )
-
-
-def accuracy_by_fold(evaluation: evaluator.Evaluation) -> dict[str, float]:
-    """Accuracy (in [0, 1]) of the best combination on each fold, of several seeds the mean."""
-    named = evaluation.best._asdict()
-    rows = evaluation.folds[(evaluation.folds[list(named)] == list(named.values())).all(axis=1)]
-    return {str(fold): float(rows[fold].mean()) for fold in rows if fold not in {*named, "seed", "mean", "std"}}
 
 
 # ---------------------------------------------------------------- the command
@@ -448,6 +449,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
             cached = "which feature vectors are cached is known when its images are there"
         lines.append(f"train   {encoding} through {module}: {cached}")
     lines += [f"fuse    {fusion.words()}" for fusion in plan.fusions]
+    lines += [f"train   {line}" for line in trainer.describe_networks(plan.combinations)]
     n_fused = len(plan.fusions) * len(plan.study.train.seeds)
     n_combinations = count(len(plan.combinations) + n_fused, "combination")
     lines.append(f"heads   {plan.settings.head}, seeds {plan.study.train.seeds}: {n_combinations}")

@@ -16,6 +16,7 @@ from .drawn_features import count_drawn as count_drawn
 from .drawn_features import draw_features as draw_features
 from .export import export_fold as export_fold
 from .export import write_model as write_model
+from .final import fold_accuracies as fold_accuracies
 from .final import write_final as write_final
 from .fitting import HeadSettings as HeadSettings
 from .fitting import Trained as Trained
@@ -33,7 +34,9 @@ from .layout import lay_out as lay_out
 from .logistic import STRENGTHS as STRENGTHS
 from .model_folder import check_model_folder as check_model_folder
 from .networks.curves import Epoch as Epoch
+from .networks.curves import OnEpoch as OnEpoch
 from .planning import cached_features as cached_features
+from .planning import describe_networks as describe_networks
 from .repeats import check_repeatable as check_repeatable
 from .repeats import repeat_all as repeat_all
 from .retrain.flags import parse_flags as parse_flags

@@ -32,7 +32,21 @@ from trainer.inputs import training_order
 from trainer.networks.final import final_network
 from trainer.run_record import as_sentence
 
-__all__ = ["write_final"]
+__all__ = ["fold_accuracies", "write_final"]
+
+
+def fold_accuracies(folds: pd.DataFrame, named: Mapping[str, str]) -> dict[str, float]:
+    """Accuracy (in [0, 1]) of a combination on each fold, of several seeds the mean.
+
+    Parameters
+    ----------
+    folds : DataFrame
+        As the evaluator gives it: a row for each combination and seed, a column for each fold.
+    named : mapping of str to str
+        encoding, module and head of the combination.
+    """
+    rows = folds[(folds[list(named)] == list(named.values())).all(axis=1)]
+    return {str(fold): float(rows[fold].mean()) for fold in rows if fold not in {*named, "seed", "mean", "std"}}
 
 
 def write_final(

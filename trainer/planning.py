@@ -18,7 +18,7 @@ from harness.vectors import Vectors
 from trainer.ablation import SOUND, Combination
 from trainer.sources import image_key, module_key, sound_key
 
-__all__ = ["cached_features"]
+__all__ = ["cached_features", "describe_networks"]
 
 
 def cached_features(
@@ -54,6 +54,21 @@ def cached_features(
             keys = [image_key(image.digest_of(p, digests), of_module) for p in paths if p.is_file()]
         counts[encoding, module.handle] = (Vectors(store).count(keys), len(clips))
     return counts
+
+
+def describe_networks(todo: Sequence[Combination]) -> list[str]:
+    """What will be trained of each encoding and network, in words.
+
+    Parameters
+    ----------
+    todo : sequence of Combination
+    """
+    lines = []
+    for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo if kinds.is_network(c.module)):
+        settings = kinds.network_settings(module)
+        epochs = f"up to {settings.epochs} epochs, then again" if settings.patience else f"{settings.epochs} epochs"
+        lines.append(f"{encoding} through {module.row}: a network for each fold, {epochs}; what the store has is used")
+    return lines
 
 
 def _sound_keys(clips: pd.DataFrame, of_module: Mapping[str, Any], digests: FileDigests) -> list[str]:

@@ -138,7 +138,7 @@ def _train_folds(prepared: Prepared, missing: list[Split], on_epoch: OnEpoch | N
             for fitted in train_network(prepared, split.fold, todo[split.fold], clock, on_epoch):
                 yield clock.taken()
                 if isinstance(fitted, Fitted):
-                    done[split.fold] = _stored(prepared, split, fitted)
+                    done[split.fold] = _put(prepared, split, fitted)
 
     for _ in track(steps(), total=clock.steps, what=what, size=lambda n: n):
         pass
@@ -182,7 +182,7 @@ def train_network(
         yield fitted
 
 
-def _stored(prepared: Prepared, split: Split, fitted: Fitted) -> bytes:
+def _put(prepared: Prepared, split: Split, fitted: Fitted) -> bytes:
     """Put a network into the store, with the scores of the clips that it is tested with; give the entry."""
     scores = fitted.head.scores(prepared.network.features(prepared.data.images[split.test]))
     arrays: list[np.ndarray] = [scores, fitted.head.weights, fitted.head.bias, *fitted.weights]

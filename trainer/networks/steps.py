@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.head import Head
 from harness.hub.base import HubModule
+from harness.hub.devices import gpu_found
 from harness.hub.network_settings import NetworkSettings
 from harness.hub.tensorflow import import_tensorflow
 from trainer.networks.augmenting import augment
@@ -66,6 +67,8 @@ class Network:
 
     def __init__(self, module: HubModule, n_classes: int, settings: NetworkSettings) -> None:
         tf = import_tensorflow()
+        if gpu_found():  # on a processor the same steps give the same numbers anyway
+            tf.config.experimental.enable_op_determinism()
         self.module, self.settings, self.n_classes = module, settings, n_classes
         self.body = trained_variables(module)
         self.original = [v.numpy() for v in self.body]

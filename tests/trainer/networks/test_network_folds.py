@@ -132,7 +132,8 @@ def test_fine_tuning_starts_from_the_frozen_head_and_has_a_row_of_its_own(
         "learning_rate": 0.05,
     }
     still = parse({**given, "learning_rate": 1e-12, "dropout": 0.0})
-    outcome = train(images, tmp_path / "run", store, parse(tiny_module), still, parse(given))
+    specs = [parse(tiny_module), still, parse(given)]
+    outcome = train(images, tmp_path / "run", store, *specs)
     scores = {}
     for c in outcome.trained:
         rows = outcome.predictions[outcome.predictions["module"] == c.module.row]
