@@ -92,6 +92,8 @@ def _check_network(spec: ModuleSpec, kind: ModuleKind, name_of: Namer) -> None:
     """Refuse settings of a training that do not apply."""
     if kind.scratch and spec.finetune:
         raise SettingsError(f"{name_of('finetune')}: module {spec.handle!r} is trained from scratch; leave it out")
+    if spec.finetune and not kind.tensorflow:
+        raise SettingsError(f"{name_of('finetune')}: module {spec.handle!r} has no weights that can be trained")
     given = next(iter(spec.training()), "")
     if given and not is_network(spec):
         raise SettingsError(
