@@ -1,6 +1,7 @@
 from .ablation import SOUND as SOUND
 from .ablation import Combination as Combination
 from .ablation import combinations as combinations
+from .ablation import module_from_text as module_from_text
 from .ablation import takes_features as takes_features
 from .absent import AbsentClass as AbsentClass
 from .absent import absent_classes as absent_classes

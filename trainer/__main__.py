@@ -126,7 +126,12 @@ def run(
     images: Images,
     out: Out,
     encoding: Annotated[list[str] | None, typer.Option(help="Encoding; again for more. Default: all.")] = None,
-    module: Annotated[list[str] | None, typer.Option(help="Module handle; again for more.")] = None,
+    module: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Module handle, or a table as in a study: '{handle = \"cnn:small\", epochs = 9}'; again for more."
+        ),
+    ] = None,
     clips: Annotated[Path | None, typer.Option(help="The clips.csv, for modules that take the sound itself.")] = None,
     head: Annotated[str, typer.Option(help="lbfgs, or sgd as retrain.py trains.")] = "lbfgs",
     seed: Annotated[list[int] | None, typer.Option(help="Seed; again for more.")] = None,
@@ -157,7 +162,7 @@ def run(
             images,
             out,
             encodings=encoding,
-            modules=module or [SCATTERING],
+            modules=[trainer.module_from_text(text) for text in module or [SCATTERING]],
             clips=clips,
             settings=trainer.HeadSettings.read({"head": head, "sgd": sgd, "balance": balance}, name_of=_flag),
             seeds=seed or [0],
@@ -186,13 +191,13 @@ def export(
         str, typer.Option(help="The fold that the model does not know; of a single split, test.", show_default=False)
     ],
     module: Module = SCATTERING,
-    head: Annotated[str, typer.Option(help="lbfgs or sgd.")] = "lbfgs",
+    head: Annotated[str, typer.Option(help="lbfgs, sgd, or network.")] = "lbfgs",
     seed: Seed = 0,
     images: Annotated[Path | None, typer.Option(help="Folder of images.csv. Default: RUN/images.")] = None,
     store: StoreDir = "",
     plugin: PluginFiles = None,
 ) -> None:
-    """Make a model folder of one fold's head."""
+    """Make a model folder of one fold's head, or network (then --module is as the tables have it)."""
     named = {"encoding": encoding, "module": module, "head": head, "seed": str(seed)}
     folder = images or run_folder / "images"
     card = trainer.export_fold(run_folder, named, fold, out, images_folder=folder, store=harness.Store(store or None))

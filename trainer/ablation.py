@@ -10,10 +10,20 @@ from harness.errors import SettingsError
 from harness.hub import kinds
 from harness.hub.handles import ModuleSpec
 from harness.store import Store
+from harness.toml import toml_value
 from trainer.fitting import HeadSettings
 from trainer.reduced import reduced_name
 
-__all__ = ["NETWORK", "SOUND", "Combination", "combination_name", "combinations", "heads_file", "takes_features"]
+__all__ = [
+    "NETWORK",
+    "SOUND",
+    "Combination",
+    "combination_name",
+    "combinations",
+    "heads_file",
+    "module_from_text",
+    "takes_features",
+]
 
 NETWORK = "network"  # the head of a network, which is trained with it
 SOUND = "sound"  # the encoding of a module that takes the sound itself
@@ -52,6 +62,25 @@ def combination_name(named: Mapping[str, str]) -> str:
 def heads_file(run: str | Path, named: Mapping[str, str]) -> Path:
     """The file of a combination's heads in the folder of a run."""
     return Path(run) / "heads" / f"{combination_name(named)}.npz"
+
+
+def module_from_text(text: str, *, name: str = "--module") -> ModuleSpec:
+    """A module as it is written on a command line: a handle, or a table as in a study.
+
+    Parameters
+    ----------
+    text : str
+        ``cnn:small``, or ``{handle = "cnn:small", epochs = 5}``.
+    name : str
+        The option, for messages.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`harness.hub.kinds.parse`.
+    """
+    given = toml_value(text) if text.lstrip().startswith("{") else text
+    return kinds.parse(given, name_of=lambda setting: f"{name}: {setting}")
 
 
 def combinations(

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from small_study import command
 
 from harness.errors import DivergedError, ModuleError, SettingsError
 from harness.hub.handles import ModuleSpec
@@ -22,6 +23,7 @@ from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
 from harness.tables import PREDICTIONS, read
 from labeler.loading import load_model
+from trainer.__main__ import app
 from trainer.export import export_fold
 from trainer.networks import checkpoints, fitting
 from trainer.networks.curves import HISTORY, Epoch
@@ -260,3 +262,13 @@ def test_a_residual_network_of_keras_is_fine_tuned(
     assert len(read_weights(run, named(outcome), "1", read_networks(run))) > 150
     assert json.loads((run / "run.json").read_text())
     assert isinstance(outcome.predictions, pd.DataFrame)
+
+
+def test_a_network_by_the_command_line(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--images", images, "--out", tmp_path / "run", "--store", tmp_path / "store"]
+    table = '{handle = "cnn:capuchin", image_size = [8, 8], epochs = 1, patience = 0}'
+    said = command(app, "run", *options, "--module", table, capsys=capsys)
+    assert said.code == 0
+    assert "gray  cnn:capuchin (epochs=1, patience=0)  seed 0  " in said.out
+    said = command(app, "run", *options, "--module", '{handle = "cnn:small", epochs = 0}', capsys=capsys)
+    assert said.err.strip() == "error: --module: epochs=0: must be a positive integer"
