@@ -9,8 +9,10 @@ from .feature_maps import nearest as nearest
 from .feature_maps import projections as projections
 from .intervals import bootstrap as bootstrap
 from .label_agreement import differing_labels as differing_labels
+from .learning_curves import draw_learning_curves as draw_learning_curves
 from .legacy import class_lines as class_lines
 from .legacy import write_legacy as write_legacy
+from .live_curves import LiveCurves as LiveCurves
 from .metrics import metrics_table as metrics_table
 from .notes import notes_of_run as notes_of_run
 from .plots import draw_confusion as draw_confusion

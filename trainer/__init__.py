@@ -11,6 +11,7 @@
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
 - `clip_scores`: scores of clips from those of their tiles
+- `single_fold`: one fold's head by gradient descent, with figures after some steps
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder

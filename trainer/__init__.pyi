@@ -47,4 +47,7 @@ from .running import accuracy_lines as accuracy_lines
 from .running import train_all as train_all
 from .running import train_images as train_images
 from .sgd import SgdSettings as SgdSettings
+from .single_fold import FoldTraining as FoldTraining
+from .single_fold import StepFigures as StepFigures
+from .single_fold import train_fold as train_fold
 from .sources import SoundPart as SoundPart
