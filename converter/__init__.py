@@ -7,6 +7,7 @@
 - `registry`: which encodings there are, ours and others'
 - `selection`: those that a study or a command line asks for; `presets`: ``seed``, the first project's images
 - `settings_file`: eight settings as a CSV file; `pickled_settings`: the older files of that kind, nothing of them run
+- `settings_panel`: sliders for these eight in a notebook
 - `drawing`: one clip as an array or as PNGs
 - `tiles`: a clip cut into equal parts, each an image of its own
 - `planning`: the images of each clip; `pipeline`: many clips, many encodings, several processes, nothing drawn twice

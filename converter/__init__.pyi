@@ -29,6 +29,7 @@ from .settings_file import SETTINGS_KEYS as SETTINGS_KEYS
 from .settings_file import common_settings as common_settings
 from .settings_file import read_settings as read_settings
 from .settings_file import write_settings as write_settings
+from .settings_panel import SettingsPanel as SettingsPanel
 from .sound import Sound as Sound
 from .spec import Encoding as Encoding
 from .spec import Reference as Reference
