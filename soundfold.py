@@ -49,10 +49,17 @@ if TYPE_CHECKING:  # the public names, each imported when it is first used; `_pu
     from converter.encodings.stereo import Stereo as Stereo
     from converter.encodings.waveform import Waveform as Waveform
     from converter.levels import level as level
+    from converter.registry import ENCODINGS as ENCODINGS
+    from converter.settings_file import read_settings as read_settings
+    from converter.settings_file import write_settings as write_settings
+    from converter.settings_panel import SettingsPanel as SettingsPanel
     from converter.spec import Encoding as Encoding
     from corpora.loading import load as corpus
     from evaluator.evaluation import compare_runs as compare_runs
     from evaluator.evaluation import evaluate as evaluate
+    from evaluator.live_curves import LiveCurves as LiveCurves
+    from evaluator.plots import draw_confusion as draw_confusion
+    from harness.player import play as play
     from harness.registry import load_plugin as load_plugin
     from labeler.loading import load_model as load_model
     from merger.methods.blend import Blend as Blend
@@ -60,6 +67,8 @@ if TYPE_CHECKING:  # the public names, each imported when it is first used; `_pu
     from merger.methods.stack import Stack as Stack
     from merger.spec import MergeMethod as MergeMethod
     from study import study as study
+    from trainer.sgd import SgdSettings as SgdSettings
+    from trainer.single_fold import train_fold as train_fold
 
 # command: module, function, words put before the rest, what it does
 COMMANDS = {
