@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class SettingsPanel:
         self._starts = {start.name: start}
         self._ready = False
         self._drawn: Encoding | None = None
+        self._warned: list[str] = []
         self._heard = 0
         self._choice = ipywidgets.Dropdown(
             options=_drawable(start), value=start.name, description="encoding", style=_LABEL
@@ -97,8 +99,9 @@ class SettingsPanel:
         self._player, self._status = ipywidgets.Audio(autoplay=False, loop=False), ipywidgets.HTML()
         self._show(_settings_of(start))
         self._redraw()
-        for widget in (self._choice, *self._sliders.values()):
-            widget.observe(lambda _: self._redraw(), "value")
+        self._choice.observe(lambda _: self._choose(), "value")
+        for slider in self._sliders.values():
+            slider.observe(lambda _: self._redraw(), "value")
         self._load.on_click(lambda _: self._tried(self.load))
         self._save.on_click(lambda _: self._tried(self.save))
         self.widget = self._laid_out()
@@ -171,6 +174,14 @@ class SettingsPanel:
             slider.value = value
         self._ready = True
 
+    def _choose(self) -> None:
+        """Draw another encoding; one that refuses the sliders' values begins with its own."""
+        try:
+            _ = self.encoding
+        except SettingsError:
+            self._show(_settings_of(ENCODINGS[self._choice.value]()))
+        self._redraw()
+
     def _redraw(self, said: str = "") -> None:
         """Draw what the sliders say; what is wrong is said in the panel, and the last image remains."""
         if not self._ready:
@@ -182,15 +193,22 @@ class SettingsPanel:
             for name, slider in self._sliders.items():
                 slider.disabled = name not in type(encoding).model_fields
             if encoding != self._drawn:
-                self._image.value = encode_png(draw(self._source, encoding, **self._rate))
-                self._drawn = encoding
-                self._hear(encoding.sample_rate)
+                self._draw(encoding)
         except SoundfoldError as error:
             self._say(str(error), wrong=True)
             return
         height, width = encoding.size
         took = f"{width} x {height} pixels in {1000 * (time.perf_counter() - started):.0f} ms"
-        self._say(f"{said}; {took}" if said else took)
+        self._say("; ".join(filter(None, [said, took, *self._warned])))
+
+    def _draw(self, encoding: Encoding) -> None:
+        """Draw one image; what the encoding warns of is said in the panel, not in the page's output."""
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            self._image.value = encode_png(draw(self._source, encoding, **self._rate))
+        self._warned = list(dict.fromkeys(str(each.message) for each in warned))
+        self._drawn = encoding
+        self._hear(encoding.sample_rate)
 
     def _hear(self, rate: int) -> None:
         """Bring waveform and player to a rate."""

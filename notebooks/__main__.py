@@ -23,7 +23,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 300_000  # bytes of a saved notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
-_COLOURS = 64
+_COLOURS = 160
 
 
 def names() -> list[str]:
@@ -59,7 +59,7 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type != "code":
             continue
         cell.metadata = {}
-        cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
+        cell.outputs = _joined([o for o in cell.outputs if o.get("name") != "stderr"])
         for output in cell.outputs:
             data = output.get("data", {})
             if data.pop(WIDGET, None) and "image/png" not in data:
@@ -67,6 +67,17 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             if "image/png" in data:
                 data["image/png"] = _of_few_colours(data["image/png"])
     return notebook
+
+
+def _joined(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """The outputs of a cell, what was printed in pieces as one."""
+    found: list[nbformat.NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == "stream" == found[-1].output_type:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def check(notebook: nbformat.NotebookNode, name: str, private: Sequence[str]) -> None:

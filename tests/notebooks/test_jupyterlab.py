@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 60_000  # ms; what a loaded machine may take
+PATIENCE = 300_000  # ms; what a loaded machine may take
 PLAYED = """a => new Promise((done, failed) => {
   a.addEventListener('timeupdate', () => a.currentTime > 0.05 && done(a.currentTime));
   a.play().catch(failed);
@@ -57,7 +57,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
 
 def run_all(page: Any, address: str, name: str) -> None:
     """Open a notebook and choose Run All Cells in the menu."""
-    page.set_default_timeout(SECONDS)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{address}lab/tree/{name}.ipynb")
     page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
     page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for()
