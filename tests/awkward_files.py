@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -34,13 +35,19 @@ def by_libsndfile() -> Iterator[tuple[str, bytes]]:
     for format in soundfile.available_formats():
         for subtype in soundfile.available_subtypes(format):
             rate = RATES.get(subtype, RATES.get(format, 44100))
-            data = io.BytesIO()
+            name, data = f"{format}_{subtype}.{format.lower()}", io.BytesIO()
+            if format == "RAW":  # no header says how to read it
+                continue
             try:
-                soundfile.write(data, TONE, rate, subtype=subtype, format=format)
+                if format == "SD2":  # without a name it writes its other half to ._ in the working directory
+                    with TemporaryDirectory() as folder:
+                        soundfile.write(f"{folder}/{name}", TONE, rate, subtype=subtype, format=format)
+                        data.write(Path(folder, name).read_bytes())
+                else:
+                    soundfile.write(data, TONE, rate, subtype=subtype, format=format)
             except (soundfile.LibsndfileError, ValueError, TypeError):  # it reads that only
                 continue
-            if format != "RAW":  # which no header says how to read
-                yield f"{format}_{subtype}.{format.lower()}", data.getvalue()
+            yield name, data.getvalue()
 
 
 def by_ffmpeg() -> Iterator[tuple[str, bytes]]:
