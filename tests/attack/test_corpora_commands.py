@@ -49,7 +49,8 @@ def test_recordings_that_break_off(tmp_path: Path, noise: np.ndarray, suffix: st
         (folder / whole.name).write_bytes(data[: round(share * len(data))])
         found = cut_recordings([folder], tmp_path / f"out{k}", CutSettings(window_ms=100), jobs=1)
         cuts = read(tmp_path / f"out{k}" / "cuts.csv", CUTS)
-        assert len(found.clips) == len(cuts) and (len(found.failures) == 1 or len(cuts) >= len(y) // 800 * share)
+        whole_enough = len(cuts) >= len(y) // 800 - 1  # of lossy formats a tenth of a second may be missing
+        assert len(found.clips) == len(cuts) and (len(found.failures) == 1 or whole_enough)
         for row in cuts.itertuples() if suffix != "mp3" else ():
             start = round(row.start_s * RATE)
             clip = read_sound(tmp_path / f"out{k}" / row.path)[0]

@@ -78,6 +78,9 @@ def test_nothing_to_hear(root: Path, tmp_path: Path, tiny_yamnet: str, capsys: p
     )
     file = tmp_path / "s.toml"
     file.write_text(f"[corpus]\nname = 'images'\nroot = 'drawn'\n[train]\nmodules = ['{tiny_yamnet}']\n")
+    for setting in ("convert.n_mels=3", "convert.keep_images=false"):
+        with pytest.raises(SettingsError, match=r"\[convert\]: the corpus 'images' has images already"):
+            study.make_plan(file, [setting], Store(tmp_path / "store"))
     with pytest.raises(SettingsError, match=r"\[train\] modules: one takes sounds, but the corpus 'images'"):
         study.make_plan(file, [], Store(tmp_path / "store"))
 
@@ -93,6 +96,7 @@ def test_encodings_of_a_clip_must_agree(root: Path, tmp_path: Path, capsys: pyte
     assert said.code == 1
 
 
+@pytest.mark.long
 def test_a_study_of_images(root: Path, tmp_path: Path, tiny_module: str) -> None:
     """No [convert]; merges of the images; a model that labels images."""
     file = tmp_path / "images.toml"
@@ -116,9 +120,3 @@ modules = ['{tiny_module}']
     assert "could not be read" not in report and "image/webp" in report
     model = load_model(tmp_path / "run" / "model")
     assert set(model.card.classes) == {"red", "blue"}
-    for setting, says in (
-        ("convert.n_mels=3", r"\[convert\]: the corpus 'images' has images already"),
-        ("convert.keep_images=false", r"\[convert\]: the corpus 'images' has images already"),
-    ):
-        with pytest.raises(SettingsError, match=says):
-            study.make_plan(file, [setting], Store(tmp_path / "store"))
