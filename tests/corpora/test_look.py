@@ -105,8 +105,8 @@ def odd(tmp_path: Path) -> Path:
     soundfile.write(tmp_path / "inverted.wav", np.stack([y, -y], axis=1), 16000, subtype="FLOAT")
     soundfile.write(tmp_path / "wide.wav", np.stack([z, 0.3 * y], axis=1), 16000)
     write_wav(tmp_path / "offset.wav", 0.1 * rng.standard_normal(16000) - 0.1, 16000)
-    wander = np.cumsum(0.002 * rng.standard_normal(16000))  # low frequencies are no offset
-    write_wav(tmp_path / "wander.wav", np.clip(wander + 0.02, -0.9, 0.9), 16000)
+    wander = 0.3 * np.sin(2 * np.pi * 3.3 * np.arange(16000) / 16000)  # has a mean of 2 %, but no offset
+    write_wav(tmp_path / "wander.wav", wander, 16000)
     write_wav(tmp_path / "padded.wav", np.concatenate([0.1 * rng.standard_normal(3000), np.zeros(29000)]), 16000)
     write_wav(tmp_path / "faint.wav", 0.002 * rng.standard_normal(16000), 16000)
     write_wav(tmp_path / "short.wav", 0.1 * rng.standard_normal(800), 16000)
