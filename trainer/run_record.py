@@ -61,7 +61,7 @@ def record_training(
     image_specs : mapping of str to list of str
         The values of column ``spec`` of ``images.csv``, by encoding.
     chosen : mapping
-        Regularisation strengths by combination and fold.
+        Regularisation strengths by combination and fold; of networks the numbers of epochs.
     sizes : sequence of mapping
         Of each combination its name (encoding, module, head, seed) and ``folds``: how many clips each fold's head was
         fitted on, and tested with.

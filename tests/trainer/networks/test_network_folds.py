@@ -222,7 +222,7 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed(images: Path, tmp_path: Pa
     given = {"handle": "cnn:capuchin", "image_size": [96, 96], "epochs": 40, "patience": 0, "batch_size": 2}
     script.write_text(
         "import sys\nfrom harness.hub.kinds import parse\nfrom harness.store import Store\n"
-        "from trainer.running import train_images\n"
+        "from trainer.networks import fitting\nfrom trainer.running import train_images\nfitting._SAVED_S = 0.1\n"
         f"train_images({str(images)!r}, sys.argv[1], modules=[parse({given!r})], store=Store(sys.argv[2]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
