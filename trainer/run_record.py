@@ -160,7 +160,8 @@ def _module_to_json(module: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
     base = str(module.base.resolve())
     training: dict[str, Any] = {}
     if is_network(module):
-        training = {"training": {"handle": module.handle, "finetune": module.finetune, **module.training()}}
+        given = {"finetune": module.finetune, "named": module.named, **module.training()}
+        training = {"training": {"handle": module.handle, **given}}
     return {
         **module.overrides(),
         **training,

@@ -14,6 +14,7 @@ from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings,
 
 __all__ = ["GivenModule", "ModuleSpec"]
 
+_MOST_WORDS = 40  # characters
 _OF_MODULE = ("image_size", "value_range", "sample_rate")
 
 
@@ -39,6 +40,12 @@ def _pair(*, whole: bool) -> Check:
     return check
 
 
+def _words(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > _MOST_WORDS or not value.isprintable():
+        raise ValueError(f"expected a few words, at most {_MOST_WORDS} characters")
+    return value.strip()
+
+
 def _rate(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ValueError("expected a rate in Hz, e.g. 16000")
@@ -60,6 +67,8 @@ class GivenModule(Settings):
         In Hz, for a waveform module of unknown publisher; 0: read from the publisher.
     finetune : bool
         Whether the weights of the module are trained too, and not those of a head alone.
+    named : str
+        A few words for tables in place of the settings of a network, as ``long``.
     epochs, patience, monitor, batch_size, optimizer, learning_rate, momentum, schedule, clip_norm, dropout, \
 label_smoothing, l1, l2, warmup_epochs, start, spec_augment, time_shift, mixup : optional
         How that is done, and how a ``cnn:`` is trained; see
@@ -73,6 +82,7 @@ label_smoothing, l1, l2, warmup_epochs, start, spec_augment, time_shift, mixup :
     value_range: Annotated[tuple[float, float] | None, BeforeValidator(_pair(whole=False))] = None
     sample_rate: Annotated[int, PlainValidator(_rate)] = 0
     finetune: bool = False
+    named: Annotated[str, PlainValidator(_words)] = ""
     epochs: PositiveInt | None = None
     patience: Count | None = None
     monitor: Monitor | None = None
@@ -127,7 +137,8 @@ class ModuleSpec(GivenModule):
 
     def training(self) -> dict[str, Any]:
         """What was given of how a network is trained, `finetune` left out, as JSON values."""
-        return self.model_dump(mode="json", exclude={"handle", "base", "finetune", *_OF_MODULE}, exclude_none=True)
+        others = {"handle", "base", "finetune", "named", *_OF_MODULE}
+        return self.model_dump(mode="json", exclude=others, exclude_none=True)
 
     def frozen(self) -> ModuleSpec:
         """The module as it comes, without anything of how it is trained."""
@@ -135,16 +146,16 @@ class ModuleSpec(GivenModule):
 
     @property
     def row(self) -> str:
-        """How it is named in every table: the handle as given, and of a network what was given of its training.
+        """How it is named in every table: the handle as given, and of a network its name, or what was given of it.
 
         Examples
         --------
         >>> ModuleSpec(handle="keras:ResNet50", finetune=True, epochs=8).row
         'keras:ResNet50 (fine-tuned, epochs=8)'
+        >>> ModuleSpec(handle="cnn:small", named="masks", spec_augment=0.1).row
+        'cnn:small (masks)'
         """
-        given = ["fine-tuned"] if self.finetune else []
-        given += [
-            f"{name}={value if isinstance(value, str) else json.dumps(value)}"
-            for name, value in self.training().items()
-        ]
-        return f"{self.handle} ({', '.join(given)})" if given else self.handle
+        values = self.training().items()
+        settings = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values]
+        words = [*(["fine-tuned"] if self.finetune else []), *([self.named] if self.named else settings)]
+        return f"{self.handle} ({', '.join(words)})" if words else self.handle

@@ -94,7 +94,7 @@ def _check_network(spec: ModuleSpec, kind: ModuleKind, name_of: Namer) -> None:
         raise SettingsError(f"{name_of('finetune')}: module {spec.handle!r} is trained from scratch; leave it out")
     if spec.finetune and not kind.tensorflow:
         raise SettingsError(f"{name_of('finetune')}: module {spec.handle!r} has no weights that can be trained")
-    given = next(iter(spec.training()), "")
+    given = next(iter([*spec.training(), *(["named"] if spec.named else [])]), "")
     if given and not is_network(spec):
         raise SettingsError(
             f"{name_of(given)}: module {spec.handle!r} is not trained, a head on its features is; add finetune = true "

@@ -199,6 +199,8 @@ def test_what_cannot_be_trained_is_said(images: Path, store: Store, tmp_path: Pa
         ({"epoch": 3}, r"^epoch: a module has no such setting; did you mean 'epochs'\?"),
         ({"schedule": "cosin"}, r"^schedule='cosin': did you mean 'cosine'\?"),
         ({"dropout": 1.0}, r"^dropout=1\.0: must be a number from 0, below 1"),
+        ({"named": "a\nb"}, r"^named='a\\nb': expected a few words, at most 40 characters"),
+        ({"handle": "keras:ResNet50", "named": "x"}, r"^named: module 'keras:ResNet50' is not trained"),
         ({"mixup": "yes"}, r"^mixup='yes': must be a number of 0 or more"),
         ({"finetune": True}, r"^finetune: module 'cnn:small' is trained from scratch; leave it out"),
         ({"start": "fitted"}, r"^start='fitted': module 'cnn:small' has no features before"),
@@ -266,9 +268,9 @@ def test_a_residual_network_of_keras_is_fine_tuned(
 
 def test_a_network_by_the_command_line(images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--images", images, "--out", tmp_path / "run", "--store", tmp_path / "store"]
-    table = '{handle = "cnn:capuchin", image_size = [8, 8], epochs = 1, patience = 0}'
+    table = '{handle = "cnn:capuchin", named = "one", image_size = [8, 8], epochs = 1, patience = 0}'
     said = command(app, "run", *options, "--module", table, capsys=capsys)
     assert said.code == 0
-    assert "gray  cnn:capuchin (epochs=1, patience=0)  seed 0  " in said.out
+    assert "gray  cnn:capuchin (one)  seed 0  " in said.out
     said = command(app, "run", *options, "--module", '{handle = "cnn:small", epochs = 0}', capsys=capsys)
     assert said.err.strip() == "error: --module: epochs=0: must be a positive integer"
