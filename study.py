@@ -31,6 +31,8 @@ from harness.run_lock import run_lock
 if TYPE_CHECKING:  # half a second, for annotations alone
     import pandas as pd
 
+    from trainer.networks.curves import OnEpoch
+
 app = command_app(name="study", help="Run a whole ablation: which encoding, which module, how well, is it real?")
 app.info.no_args_is_help = False
 
@@ -44,7 +46,7 @@ def study(
     scheduler: str = "",
     store: str | Path | None = None,
     strict: bool = False,
-    on_epoch: trainer.OnEpoch | None = None,
+    on_epoch: OnEpoch | None = None,
 ) -> StudyRun:
     """Run a study; what an earlier run has made is taken from the store.
 
@@ -197,7 +199,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
 
 
 def run_study(
-    plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False, on_epoch: trainer.OnEpoch | None = None
+    plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False, on_epoch: OnEpoch | None = None
 ) -> StudyRun:
     """Run every stage, with the lock of the folder."""
     with run_lock(out) as interrupted:
@@ -207,7 +209,7 @@ def run_study(
         return run_stages(plan, out, jobs=jobs, strict=strict, on_epoch=on_epoch)
 
 
-def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: trainer.OnEpoch | None) -> StudyRun:
+def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEpoch | None) -> StudyRun:
     """Run every stage, one after the other."""
     copies = duplicate_sounds(plan, out, jobs=jobs)
     missing = write_clips(plan, out)
@@ -309,7 +311,7 @@ def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
     return list(dict.fromkeys(c.module for c in plan.combinations if trainer.takes_features(c)))
 
 
-def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: trainer.OnEpoch | None) -> trainer.Outcome:
+def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | None) -> trainer.Outcome:
     """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
     inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
     tables = tables_of(plan, drawn, out)

@@ -35,7 +35,6 @@ from .layout import lay_out as lay_out
 from .logistic import STRENGTHS as STRENGTHS
 from .model_folder import check_model_folder as check_model_folder
 from .networks.curves import Epoch as Epoch
-from .networks.curves import OnEpoch as OnEpoch
 from .planning import cached_features as cached_features
 from .planning import describe_networks as describe_networks
 from .repeats import check_repeatable as check_repeatable
