@@ -23,7 +23,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 LARGEST = 300_000  # bytes of a saved notebook
 WIDGET = "application/vnd.jupyter.widget-view+json"
-_COLOURS = 160
+_COLOURS = 128
 
 
 def names() -> list[str]:

@@ -32,8 +32,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     python = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     store = str(tmp_path_factory.getbasetemp() / "store")
     words = ["--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0", "--IdentityProvider.token="]
-    words += [f"--ServerApp.root_dir={work}", "--LabApp.news_url=None", "--LabApp.check_for_updates_class="]
-    words[-1] += "jupyterlab.NeverCheckForUpdate"
+    words += [f"--ServerApp.root_dir={work}", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    news = home / "JUPYTER_CONFIG_DIR/lab/user-settings/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
+    news.parent.mkdir(parents=True)
+    news.write_text('{"fetchNews": "false"}')  # else it asks whether it may
     with (home / "log").open("w") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "jupyterlab", *words],
@@ -60,7 +62,7 @@ def run_all(page: Any, address: str, name: str) -> None:
     page.set_default_timeout(PATIENCE)
     page.goto(f"{address}lab/tree/{name}.ipynb")
     page.locator(".jp-NotebookPanel .jp-Cell").first.wait_for()
-    page.locator(".jp-NotebookPanel-toolbar [data-status=idle]").wait_for()
+    page.get_by_text(re.compile(r"\| Idle")).first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
