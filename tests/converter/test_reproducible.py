@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from harness import audio
 
@@ -42,6 +43,7 @@ def drawn_in_a_fresh_process(sound: Path, threads: int, hash_seed: int) -> list[
     return done.stdout.splitlines()
 
 
+@pytest.mark.long
 def test_two_processes_with_other_threads_and_hash_seeds_draw_the_same(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     y = np.sin(2 * np.pi * 440 * np.arange(13230) / 22050) * 0.3 + rng.normal(0, 0.05, 13230)
