@@ -24,11 +24,12 @@
 - `shared_groups`: groups that span folds, and what is done about them
 - `label_changes`: labels that a person changed, for training alone or wherever they are used
 - `audio`, `image`: reading and writing sounds and images; `decoding`: sound files as samples, whole or refused;
-  `stream_holes`: where an Ogg or MP3 lacks a part; `excerpts`: short ones of sounds, for pages;
+  `sound_source`: a file, or the bytes of one; `promised_length`: what its header promises; `ffmpeg`: what libsndfile
+  lacks; `stream_holes`: where an Ogg or MP3 lacks a part; `excerpts`: short ones of sounds, for pages;
   `player`: one of them in a notebook
 - `reading`: recordings block by block, up to where they are damaged; `cutting`: parts of them
 - `time_labels`, `label_tables`: label files of Audacity, Raven and Praat, read
-- `native_stderr`: what native code prints, held back
+- `native_stderr`: what native code prints, held back; `decoder_messages`: what decoders say, as warnings
 - `hub`: modules of every kind; `scattering_loops`: the compiled loops of one, where no registry imports them
 - `reduced`: feature vectors as principal components, for maps
 - `head`: the linear layer on top of a module; `model`: the folder of a trained model;

@@ -12,10 +12,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 from harness.native_stderr import LineFilter
 
-__all__ = ["QUIET_MPG123", "DecoderWarning", "FfmpegMessages", "collected_messages", "pass_on"]
+__all__ = ["QUIET_MPG123", "DecoderWarning", "FfmpegMessages", "collected_messages", "import_av", "pass_on"]
 
 _MOST_NAMES = 3
 _COLLECTOR: ContextVar[list[str] | None] = ContextVar("messages of decoders", default=None)
@@ -68,6 +69,13 @@ QUIET_MPG123 = LineFilter(_MPG123, _of_mpg123)
 """What libmpg123 prints is held back within ``QUIET_MPG123.of(path)``, and becomes a warning that names the file."""
 
 
+def import_av() -> Any:
+    """PyAV, which takes tens of milliseconds and is rarely needed."""
+    import av  # see above
+
+    return av
+
+
 class FfmpegMessages:
     """What FFmpeg says of a file.
 
@@ -84,8 +92,7 @@ class FfmpegMessages:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Take what FFmpeg says in this thread meanwhile; nothing else may read with FFmpeg there until it ends."""
-        import av  # tens of milliseconds, and rarely needed
-
+        av = import_av()
         if av.logging.get_level() is None:  # PyAV passes on nothing; its decoders have no threads of their own here
             logging.getLogger("libav").addHandler(logging.NullHandler())  # or logging prints what nobody handles
             av.logging.set_level(av.logging.WARNING)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.decoder_messages import FfmpegMessages
+from harness.decoder_messages import FfmpegMessages, import_av
 from harness.errors import AudioError
 from harness.promised_length import check_whole, has_info_tag, header_rate
 from harness.sound_source import SoundSource, open_source
@@ -27,8 +27,7 @@ _ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, a
 
 def ffmpeg_seconds(path: SoundSource) -> float:
     """Length of a sound in seconds as its header says; 0 where that does not say it, or FFmpeg does not know it."""
-    import av  # tens of milliseconds, and rarely needed
-
+    av = import_av()
     try:
         with _opened(path, FfmpegMessages(str(path))) as container:
             return _header_seconds(container, container.streams.audio[0]) if container.streams.audio else 0.0
@@ -48,8 +47,7 @@ def _header_seconds(container: Any, stream: Any) -> float:
 @contextmanager
 def _opened(path: SoundSource, messages: FfmpegMessages) -> Iterator[Any]:
     """The file opened by FFmpeg, which is given its bytes and may open nothing else: no digest covers other files."""
-    import av  # tens of milliseconds, and rarely needed
-
+    av = import_av()
     with ExitStack() as stack:
         file = stack.enter_context(open_source(path))
         with messages.heard():
@@ -59,8 +57,7 @@ def _opened(path: SoundSource, messages: FfmpegMessages) -> Iterator[Any]:
 
 def ffmpeg_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tuple[np.ndarray, int]]:
     """Decode the first audio stream with FFmpeg, (samples, channels); `reason` is what libsndfile said."""
-    import av  # tens of milliseconds, and rarely needed
-
+    av = import_av()
     there, messages = 0, FfmpegMessages(str(path))
     try:
         with _opened(path, messages) as container:
@@ -86,8 +83,7 @@ def ffmpeg_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tupl
 
 def _decoded(container: Any, stream: Any, sr: int, messages: FfmpegMessages) -> Iterator[np.ndarray]:
     """Blocks of samples, float32 of shape (samples, channels)."""
-    import av  # tens of milliseconds, and rarely needed
-
+    av = import_av()
     to_float = av.AudioResampler(format="fltp", rate=sr)  # every channel: FFmpeg's own mono is 3 dB louder
     frames, frame = container.decode(stream), object()
     while frame is not None:
