@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from http.client import HTTPException, HTTPResponse
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
@@ -93,7 +94,7 @@ def archives_of(corpus: str) -> tuple[Archive, ...]:
     if not card.url:
         raise SettingsError(f"corpus {corpus!r}: cannot be downloaded; it is {card.title.lower()}")
     try:
-        import soundata  # seconds, and installed only with the extra `download`
+        soundata = import_module("soundata")  # seconds, and installed only with the extra `download`
     except ImportError:
         raise SettingsError(
             f"corpus {corpus!r}: soundata, which knows where it is, is not installed; pip install 'soundfold[download]'"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from corpora.findings import Finding
@@ -92,8 +93,6 @@ def write_page(look: Look, path: Path, *, title: str, store: Store, examples: in
 
 
 def _rendered(values: Mapping[str, Any]) -> str:
-    from jinja2 import Environment, StrictUndefined  # only where a page is written
-
     script = Path(__file__).with_name("look.js").read_text(encoding="utf-8")
     digest = b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
