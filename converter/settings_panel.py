@@ -44,7 +44,8 @@ _RANGES: dict[str, tuple[float, float, float]] = {  # smallest, largest, step
 }
 _HEARD_S = 30.0  # of a longer sound the player has the beginning
 _WAVEFORM = {"size": (120, 300), "foreground": "#22649e", "background": "#ffffff"}
-_LABEL = {"description_width": "112px"}
+_LABEL = {"description_width": "84px"}
+_WIDTH = "284px"  # of each of three columns, which fit next to each other where JupyterLab is 1280 pixels wide
 
 
 class SettingsPanel:
@@ -234,15 +235,15 @@ class SettingsPanel:
     def _laid_out(self) -> Any:
         """Sliders, then waveform, player and file, then the image, next to each other."""
         layout = ipywidgets.Layout
-        for widget in (self._choice, self._file, *self._sliders.values()):
-            widget.layout = layout(width="330px")
-        for image, height in ((self._waveform, "120px"), (self._image, "300px")):
-            image.layout = layout(width="300px", height=height, border="1px solid #ccc", object_fit="fill")
-        self._player.layout = layout(width="300px")
+        for widget in (self._choice, self._file, self._player, *self._sliders.values()):
+            widget.layout = layout(width=_WIDTH)
+        for image, height in ((self._waveform, "120px"), (self._image, _WIDTH)):
+            image.layout = layout(width=_WIDTH, height=height, border="1px solid #ccc", object_fit="fill")
+        self._status.layout = layout(max_width=_WIDTH)
         left = ipywidgets.VBox([self._choice, *self._sliders.values()], layout=layout(flex="0 0 auto"))
         files = ipywidgets.VBox([self._file, ipywidgets.HBox([self._load, self._save])])
         middle = ipywidgets.VBox([self._waveform, self._player, files, self._status], layout=layout(flex="0 0 auto"))
-        gap = layout(grid_gap="16px", flex_flow="row wrap")
+        gap = layout(grid_gap="8px", flex_flow="row wrap")
         return ipywidgets.HBox([left, self._image, middle], layout=gap)
 
     def __repr__(self) -> str:

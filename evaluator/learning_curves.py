@@ -51,11 +51,11 @@ def draw_learning_curves(history: pd.DataFrame, *, title: str = "") -> Figure:
     if missing:
         raise TableError(f"history: no column {', '.join(missing)}; expected fold, split, metric, epoch or step, value")
     metrics = [name for name in METRICS if name in set(history["metric"])] or ["loss"]
-    figure = Figure(figsize=(4.2 * len(metrics), 2.9), dpi=100, facecolor="white")
+    rows, columns = -(-len(metrics) // 2), min(len(metrics), 2)
+    figure = Figure(figsize=(4.2 * columns, 2.9 * rows), dpi=100, facecolor="white")
     figure.set_layout_engine("constrained")
-    panels = figure.subplots(1, len(metrics), squeeze=False)[0]
-    for axes, metric in zip(panels, metrics, strict=True):
-        _draw_metric(axes, history[history["metric"] == metric], metric, x)
+    for k, metric in enumerate(metrics, start=1):
+        _draw_metric(figure.add_subplot(rows, columns, k), history[history["metric"] == metric], metric, x)
     if title:
         figure.suptitle(title.replace("$", r"\$"), fontsize=11, fontweight="bold", x=0.02, ha="left")
     return figure

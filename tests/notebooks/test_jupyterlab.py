@@ -69,7 +69,7 @@ def run_all(page: Any, address: str, name: str) -> None:
 
 def test_sliders_move_the_image_follows_and_sound_plays(browser: Any, lab: tuple[str, Path]) -> None:
     address, work = lab
-    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
     run_all(page, address, "spectrum_settings")
     sliders = page.locator(".widget-hslider")
     sliders.first.wait_for()
@@ -81,7 +81,7 @@ def test_sliders_move_the_image_follows_and_sound_plays(browser: Any, lab: tuple
         page.keyboard.press("ArrowLeft")
     page.wait_for_function("([shown, before]) => shown.src !== before", arg=[image.element_handle(), before])
     page.locator(".widget-readout", has_text="88").wait_for()
-    assert page.locator("audio.widget-audio").evaluate(PLAYED) > 0
+    assert page.locator(".jp-OutputArea audio").first.evaluate(PLAYED) > 0
     page.get_by_role("button", name="Save", exact=True).click()
     page.get_by_text("spectrum.csv saved").wait_for()
     assert (work / "spectrum.csv").read_text().splitlines()[1].split(",")[3] == "88"
