@@ -23,7 +23,7 @@ _MOST_NAMED = 6  # folds
 
 
 def draw_learning_curves(history: pd.DataFrame, *, title: str = "") -> Figure:
-    """Draw the curves of one or several folds, a colour for each fold: training rows dotted, validation rows solid.
+    """Draw the curves of one or several folds, a colour for each: training rows dotted, validation rows solid.
 
     Parameters
     ----------
@@ -70,8 +70,10 @@ def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: str, x: str) -> None:
         style["color"] = _COLOURS[folds.index(str(fold)) % len(_COLOURS)]
         if len(curve) == 1:
             style["marker"] = "."
-        if len(folds) <= _MOST_NAMED:
-            style["label"] = str(split) if len(folds) == 1 else f"fold {fold}, {split}"
+        if len(folds) == 1:
+            style["label"] = str(split)
+        elif len(folds) <= _MOST_NAMED and split == "validation":
+            style["label"] = f"fold {fold}"
         axes.plot(curve[x], scale * curve["value"], linewidth=1.4, **style)
     axes.set(xlabel=x, ylabel=METRICS[metric])
     if metric == "loss":
@@ -80,5 +82,5 @@ def _draw_metric(axes: Axes, rows: pd.DataFrame, metric: str, x: str) -> None:
         axes.set_ylim(0, 103)
     axes.grid(color="#e4e8ec", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(folds) <= _MOST_NAMED and len(rows):
+    if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=7.5, frameon=False)
