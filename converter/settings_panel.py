@@ -43,7 +43,7 @@ _RANGES: dict[str, tuple[float, float, float]] = {  # smallest, largest, step
     "power": (0.5, 3, 0.1),
 }
 _HEARD_S = 30.0  # of a longer sound the player has the beginning
-_WAVEFORM = {"size": (120, 300), "foreground": "#22649e", "background": "#ffffff"}
+_WAVEFORM: dict[str, Any] = {"size": (120, 300), "foreground": "#22649e", "background": "#ffffff"}
 _LABEL = {"description_width": "84px"}
 _WIDTH = "284px"  # of each of three columns, which fit next to each other where JupyterLab is 1280 pixels wide
 
