@@ -45,7 +45,7 @@ _RANGES: dict[str, tuple[float, float, float]] = {  # smallest, largest, step
 _HEARD_S = 30.0  # of a longer sound the player has the beginning
 _WAVEFORM: dict[str, Any] = {"size": (120, 300), "foreground": "#22649e", "background": "#ffffff"}
 _LABEL = {"description_width": "84px"}
-_WIDTH = "284px"  # of each of three columns, which fit next to each other where JupyterLab is 1280 pixels wide
+_WIDTH = "268px"  # of each of three columns, which fit next to each other where JupyterLab is 1280 pixels wide
 
 
 class SettingsPanel:

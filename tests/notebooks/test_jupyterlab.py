@@ -67,6 +67,7 @@ def run_all(page: Any, address: str, name: str) -> None:
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
+@pytest.mark.long  # half a minute: a server, a browser and a kernel are started
 def test_sliders_move_the_image_follows_and_sound_plays(browser: Any, lab: tuple[str, Path]) -> None:
     address, work = lab
     page = browser.new_page(viewport={"width": 1280, "height": 900})
