@@ -84,7 +84,10 @@ class SettingsPanel:
         self._rate = {} if sr is None else {"sr": sr}
         draw(source, start, **self._rate)  # what is wrong with the sound is said here, with a traceback
         self._source = source
-        self._y, self._sr = audio.read(source) if sr is None else (np.asarray(source, np.float32), sr)
+        if sr is None:
+            self._y, self._sr = audio.read(str(source))
+        else:
+            self._y, self._sr = np.asarray(source, np.float32), sr
         self._starts = {start.name: start}
         self._ready = False
         self._drawn: Encoding | None = None
