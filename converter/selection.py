@@ -132,7 +132,7 @@ def _from_study(
 ) -> Encoding:
     if not is_plain_name(name):
         raise SettingsError(
-            f"{common_name('encodings')}: {name!r}: an encoding's name has letters, digits, '_', '-' and '.' only"
+            f"{common_name('encodings')}: {name!r}: a name has letters, digits, '_', '-' and '.', at most 100"
         )
     settings, own_name = dict(own.get(name, {})), common_name
     if name in own:

@@ -78,7 +78,7 @@ def image_rows(clips: pd.DataFrame, *, encoding: str = IMAGE, store: Store) -> p
         merges of one that has changed since are known to be outdated.
     """
     if not is_plain_name(encoding):
-        raise SettingsError(f"encoding={encoding!r}: a name has letters, digits, '_', '-' and '.' only")
+        raise SettingsError(f"encoding={encoding!r}: a name has letters, digits, '_', '-' and '.', at most 100")
     found = digest_paths(clips["path"], store=store)
     digests = dict(zip(found["path"], found["digest"], strict=True))
     columns = zip(*(clips[name] for name in ("clip_id", "path", "label", "fold", "group")), strict=True)

@@ -251,14 +251,14 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a name can stand in paths and tables as it is: letters, digits, ``_``, ``-`` and ``.`` only.
+    """Whether a name can stand in paths and tables as it is: letters, digits, ``_``, ``-`` and ``.``, at most 100.
 
     Examples
     --------
     >>> is_plain_name("logmel_fine"), is_plain_name("../x")
     (True, False)
     """
-    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name) is not None
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name) is not None
 
 
 def safe_name(name: str) -> str:

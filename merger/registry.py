@@ -87,7 +87,7 @@ def methods_from_study(table: Mapping[str, Any], encodings: Collection[str]) -> 
         if not isinstance(settings, Mapping):
             raise SettingsError(f"[merge] {name}={settings!r}: must be a table, [merge.{name}] how = ...")
         if not is_plain_name(name):
-            raise SettingsError(f"{where}a name has letters, digits, '_', '-' and '.' only")
+            raise SettingsError(f"{where}a name has letters, digits, '_', '-' and '.', at most 100")
         if name in encodings:
             raise SettingsError(f"{where}an encoding has that name already; give the merge another")
         methods[name] = method_from_json(settings, name_of=in_section(f"merge.{name}"))

@@ -187,7 +187,8 @@ def _read_head(run: str | Path, named: Mapping[str, str], fold: str) -> tuple[He
     name = combination_name(named)
     if not path.is_file() or (known and name not in known):
         available = list(known) or [p.stem for p in sorted(path.parent.glob("*.npz"))]
-        raise SettingsError(f"{name!r} was not trained in {run}; {did_you_mean(name, available)}")
+        same = [each for each in available if each.startswith(f"{named['encoding']}--")]
+        raise SettingsError(f"{name!r} was not trained in {run}; {did_you_mean(name, same or available)}")
     if known and digest_file(path) != known[name]:
         raise TableError(f"{path}: is not what the last training has written; run it again")
     heads, classes = load_heads(path)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, PlainValidator
 
 from harness.errors import SettingsError, did_you_mean
 from harness.files import is_plain_name
@@ -36,7 +36,15 @@ FUSION = "fusion:"
 """How the modules of fused rows begin."""
 
 _WORDS = {"mean": "mean of", "weighted": "weighted mean of", "vectors": "one head on the vectors of"}
-Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, (list, tuple)) or not all(isinstance(name, str) for name in value):
+        raise ValueError('must be a list of names, as in ["gray", "logmel"]')
+    return tuple(value)
+
+
+Names = Annotated[tuple[str, ...], PlainValidator(_names)]
 
 
 class FusionSettings(Settings):
@@ -123,13 +131,19 @@ def fusions_from_study(
         if not isinstance(given, Mapping):
             raise SettingsError(f'[fuse] {name}={given!r}: must be a table, [fuse.{name}] how = "mean", of = [...]')
         if not is_plain_name(name):
-            raise SettingsError(f"{place}: a name has letters, digits, '_', '-' and '.' only")
+            raise SettingsError(f"{place}: a name has letters, digits, '_', '-' and '.', at most 100")
         if name.lower() in lower:
             other = lower[name.lower()]
             raise SettingsError(f"{place}: {other!r} is the name of another row already; give the fused one another")
         lower[name.lower()] = name
         settings = FusionSettings.read(given, name_of=partial("{} {}".format, where))
-        found.append(Fusion(name, settings.how, _members(settings, todo, where)))
+        fusion = Fusion(name, settings.how, _members(settings, todo, where))
+        same = [each.name for each in found if (each.how, {*each.members}) == (fusion.how, {*fusion.members})]
+        if same:
+            raise SettingsError(
+                f"{place}: is the same as {same[0]!r}: the {settings.how} of the same rows; leave one out"
+            )
+        found.append(fusion)
     return found
 
 

@@ -73,7 +73,10 @@ def test_the_members_are_all_rows_of_the_names() -> None:
     ("table", "line"),
     [
         ({"a": 3}, r'\[fuse\] a=3: must be a table, \[fuse.a\] how = "mean", of = \[...\]'),
-        ({"a/b": PAIR}, r"\[fuse.a/b\]: a name has letters, digits, '_', '-' and '.' only"),
+        ({"a/b": PAIR}, r"\[fuse.a/b\]: a name has letters, digits, '_', '-' and '.', at most 100"),
+        ({"a" * 101: PAIR}, r"a name has letters, digits, '_', '-' and '.', at most 100"),
+        ({"a": {"how": "mean", "of": "gray"}}, r"\[fuse.a\] of='gray': must be a list of names"),
+        ({"a": PAIR, "b": {**PAIR, "of": PAIR["of"][::-1]}}, r"\[fuse.b\]: is the same as 'a'"),
         ({"Gray": PAIR}, r"\[fuse.Gray\]: 'gray' is the name of another row already; give the fused one another"),
         ({"sound": PAIR}, r"\[fuse.sound\]: 'sound' is the name of another row already"),
         ({"a": PAIR, "A": PAIR}, r"\[fuse.A\]: 'a' is the name of another row already"),

@@ -13,7 +13,7 @@ from harness.store import Store
 
 __all__ = ["KIND", "from_bytes", "get", "put", "to_bytes"]
 
-KIND = "heads"
+KIND = "networks"
 _RECORD = "record"
 
 
