@@ -77,7 +77,7 @@ def save(images: Images, path: Path) -> None:
             cell.set(xticks=[], yticks=[], title="" if k else block[j], ylabel="" if j else list(SOUNDS)[k])
         part.subplots_adjust(left=0.03, right=0.995, top=0.93, bottom=0.01, wspace=0.05, hspace=0.05)
     figure.savefig(path)
-    with Image.open(path) as image:
+    with Image.open(path, formats=["PNG"]) as image:
         page = image.convert("RGB")
     page.save(path, optimize=True)
     if path.stat().st_size > MOST_BYTES:

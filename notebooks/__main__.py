@@ -92,7 +92,7 @@ def check(notebook: nbformat.NotebookNode, name: str, private: Sequence[str]) ->
 
 def _of_few_colours(png: str) -> str:
     """A PNG, base64, as one with a palette."""
-    opened = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
+    opened = Image.open(io.BytesIO(base64.b64decode(png)), formats=["PNG"]).convert("RGB")
     data = io.BytesIO()
     opened.quantize(_COLOURS, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
     small = base64.b64encode(data.getvalue()).decode()

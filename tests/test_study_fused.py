@@ -239,7 +239,7 @@ def test_the_final_model_of_a_fused_row(fused: Path, studied: Path, tiny_module:
     assert any(line.startswith("fuse    chosen: weighted mean of gray") for line in study.describe_plan(plan, fused))
     drawn = study.draw(plan, fused / "only" / "run", jobs=1, strict=True)
     study.write_clips(plan, fused / "only" / "run")
-    outcome = study.train(plan, drawn, fused / "only" / "run")
+    outcome = study.train(plan, drawn, fused / "only" / "run", None)
     best = next(c for c in outcome.trained if c.encoding == "chosen")
     options = {
         "recipe": None, "n_combinations": 6, "figure": {"1": 0.5, "2": 0.6, "3": 0.7}, "store": plan.store,

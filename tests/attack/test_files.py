@@ -93,7 +93,7 @@ def test_13_whatever_a_decoder_raises_names_the_file(
     path = tmp_path / "a.wav"
     path.write_bytes(encoded("WAV"))
     monkeypatch.setattr("harness.decoding._is_lossy", raise_it)
-    monkeypatch.setattr("harness.decoding._rate", raise_it)
+    monkeypatch.setattr("harness.decoding.header_rate", raise_it)
     for read in (lambda: decode(path, 0, 1), lambda: list(decode_blocks(path, 1)), lambda: header_duration(path)):
         with pytest.raises(AudioError, match=f"^{path}: "):
             read()

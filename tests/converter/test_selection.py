@@ -84,9 +84,9 @@ def test_equal_settings_are_one_encoding_whatever_their_type() -> None:
         ({"hop_lenght": 3}, r"\[convert\] hop_lenght: no such setting; did you mean 'hop_length'\?"),
         (
             {"fine": {"encoding": "logmell"}},
-            r"\[convert.fine\] encoding='logmell': no such .*mean 'logmel'\? available: gray",
+            r"\[convert.fine\] encoding='logmell': no such .*mean 'logmel'\? available: .*gray",
         ),
-        ({"fine": {"n_mels": 3}}, r"^\[convert.fine\]: no such encoding; .*available: gray"),
+        ({"fine": {"n_mels": 3}}, r"^\[convert.fine\]: no such encoding; .*available: .*gray"),
         ({"fine": {"encoding": ["gray"]}}, r"\[convert.fine\] encoding=\['gray'\]: no such encoding"),
         (
             {"fine": {"encoding": "gray", "colormap": "magma"}},

@@ -68,8 +68,8 @@ def test_sections_are_read(home: Path) -> None:
     [
         (
             "[trian]",
-            "section 'trian' is not known; did you mean 'train'? available: convert, corpus, evaluate, merge, plugins, "
-            "train",
+            "section 'trian' is not known; did you mean 'train'? available: convert, corpus, evaluate, fuse, merge, "
+            "plugins, train",
         ),
         (
             "[evaluate]\nbase_line = ''",

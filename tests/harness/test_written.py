@@ -192,7 +192,7 @@ def test_arranging_stays_in_its_folder(tmp_path: Path) -> None:
     assert len(table) == 2
     assert failures.empty
     assert contents(tmp_path / "up").keys() == {
-        "run.json", "out/run.json", f"out/{RECORD}", "out/__/run.json", "out/dog/__"
+        "run.json", "out/run.json", "out/arranged.csv", f"out/{RECORD}", "out/__/run.json", "out/dog/__"
     }  # fmt: skip
     assert (tmp_path / "up" / "run.json").read_text() == MINE
 
