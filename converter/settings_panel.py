@@ -93,6 +93,7 @@ class SettingsPanel:
         self._drawn: Encoding | None = None
         self._warned: list[str] = []
         self._heard = 0
+        self._wanted: dict[str, Any] = {}  # what was set before an encoding refused it
         self._choice = ipywidgets.Dropdown(
             options=_drawable(start), value=start.name, description="encoding", style=_LABEL
         )
@@ -105,7 +106,7 @@ class SettingsPanel:
         self._redraw()
         self._choice.observe(lambda _: self._choose(), "value")
         for slider in self._sliders.values():
-            slider.observe(lambda _: self._redraw(), "value")
+            slider.observe(lambda _: self._moved(), "value")
         self._load.on_click(lambda _: self._tried(self.load))
         self._save.on_click(lambda _: self._tried(self.save))
         self.widget = self._laid_out()
@@ -130,7 +131,7 @@ class SettingsPanel:
     @property
     def settings(self) -> dict[str, Any]:
         """The eight settings by their names in an encoding, as :func:`converter.read_settings` gives them."""
-        values: dict[str, Any] = {name: slider.value for name, slider in self._sliders.items()}
+        values: dict[str, Any] = {name: round(slider.value, 6) for name, slider in self._sliders.items()}
         return {**values, "size": (values["size"], values["size"])}
 
     def load(self, file: str | Path | None = None) -> None:
@@ -179,11 +180,23 @@ class SettingsPanel:
         self._ready = True
 
     def _choose(self) -> None:
-        """Draw another encoding; one that refuses the sliders' values begins with its own."""
+        """Draw another encoding; one that refuses the sliders' values begins with its own, but for the size."""
+        wanted = self._wanted or self.settings
+        self._show(wanted)
         try:
             _ = self.encoding
-        except SettingsError:
-            self._show(_settings_of(ENCODINGS[self._choice.value]()))
+        except SettingsError as error:
+            self._show({**_settings_of(ENCODINGS[self._choice.value]()), "size": wanted["size"]})
+            self._wanted = wanted
+            self._redraw(f"settings of its own, as it refuses those before ({error})")
+        else:
+            self._wanted = {}
+            self._redraw()
+
+    def _moved(self) -> None:
+        """A slider was moved: by a person, what was set before counts no more."""
+        if self._ready:
+            self._wanted = {}
         self._redraw()
 
     def _redraw(self, said: str = "") -> None:

@@ -96,6 +96,20 @@ def test_sliders_that_an_encoding_lacks_are_disabled_and_other_settings_remain(c
     assert (panel.encoding.top_db, panel.encoding.colormap) == (33, "viridis")
 
 
+def test_what_was_set_comes_back_after_an_encoding_that_refuses_it(clip: Path) -> None:
+    panel = SettingsPanel(clip, LogMel(size=(64, 64), n_fft=896, hop_length=224))
+    before = panel.settings
+    panel._choice.value = "cqt"  # has no bin at 0 Hz
+    assert "settings of its own, as it refuses those before (fmin=0.0" in panel._status.value
+    assert panel.settings["size"] == (64, 64)
+    panel._choice.value = "gray"
+    assert panel.settings == before
+    panel._choice.value = "cqt"
+    panel._sliders["hop_length"].value = 256
+    panel._choice.value = "gray"
+    assert panel.settings["hop_length"] == 256, "what a person has set since counts"
+
+
 def test_every_registered_encoding_can_be_chosen(clip: Path) -> None:
     panel = SettingsPanel(clip, LogMel(size=(64, 64)))
     assert set(panel._choice.options) == set(ENCODINGS)
