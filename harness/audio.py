@@ -108,21 +108,23 @@ def read(
     y, sr = _decode_known(sound, start_s, end_s, digest) if digest else decode(sound, start_s, end_s)
     if y.size == 0:
         raise AudioError(f"{sound}: holds no samples{_part_text(start_s, end_s)}")
-    return _checked(to_mono(y) if mono or (y.ndim == 2 and y.shape[1] == 1) else y, sound), sr
+    return _checked(_channels(y, mono), sound), sr
 
 
-def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarray, int]]:
-    """Read a sound as mono at its own rate, block by block; errors as :func:`load`.
+def read_blocks(path: str | Path, *, seconds: float, mono: bool = True) -> Iterator[tuple[np.ndarray, int]]:
+    """Read a sound at its own rate, block by block; errors as :func:`load`.
 
     Parameters
     ----------
     path : path
     seconds : float
         Length of a block; the last one may be shorter.
+    mono : bool
+        False: all channels as they are.
 
     Yields
     ------
-    y : ndarray of float32, shape (samples,)
+    y : ndarray of float32, shape (samples,), or (samples, channels) where `mono` is False and there are several
     sr : int
         In Hz.
     """
@@ -130,7 +132,7 @@ def read_blocks(path: str | Path, *, seconds: float) -> Iterator[tuple[np.ndarra
     for y, sr in decode_blocks(sound, seconds):
         if y.size:
             some = True
-            yield _checked(to_mono(y), sound), sr
+            yield _checked(_channels(y, mono), sound), sr
     if not some:
         raise AudioError(f"{sound}: holds no samples")
 
@@ -146,6 +148,11 @@ def resample(y: np.ndarray, sr_from: int, sr_to: int) -> np.ndarray:
         )
     out: np.ndarray = soxr.resample(y, sr_from, sr_to, quality="HQ")
     return out if out.size else y[:1]
+
+
+def _channels(y: np.ndarray, mono: bool) -> np.ndarray:
+    """One channel of decoded samples, or all where these are wanted and there are several."""
+    return to_mono(y) if mono or (y.ndim == 2 and y.shape[1] == 1) else y
 
 
 def to_mono(y: np.ndarray) -> np.ndarray:

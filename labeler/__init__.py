@@ -4,6 +4,7 @@
 - `scoring`: the class probabilities that its files give; `fused_scoring`: those of a fused model
 - `model_modules`: its modules, the installed ones or its SavedModel's; `signatures`: a function of that
 - `preprocess`: a sound or an image made ready exactly as the training images were
+- `card_encodings`: the encodings that its images are drawn with: channels and tiles
 - `long_sounds`: sounds far longer than the training clips
 - `scanning`: the scores of a long recording, window by window
 - `smoothing`, `detecting`: from scores to calls with times

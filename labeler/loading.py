@@ -10,14 +10,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from harness import audio
 from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
+from labeler.card_encodings import check_length
 from labeler.detecting import Detection
 from labeler.live.listening import Heard
 from labeler.live.settings import ListenSettings, listen
-from labeler.long_sounds import block_seconds, length_warning, sample_blocks, score_blocks, sound_seconds
+from labeler.long_sounds import (
+    block_seconds,
+    length_warning,
+    mean_scores,
+    score_long_file,
+    score_long_samples,
+    sound_seconds,
+)
 from labeler.preprocess import is_sound, prepare_file, prepare_samples
 from labeler.scan_result import Scan, scan_one
 from labeler.scanning import windows_for
@@ -197,19 +204,23 @@ class Model:
         warning : str
             What is to be said of its length; empty where that is usual.
         """
-        length = sound_seconds(path) if is_sound(path) else 0.0
+        length = 0.0
+        if is_sound(path):
+            length = sound_seconds(path)
+            check_length(str(path), length, self.card)
         warning = length_warning(str(path), length, self.card)
         block = block_seconds(length, self.card)
         if block:
-            return score_blocks(self.scores, audio.read_blocks(path, seconds=block), self.card), warning
+            return score_long_file(self.scores, path, self.card, block_s=block), warning
         (scores,) = self.scores(prepare_file(path, self.card)[None])
         return scores, warning
 
     def _score_samples(self, y: np.ndarray, sr: int) -> tuple[np.ndarray, str]:
+        check_length("samples", len(y) / sr, self.card)
         warning = length_warning("samples", len(y) / sr, self.card)
         block = block_seconds(len(y) / sr, self.card)
         if block:
-            return score_blocks(self.scores, sample_blocks(y, sr, block), self.card), warning
+            return score_long_samples(self.scores, y, sr, self.card, block_s=block), warning
         (scores,) = self.scores(prepare_samples(y, sr, self.card)[None])
         return scores, warning
 
@@ -219,14 +230,23 @@ class Model:
         Parameters
         ----------
         batch : ndarray
-            Images, uint8 (n, H, W, 3), of the model's size; or waveforms, float32 (n, samples), at its rate.
+            Images, uint8 (n, H, W, 3), of the model's size; or waveforms, float32 (n, samples), at its rate. Of a
+            model that was trained on tiles also sounds with all of theirs, uint8 (n, tiles, H, W, 3).
 
         Returns
         -------
         ndarray of float64, shape (n, classes)
-            In the order of ``card.classes``; the same whatever else is in the batch.
+            In the order of ``card.classes``; the same whatever else is in the batch. Of tiles: their geometric mean,
+            scaled to sum to 1.
         """
-        return self.predict(batch)
+        if not self._has_tiles(batch):
+            return self.predict(batch)
+        scores = self.predict(batch.reshape(-1, *batch.shape[2:]))
+        return mean_scores(scores.reshape(*batch.shape[:2], -1))
+
+    def _has_tiles(self, batch: np.ndarray) -> bool:
+        """Whether a batch is of sounds with their tiles: images (n, tiles, H, W, 3), or records (n, tiles)."""
+        return batch.ndim == (2 if self.card.members else 5)
 
     def single(self, examples: np.ndarray) -> Predict:
         """How the model scores one item after the other, for where each is waited for.
@@ -241,6 +261,9 @@ class Model:
         callable
             As :meth:`scores`, of batches of one item of that shape; compiled for it, and called before.
         """
+        if self._has_tiles(examples):
+            single = self.single(examples[:, 0])
+            return lambda batch: mean_scores(np.stack([single(tile[None]) for tile in batch[0]], axis=1))
         make: Callable[[np.ndarray], Predict] | None = getattr(self.predict, "single", None)
         if make is None:
             self.scores(examples[:1])

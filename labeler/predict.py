@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness import audio
 from harness.errors import AudioError, ImageError
+from labeler.card_encodings import check_length
 from labeler.loading import Model
-from labeler.long_sounds import block_seconds, length_warning, score_blocks, sound_seconds
+from labeler.long_sounds import block_seconds, length_warning, score_long_file, sound_seconds
 from labeler.preprocess import Shape, is_sound, prepare_file, shape_of, sound_length
 
 __all__ = ["Labelled", "label_files"]
@@ -61,7 +61,10 @@ def label_files(model: Model, files: Sequence[Path]) -> Iterator[Labelled]:
     def ready(path: Path) -> _Ready:
         """What the model takes; nothing yet of a sound that goes through it block by block."""
         try:
-            seconds = sound_seconds(path) if is_sound(path) else 0.0
+            seconds = 0.0
+            if is_sound(path):
+                seconds = sound_seconds(path)
+                check_length(str(path), seconds, model.card)
             warning = length_warning(str(path), seconds, model.card)
             block = block_seconds(seconds, model.card)
             return _Ready(None if block else prepare_file(path, model.card), warning=warning, block_s=block)
@@ -87,9 +90,9 @@ class _Ready(NamedTuple):
 def _outcome(model: Model, path: Path, item: _Ready, scores: np.ndarray | None) -> Labelled:
     if item.reason or scores is not None:
         return Labelled(path, scores, item.reason, item.warning if scores is not None else "")
-    blocks = audio.read_blocks(path, seconds=item.block_s)
     try:
-        return Labelled(path, score_blocks(model.scores, blocks, model.card), warning=item.warning)
+        scores = score_long_file(model.scores, path, model.card, block_s=item.block_s)
+        return Labelled(path, scores, warning=item.warning)
     except AudioError as error:
         return Labelled(path, reason=str(error))
 

@@ -8,23 +8,33 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from converter.registry import encoding_from_json
+from converter.tiles import Tile
 from harness import audio, image
-from harness.errors import AudioError, ModuleError, SettingsError
+from harness.errors import AudioError, ModuleError
 from harness.files import digest_json
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import image_input, waveform_input
 from harness.model import ModelCard
 from harness.model_members import ModelMember
+from labeler.card_encodings import count_card_tiles, draws_all_channels, from_card, is_tiled
 from merger.registry import method_from_json
 
-__all__ = ["Shape", "draw_recipe", "is_sound", "prepare_file", "prepare_samples", "shape_of", "sound_length"]
+__all__ = [
+    "Shape",
+    "draw_recipe",
+    "is_sound",
+    "prepare_file",
+    "prepare_samples",
+    "prepare_tile",
+    "shape_of",
+    "sound_length",
+]
 
-_Drawn = TypeVar("_Drawn")
 Shape = tuple[tuple[int, ...], np.dtype[Any]]
 """What things that go through a model together have in common: shape and dtype."""
 
@@ -43,7 +53,8 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
     Returns
     -------
     ndarray
-        uint8 (H, W, 3), or float32 (samples,) for a model that takes waveforms; of a fused model a record of these.
+        uint8 (H, W, 3), or float32 (samples,) for a model that takes waveforms; of a fused model a record of these. Of
+        a sound, for a model that was trained on tiles: a row of these, one for each of its tiles.
 
     Raises
     ------
@@ -58,9 +69,9 @@ def prepare_file(path: Path, card: ModelCard, *, start_s: float = math.nan, end_
         if card.members:
             return _one_image(path, card)
         return image_input(image.read(path), card.module_info)
-    every = _draws_all_channels(card)
-    y, sr = audio.read(path, start_s=start_s, end_s=end_s, mono=not every)
-    return prepare_samples(y.reshape(len(y), -1) if every else y, sr, card)
+    y, sr = audio.read(path, start_s=start_s, end_s=end_s, mono=not draws_all_channels(card))
+    seconds = audio.duration(path, start_s=start_s, end_s=end_s) if is_tiled(card) else 0.0  # as in training
+    return prepare_samples(y, sr, card, tiles=count_card_tiles(card, seconds))
 
 
 def is_sound(path: Path) -> bool:
@@ -68,32 +79,57 @@ def is_sound(path: Path) -> bool:
     return path.suffix.lower() in audio.SUFFIXES or not image.is_image(path)
 
 
-def prepare_samples(y: np.ndarray, sr: int, card: ModelCard) -> np.ndarray:
+def prepare_samples(y: np.ndarray, sr: int, card: ModelCard, *, tiles: int = 0) -> np.ndarray:
     """What the model takes, from samples: float32 in [-1, 1], at the rate `sr` in Hz.
 
-    They are mono, shape (samples,), or of shape (samples, channels), which a model of an encoding that draws all
-    channels needs.
+    They are mono, shape (samples,), or of shape (samples, channels) for a model of an encoding that draws all channels.
+    For a model that was trained on tiles, there is a row with each of them, as training cut it; what is shorter than
+    a tile is one, with silence after it.
 
-    Of a fused model that is a record, an array of shape () with a field for each input of its members.
+    Of a fused model that is a record, an array of shape () with a field for each input of its members; of tiles (n,).
+
+    Parameters
+    ----------
+    y, sr, card
+        The samples, their rate and the model's card.
+    tiles : int
+        How many tiles, for a model that was trained on some; 0: as many as the samples have.
 
     Raises
     ------
     ModuleError
-        The card does not say how to draw a sound, or by an encoding or merge method that is not known here; a mono mix
-        for an encoding that draws all channels.
+        The card does not say how to draw a sound, or by an encoding or merge method that is not known here.
     AudioError
         Several channels for a model that takes one.
     """
-    if y.ndim != 1 and not _draws_all_channels(card):
+    if not is_tiled(card):
+        return _prepared(y, sr, card)
+    numbers = range(max(1, tiles or count_card_tiles(card, len(y) / sr)))
+    return np.stack([_prepared(y, sr, card, number) for number in numbers])
+
+
+def prepare_tile(y: np.ndarray, sr: int, card: ModelCard) -> np.ndarray:
+    """What the model takes of samples that are one tile; as :func:`prepare_samples`, without a row."""
+    return _prepared(y, sr, card, 0)
+
+
+def _prepared(y: np.ndarray, sr: int, card: ModelCard, tile: int | None = None) -> np.ndarray:
+    """What the model takes of a sound, or of one of its tiles."""
+    if y.ndim != 1 and not draws_all_channels(card):
         raise AudioError(f"y has shape {y.shape}: expected mono samples, at least one")
+    drawn: dict[str, np.ndarray] = {}
     if card.members:
-        drawn: dict[str, np.ndarray] = {}
-        return _record(card, lambda part: _input(y, sr, part.recipe, part.info, drawn))
-    return _input(y, sr, card.recipe, card.module_info, {})
+        return _record(card, lambda part: _input(y, sr, part.recipe, part.info, drawn, tile))
+    return _input(y, sr, card.recipe, card.module_info, drawn, tile)
 
 
 def _input(
-    y: np.ndarray, sr: int, recipe: Mapping[str, Any] | None, info: ModuleInfo, drawn: dict[str, np.ndarray]
+    y: np.ndarray,
+    sr: int,
+    recipe: Mapping[str, Any] | None,
+    info: ModuleInfo,
+    drawn: dict[str, np.ndarray],
+    tile: int | None,
 ) -> np.ndarray:
     """What a module takes, from samples."""
     if info.takes == "waveform":
@@ -103,7 +139,7 @@ def _input(
             "the model was trained on pictures that were made elsewhere: it does not say how to draw a sound, "
             "and labels pictures only"
         )
-    return image_input(draw_recipe(y, sr, recipe, drawn), info)
+    return image_input(draw_recipe(y, sr, recipe, drawn, tile=tile), info)
 
 
 def _one_image(path: Path, card: ModelCard) -> np.ndarray:
@@ -141,7 +177,12 @@ def sound_length(prepared: np.ndarray, card: ModelCard) -> float:
 
 
 def draw_recipe(
-    y: np.ndarray, sr: int, recipe: Mapping[str, Any], drawn: dict[str, np.ndarray] | None = None
+    y: np.ndarray,
+    sr: int,
+    recipe: Mapping[str, Any],
+    drawn: dict[str, np.ndarray] | None = None,
+    *,
+    tile: int | None = None,
 ) -> np.ndarray:
     """Draw samples as a recipe says, merges included.
 
@@ -154,6 +195,9 @@ def draw_recipe(
         As :mod:`harness.recipes` describes it.
     drawn : dict of str to ndarray, optional
         Images of this sound that are there already, by the digest of their encoding's settings; gets the others.
+    tile : int, optional
+        Which tile of the sound, from 0, where the encodings cut it into tiles. Default: what such an encoding draws of
+        all of it, the first one.
 
     Returns
     -------
@@ -168,37 +212,11 @@ def draw_recipe(
     if "encoding" in recipe:
         key = digest_json(recipe["spec"])
         if key not in drawn:
-            encoding = _from_card(encoding_from_json, recipe["spec"])
-            if encoding.all_channels and y.ndim == 1:
-                raise ModuleError(
-                    f"the model draws all channels of a sound (encoding {encoding.name!r}), but scanning, listening "
-                    "and labelling samples mix them to one; label short files"
-                )
-            drawn[key] = encoding.draw(y if encoding.all_channels else audio.to_mono(y), sr=sr)
+            encoding = from_card(encoding_from_json, recipe["spec"])
+            samples = y if encoding.all_channels else audio.to_mono(y)
+            if tile is not None and encoding.tile_s:
+                samples = Tile(encoding, tile).cut(samples, sr)
+            drawn[key] = encoding.draw(samples, sr=sr)
         return drawn[key]
-    images = {name: draw_recipe(y, sr, of, drawn) for name, of in recipe["of"].items()}
-    return _from_card(method_from_json, recipe["spec"]).merge(images)
-
-
-def _draws_all_channels(card: ModelCard) -> bool:
-    """Whether any image of a model is drawn from more than the mono mix."""
-
-    def does(recipe: Mapping[str, Any]) -> bool:
-        if "encoding" in recipe:
-            return _from_card(encoding_from_json, recipe["spec"]).all_channels
-        return any(does(of) for of in recipe["of"].values())
-
-    recipes = [part.recipe for part in card.parts] if card.members else [card.recipe]
-    return any(does(recipe) for recipe in recipes if recipe is not None)
-
-
-def _from_card(read: Callable[[Mapping[str, Any]], _Drawn], settings: Mapping[str, Any]) -> _Drawn:
-    """Read an encoding or a merge method; where it is not known, say that a plugin may have it."""
-    try:
-        return read(settings)
-    except SettingsError as error:
-        name = settings.get("encoding", settings.get("how"))
-        raise ModuleError(
-            f"the model draws sounds with {name!r}, which cannot be used here ({error}); if it is from a plugin, give "
-            "the plugin's file (--plugin FILE, or plugins=[...] in Python)"
-        ) from error
+    images = {name: draw_recipe(y, sr, of, drawn, tile=tile) for name, of in recipe["of"].items()}
+    return from_card(method_from_json, recipe["spec"]).merge(images)
