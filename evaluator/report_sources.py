@@ -13,6 +13,7 @@ from harness.excerpts import Part
 from harness.image import SUFFIXES
 from harness.record import read_steps
 from harness.tables import CLIPS, IMAGES, read, read_located
+from harness.tile_ids import clip_of
 from harness.urls import located
 
 __all__ = ["Sources", "read_sources"]
@@ -27,7 +28,8 @@ class Sources:
     sounds : mapping of str to Part
         By clip_id.
     images : mapping of (str, str) to str
-        Path by clip_id and encoding, relative to `image_folder`; without images that were drawn in memory.
+        Path by clip_id and encoding, relative to `image_folder`; without images that were drawn in memory. Of a clip
+        that was cut into tiles it is that of the first one.
     image_folder : str
     labels, groups : mapping of str to str
         By clip_id; groups may be empty.
@@ -58,11 +60,13 @@ def read_sources(run_folder: str | Path, groups: Mapping[str, str]) -> Sources:
         From clip_id to group, which may be empty.
     """
     run = Path(run_folder)
-    images, images_csv = {}, run / "images" / IMAGES.name
+    images: dict[tuple[str, str], str] = {}
+    images_csv = run / "images" / IMAGES.name
     if images_csv.is_file():
         table = read(images_csv, IMAGES)  # not located: of a hundred thousand a few hundred are shown
-        keys = zip(table["clip_id"].tolist(), table["encoding"].tolist(), strict=True)
-        images = {key: path for key, path in zip(keys, table["path"].tolist(), strict=True) if path}
+        for image, encoding, path in zip(*(table[c].tolist() for c in ("clip_id", "encoding", "path")), strict=True):
+            if path:
+                images.setdefault((clip_of(image), encoding), path)
     sounds, labels = {}, {}
     if (run / CLIPS.name).is_file():
         columns = (

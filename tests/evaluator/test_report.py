@@ -264,6 +264,19 @@ def test_stages_with_their_times_are_named(run: Path) -> None:
 # ---- names are only ever text
 
 
+def test_a_clip_that_was_cut_into_tiles_is_shown_by_its_first(tmp_path: Path) -> None:
+    rows = [
+        {"clip_id": name, "encoding": encoding, "path": f"{encoding}/x/{name}.png", "label": "x", "fold": "1"}
+        for encoding, names in (("tiled", ["a.wav@tile0", "a.wav@tile1"]), ("whole", ["a.wav"]))
+        for name in names
+    ]
+    (tmp_path / "images").mkdir()
+    write(frame(rows, IMAGES), tmp_path / "images" / "images.csv", IMAGES)
+    sources = read_sources(tmp_path, {})
+    assert sources.image("a.wav", "tiled") == str(tmp_path / "images" / "tiled" / "x" / "a.wav@tile0.png")
+    assert sources.image("a.wav", "whole").endswith("whole/x/a.wav.png")
+
+
 def test_hostile_names_end_no_block(tmp_path: Path) -> None:
     names = [f"{name} {k}" for k, name in enumerate(HOSTILE)]
     folder = make_run(tmp_path / "run", HOSTILE[:3], names=names)
