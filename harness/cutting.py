@@ -5,7 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterator, Sequence
 from io import BytesIO
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 
 import numpy as np
@@ -76,11 +76,12 @@ def write_whole(path: str | Path, target: Path) -> float:
     OSError
         It cannot be written.
     """
-    frames, sr = 0, 1
+    blocks = read_blocks(path, seconds=_BLOCK_S)
+    y, sr = next(blocks)  # a sound that cannot be read is refused before a wav is begun
+    frames = 0
     with atomic_path(target) as part, open(part, "wb") as raw, wave.open(raw, "wb") as file:  # which says: disk full
-        for y, sr in read_blocks(path, seconds=_BLOCK_S):
-            if not frames:
-                file.setparams((1, 2, sr, 0, "NONE", ""))
+        file.setparams((1, 2, sr, 0, "NONE", ""))
+        for y, _ in chain([(y, sr)], blocks):
             frames += len(y)
             if frames > _MOST_FRAMES:
                 raise AudioError(

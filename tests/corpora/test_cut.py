@@ -157,6 +157,24 @@ def test_whole_recordings(night: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert said.code == 1 and "so that its clips would be cut again" in said.warnings[0]
 
 
+def test_whole_goes_on_after_what_has_no_sound(
+    night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A video without sound and a wav without samples fail alone."""
+    with av.open(str(night.with_name("mute.mp4")), "w") as container:
+        video = container.add_stream("mpeg4", rate=10)
+        video.width = video.height = 32
+        for frame in (av.VideoFrame(32, 32, "yuv420p"), None):
+            container.mux(video.encode(frame))
+    write_wav(night.with_name("empty.wav"), np.zeros(0, np.float32), RATE)
+    said = command(app, "cut", night.parent, "--whole", "--out", tmp_path / "out", "--jobs", 1, capsys=capsys)
+    assert said.code == 1
+    assert read(tmp_path / "out" / "clips.csv", CLIPS)["clip_id"].tolist() == ["night.wav"]
+    reasons = "; ".join(read(tmp_path / "out" / "failures.csv", FAILURES)["reason"])
+    assert "empty.wav: holds no samples" in reasons and "mute.mp4: has no sound in it" in reasons
+    assert sorted(path.name for path in (tmp_path / "out" / "bat").iterdir()) == ["night.wav"]
+
+
 def test_videos_are_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "rec" / "tone").mkdir(parents=True)
     for suffix in ("mp4", "avi", "mkv"):
