@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from harness.decoder_messages import pass_on
 from harness.errors import SettingsError, TableError
 from harness.label_tables import TimeLabel, is_raven, read_audacity, read_raven
 
@@ -30,7 +31,7 @@ def crowsetta_module() -> Any:
 
 
 def read_time_labels(file: Path) -> list[TimeLabel]:
-    """Read labels of times, in the order of the file.
+    """Read labels of times, in the order of the file; a warning says how many points of Praat's are left out.
 
     Parameters
     ----------
@@ -40,7 +41,7 @@ def read_time_labels(file: Path) -> list[TimeLabel]:
     Raises
     ------
     TableError
-        The file cannot be read, or is not of its format.
+        The file cannot be read, is not of its format, or is Praat's and has labels in point tiers only.
     SettingsError
         It is Praat's, and crowsetta is not installed.
     """
@@ -61,8 +62,16 @@ def read_time_labels(file: Path) -> list[TimeLabel]:
 
 
 def _read_praat(file: Path) -> list[TimeLabel]:
-    tiers = [
-        tier for tier in crowsetta_module().formats.seq.TextGrid.from_file(file).tiers if hasattr(tier, "intervals")
-    ]
-    found = [TimeLabel(i.xmin, i.xmax, i.text.replace('""', '"'), 0) for tier in tiers for i in tier.intervals]
-    return [each for each in found if each.label]
+    """The labelled intervals of all tiers; points, which have no length, are left out with a warning."""
+    tiers = crowsetta_module().formats.seq.TextGrid.from_file(file).tiers
+    intervals = [each for tier in tiers for each in getattr(tier, "intervals", ())]
+    found = [TimeLabel(i.xmin, i.xmax, i.text.replace('""', '"'), 0) for i in intervals if i.text]
+    points = sum(len(tier.points) for tier in tiers if hasattr(tier, "points"))
+    if points and not found:
+        raise TableError(
+            f"{file}: no labelled intervals, only {points} in point tiers, which have no length; mark intervals"
+        )
+    if points:
+        noun = "label in a point tier" if points == 1 else "labels in point tiers"
+        pass_on([f"{file}: {points} {noun}, without a length, left out; mark intervals to use them"])
+    return found

@@ -15,7 +15,10 @@ from corpora.cutting import CUTS
 from corpora.pieces import CutSettings, windows
 from harness.audio import read as read_sound
 from harness.audio import write_wav
+from harness.decoder_messages import DecoderWarning
+from harness.errors import TableError
 from harness.tables import CLIPS, FAILURES, read
+from harness.time_labels import read_time_labels
 
 RATE = 8000
 
@@ -213,3 +216,41 @@ def test_one_clear_line(
     said = command(app, "cut", night, "--out", "out", *given, capsys=capsys)
     assert said.code == 1 and len(said.warnings) == 1
     assert said.warnings[0].startswith(f"error: {says}")
+
+
+INTERVALS = """    item [1]:
+        class = "IntervalTier"
+        name = "calls"
+        xmin = 0
+        xmax = 4
+        intervals: size = 1
+        intervals [1]:
+            xmin = 0.5
+            xmax = 1
+            text = "call"
+"""
+POINTS = """    item [2]:
+        class = "TextTier"
+        name = "clicks"
+        xmin = 0
+        xmax = 4
+        points: size = 2
+        points [1]:
+            number = 2
+            mark = "click"
+        points [2]:
+            number = 3
+            mark = "click"
+"""
+HEAD = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 4\ntiers? <exists>\nsize = {}\nitem []:\n'
+
+
+def test_points_of_praat_are_not_lost_in_silence(tmp_path: Path) -> None:
+    """A warning says how many points are left out; a file of points alone is refused."""
+    file = tmp_path / "night.TextGrid"
+    file.write_text(HEAD.format(2) + INTERVALS + POINTS)
+    with pytest.warns(DecoderWarning, match=r"night.TextGrid: 2 labels in point tiers, .* left out"):
+        assert [each[:3] for each in read_time_labels(file)] == [(0.5, 1.0, "call")]
+    file.write_text(HEAD.format(1) + POINTS)
+    with pytest.raises(TableError, match="no labelled intervals, only 2 in point tiers"):
+        read_time_labels(file)
