@@ -148,6 +148,7 @@ class Plan:
     settings: trainer.HeadSettings
     combinations: list[trainer.Combination]
     fusions: list[trainer.Fusion]
+    augment: converter.AugmentSettings | None
 
     @property
     def clips(self) -> pd.DataFrame:
@@ -166,7 +167,8 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     name_of = harness.name_in("convert", path, overrides)
     ready = corpora.given_encodings(given.corpus.name, convert=given.convert, image_files=given.image_files)
     read = converter.encodings_from_study
-    encodings = {} if ready else read(given.convert, name_of=name_of, other_keys=["keep_images"])
+    encodings = {} if ready else read(given.convert, name_of=name_of, other_keys=["keep_images", "augment"])
+    augment = read_augment(given, encodings, path, overrides)
     merges = merger.methods_from_study(given.merge, [*ready, *encodings])
     started = time.monotonic()
     with harness.in_words_of(lambda name, value: f"[corpus] {name} = {json.dumps(value)}"):
@@ -184,6 +186,10 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     known = {each.encoding for each in todo} | {each.name for each in fusions}
     if ready and trainer.SOUND in known:
         raise SettingsError(f"[train] modules: one takes sounds, but the corpus {given.corpus.name!r} has images")
+    if augment and trainer.SOUND in known:
+        raise SettingsError(
+            f"{path}: [convert.augment]: a module takes the sound itself, which is not augmented; leave out one of them"
+        )
     idle = [module.handle for module in modules if module not in {each.module for each in todo}]
     if idle:
         raise SettingsError(
@@ -195,7 +201,24 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
-    return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions)
+    return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions, augment)
+
+
+def read_augment(
+    given: harness.Study, encodings: dict[str, converter.Encoding], path: Path, overrides: Sequence[str]
+) -> converter.AugmentSettings | None:
+    """``[convert.augment]``, where the study has it."""
+    if given.augment is None:
+        return None
+    if corpora.is_images(given.corpus.name):
+        raise SettingsError(f"{path}: [convert.augment]: the corpus {given.corpus.name!r} has images, not sounds")
+    if not given.image_files:
+        raise SettingsError(
+            f"{path}: [convert.augment]: augmented sounds are drawn to files; leave it out, or [convert] keep_images = "
+            "false"
+        )
+    name_of = harness.name_in("convert.augment", path, overrides)
+    return converter.augment_from_study(given.augment, encodings, name_of=name_of)
 
 
 def run_study(
@@ -279,7 +302,9 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     store, images = plan.store, corpora.is_images(plan.study.corpus.name)
     drawn = corpora.given_images(plan.clips, folder, store=store) if images else harness.ImageRun.empty()
     if plan.encodings:
-        drawn = converter.convert_clips(plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict)
+        drawn = converter.convert_clips(
+            plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict, augment=plan.augment
+        )
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
     if plan.encodings or images:
@@ -436,7 +461,7 @@ def describe_plan(plan: Plan, out: Path) -> list[str]:
         lines.append(f"        of their sounds {n_missing} {'is' if n_missing == 1 else 'are'} not there{made}")
     features = trainer.cached_features(plan.combinations, out / "images", plan.clips, store=plan.store)
     if plan.study.image_files:
-        drawn = converter.count_cached(plan.clips, plan.encodings, store=plan.store)
+        drawn = converter.count_cached(plan.clips, plan.encodings, store=plan.store, augment=plan.augment)
         lines += [f"draw    {name}: {found} of {n_clips} images cached" for name, found in drawn.items()]
     else:
         drawn, computed = count_in_memory(plan, out)

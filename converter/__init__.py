@@ -10,6 +10,7 @@
 - `settings_panel`: sliders for these eight in a notebook
 - `drawing`: one clip as an array or as PNGs
 - `tiles`: a clip cut into equal parts, each an image of its own
+- `augmenting`: sounds changed at random, drawn for training
 - `planning`: the images of each clip; `pipeline`: many clips, many encodings, several processes, nothing drawn twice
 - `in_memory`: clips that are drawn for modules alone, without image files
 - `references`: one reference for all clips of a corpus

@@ -1,3 +1,5 @@
+from .augmenting import AugmentSettings as AugmentSettings
+from .augmenting import augment_from_study as augment_from_study
 from .drawing import draw as draw
 from .encodings.chroma import Chroma as Chroma
 from .encodings.cqt import Cqt as Cqt

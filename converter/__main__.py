@@ -9,6 +9,7 @@ import typer
 
 import converter
 import harness
+from harness.augmented_ids import original_of
 from harness.cli import PluginFiles, SchedulerOption, command_app, list_of, main, say, warn, warn_of_failures
 
 app = command_app(name="converter", help="Draw sounds as images, several encodings in one pass.")
@@ -33,6 +34,9 @@ def convert(
     set_: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, e.g. n_mels=64.")
     ] = None,
+    augment: Annotated[
+        int, typer.Option(metavar="N", help="Changed sounds of each clip that are drawn, too, for training alone.")
+    ] = 0,
     jobs: Annotated[int, typer.Option(help="Processes; -1: as many as there are cores.")] = 1,
     scheduler: SchedulerOption = "",
     store: Annotated[Path | None, typer.Option(help="Folder of the store. Default: the user's cache.")] = None,
@@ -54,14 +58,19 @@ def convert(
     )
     if save_settings:
         converter.write_settings(save_settings, converter.common_settings(encodings))
+    changes = None
+    if augment:
+        changes = converter.augment_from_study({"copies": augment}, encodings, name_of=lambda _: "--augment")
     with harness.connected(scheduler, name="--scheduler"):
         drawn = converter.convert_clips(
-            converter.read_clips(clips), encodings, out, store=harness.Store(store), jobs=jobs, strict=strict
-        )
+            converter.read_clips(clips), encodings, out,
+            store=harness.Store(store), jobs=jobs, strict=strict, augment=changes,
+        )  # fmt: skip
     harness.copy_corpus_record(clips.parent, out, clips.name)
     for line in drawn.warnings:
         warn(line)
-    say(f"{len(drawn.images)} images of {drawn.images['clip_id'].nunique()} clips in {out}")
+    n_clips = drawn.images["clip_id"].map(original_of).nunique()
+    say(f"{len(drawn.images)} images of {n_clips} clips in {out}")
     warn_of_failures(drawn.failures, out, what="drawn")
 
 

@@ -7,7 +7,7 @@ the store has is not drawn again. Each clip is read once, and its spectra are sh
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +15,17 @@ from typing import Any
 
 import pandas as pd
 
-from converter.planning import image_task, longest_drawn, plan_tiles
+from converter.augmenting import AugmentSettings
+from converter.planning import augmented_tasks, image_task, longest_drawn, plan_tiles
 from converter.references import Clip, with_references
 from converter.registry import encoding_warnings, image_version
 from converter.spec import Encoding
 from harness import audio, cluster, tables
+from harness.augmented_ids import check_not_augmented, original_of
 from harness.digests import FileDigests
 from harness.errors import AudioError, SettingsError
 from harness.files import digest_json
+from harness.image_tasks import ImageTask
 from harness.images import ImageRun, begin, check_paths, failed_tasks, finish
 from harness.parallel import check_jobs, start_workers
 from harness.recipes import CONVERT, Recipes, read_recipes
@@ -62,6 +65,7 @@ def convert_clips(
     store: Store,
     jobs: int = 1,
     strict: bool = False,
+    augment: AugmentSettings | None = None,
 ) -> ImageRun:
     """Draw every clip with every encoding; write ``images.csv``, ``failures.csv`` and ``run.json``.
 
@@ -79,6 +83,8 @@ def convert_clips(
         Processes; 1 stays in this one, -1 takes as many as there are cores.
     strict : bool
         Stop at the first clip that cannot be drawn.
+    augment : AugmentSettings, optional
+        Changed sounds are drawn, too, for training: rows ``<clip>@augmented0`` ... of the clip's fold and group.
 
     Returns
     -------
@@ -110,6 +116,7 @@ def convert_clips(
     reasons |= {clip.clip_id: clip.reason for clip in planned if clip.reason}
     drawable = [clip for clip in good if clip.clip_id not in reasons]
     tasks = [image_task(clip, encodings, versions, root, store, tiles.get(clip.clip_id, {})) for clip in drawable]
+    tasks += augmented_tasks(drawable, encodings, versions, root, store, augment)
     check_paths(tasks)
     with FileDigests(store) as digests:
         waiting = begin(out, tasks, digests)
@@ -122,14 +129,11 @@ def convert_clips(
     drawn = finish(
         out,
         CONVERT,
-        rows=(image.row for task in tasks if task.clip_id not in reasons for image in task.images),
-        failures=(
-            {"clip_id": clip.clip_id, "path": clip.path, "reason": reasons[clip.clip_id]}
-            for clip in planned
-            if clip.clip_id in reasons
-        ),
+        rows=(image.row for task in tasks if reasons.keys().isdisjoint(_names(task)) for image in task.images),
+        failures=_failures(planned, tasks, reasons),
         recipes=Recipes(
             {name: encoding.to_json() for name, encoding in encodings.items()},
+            augment={name: augment.to_json() if augment else {} for name in encodings},
             longest_s=longest_drawn(encodings, [c for c in good if c.clip_id not in reasons], store),
         ),
         inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in planned])},
@@ -139,8 +143,26 @@ def convert_clips(
     return replace(drawn, warnings=(*drawn.warnings, *encoding_warnings(encodings), *identical_copies(good)))
 
 
-def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store) -> dict[str, int]:
-    """How many clips' images of each encoding the store has; of a clip that is cut into tiles all.
+def _names(task: ImageTask) -> tuple[str, str]:
+    """The clip_id of a task's images, and that of the clip whose changed sound they may be of."""
+    return task.clip_id, original_of(task.clip_id)
+
+
+def _failures(
+    clips: Sequence[Clip], tasks: Sequence[ImageTask], reasons: Mapping[str, str]
+) -> Iterator[dict[str, object]]:
+    """Clips that could not be drawn, then changed sounds of clips that could."""
+    path_of = {clip.clip_id: clip.path for clip in clips}
+    for clip_id in dict.fromkeys([*path_of, *(task.clip_id for task in tasks)]):
+        original = original_of(clip_id)
+        if clip_id in reasons and (clip_id == original or original not in reasons):
+            yield {"clip_id": clip_id, "path": path_of[original], "reason": reasons[clip_id]}
+
+
+def count_cached(
+    clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, store: Store, augment: AugmentSettings | None = None
+) -> dict[str, int]:
+    """How many clips' images of each encoding the store has; of a clip that is cut into tiles, or augmented, all.
 
     Parameters
     ----------
@@ -156,7 +178,9 @@ def count_cached(clips: pd.DataFrame, encodings: Mapping[str, Encoding], *, stor
     for clip in good:
         if clip.clip_id not in short:
             task = image_task(clip, encodings, versions, Path(), store, tiles.get(clip.clip_id, {}))
-            lacking = {image.row["encoding"] for image in task.images if not store.has("images", image.key, ".png")}
+            changed = augmented_tasks([clip], encodings, versions, Path(), store, augment)
+            planned = [image for each in (task, *changed) for image in each.images]
+            lacking = {image.row["encoding"] for image in planned if not store.has("images", image.key, ".png")}
             counts = {name: count + (name not in lacking) for name, count in counts.items()}
     return counts
 
@@ -171,6 +195,7 @@ def check_names(encodings: Mapping[str, Encoding], out: Path) -> None:
 
 def digest_clips(clips: pd.DataFrame, digests: FileDigests, *, jobs: int, strict: bool) -> list[Clip]:
     """The clips with their digests; reading and hashing leave Python's lock alone, so threads do."""
+    check_not_augmented(clips["clip_id"])
 
     def digest(row: dict[str, Any]) -> Clip:
         try:

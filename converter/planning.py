@@ -8,21 +8,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from converter.augmenting import AugmentSettings, SoundChange, augment_version, draw_changed
 from converter.drawing import draw_pngs
 from converter.references import Clip
 from converter.registry import image_key
 from converter.spec import Encoding
 from converter.tiles import Tile, count_tiles
 from harness import audio
+from harness.augmented_ids import augmented_id
 from harness.code_version import code_version
 from harness.errors import AudioError
+from harness.files import digest_json
 from harness.image_tasks import ImageTask, PlannedImage
 from harness.images import relative_path
 from harness.store import Store, key_of
 from harness.tile_ids import is_tile, tile_id
 from harness.urls import absolute
 
-__all__ = ["image_task", "longest_clip", "longest_drawn", "plan_tiles"]
+__all__ = ["augmented_tasks", "image_task", "longest_clip", "longest_drawn", "plan_tiles"]
 
 
 def plan_tiles(
@@ -87,6 +90,32 @@ def image_task(
     path = absolute(clip.path)
     make = partial(draw_pngs, path, start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest)
     return ImageTask(clip.clip_id, tuple(images), make, store)
+
+
+def augmented_tasks(
+    clips: Sequence[Clip],
+    encodings: Mapping[str, Encoding],
+    versions: Mapping[str, tuple[Mapping[str, str], str]],
+    out: Path,
+    store: Store,
+    augment: AugmentSettings | None,
+) -> list[ImageTask]:
+    """The images of every changed sound of clips, a task for each sound; other parameters as for :func:`image_task`."""
+    if augment is None:
+        return []
+    version = augment_version(augment)
+    changed = {name: (own, digest_json([spec, version])[:16]) for name, (own, spec) in versions.items()}
+    tasks = []
+    for clip in clips:
+        for copy in range(augment.copies):
+            digest = key_of(sound=clip.digest, copy=copy, **version)
+            own = replace(clip, clip_id=augmented_id(clip.clip_id, copy), digest=digest)
+            images = tuple(_planned(own, name, changed[name], out, encoding) for name, encoding in encodings.items())
+            change = SoundChange.of(augment, clip.digest, copy)
+            place = {"start_s": clip.start_s, "end_s": clip.end_s, "digest": clip.digest}
+            make = partial(draw_changed, absolute(clip.path), **place, change=change)
+            tasks.append(ImageTask(own.clip_id, images, make, store))
+    return tasks
 
 
 def _planned(

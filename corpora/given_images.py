@@ -10,6 +10,7 @@ import pandas as pd
 
 from corpora.file_digests import digest_paths
 from corpora.loading import CORPORA
+from harness.augmented_ids import check_not_augmented
 from harness.errors import SettingsError
 from harness.files import is_plain_name
 from harness.images import ImageRun
@@ -79,6 +80,7 @@ def image_rows(clips: pd.DataFrame, *, encoding: str = IMAGE, store: Store) -> p
     """
     if not is_plain_name(encoding):
         raise SettingsError(f"encoding={encoding!r}: a name has letters, digits, '_', '-' and '.', at most 100")
+    check_not_augmented(clips["clip_id"])
     found = digest_paths(clips["path"], store=store)
     digests = dict(zip(found["path"], found["digest"], strict=True))
     columns = zip(*(clips[name] for name in ("clip_id", "path", "label", "fold", "group")), strict=True)

@@ -11,7 +11,7 @@
 - `cells`: of CSV files, which no spreadsheet runs
 - `images`: the folder of images that ``images.csv`` describes; `image_tasks`: how its images come there
 - `memory_images`: images that never become files; `memory_runs`: their rows; `image_digests`: of those drawn before
-- `tile_ids`: names of the tiles of a clip
+- `tile_ids`: names of the tiles of a clip; `augmented_ids`: of its changed sounds
 - `figures`: accuracy as every command quotes it
 - `recipes`: how images were drawn; `merge_order`: merges after those that they are made of
 - `outdated`: merged images whose partners are drawn anew

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from harness import cluster, tables
+from harness.augmented_ids import is_augmented
 from harness.digests import FileDigests
 from harness.errors import ClusterError, TableError
 from harness.failures import update_failures
@@ -84,13 +85,16 @@ class ImageRun:
 def relative_path(encoding: str, label: str, clip_id: str) -> str:
     """Where a clip's image lies below the folder, with forward slashes; ``_`` stands for no label.
 
+    Those of changed sounds lie in a folder of their own, so that whoever is given the first trains on none of them.
+
     Examples
     --------
     >>> relative_path("gray", "dog_bark", "site/a.wav")
     'gray/dog_bark/site_a.wav.png'
     """
     folder = folder_name(label) if label else NO_LABEL
-    return f"{encoding}/{folder}/{short_name(safe_name(clip_id))}.png"
+    first = f"{encoding}@augmented" if is_augmented(clip_id) else encoding
+    return f"{first}/{folder}/{short_name(safe_name(clip_id))}.png"
 
 
 def check_files(images: pd.DataFrame, table: str | Path) -> None:

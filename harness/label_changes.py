@@ -13,10 +13,12 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from harness.augmented_ids import original_of
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.record import CORPUS, step_of
 from harness.shared_groups import python_words
+from harness.tile_ids import clip_of
 
 __all__ = [
     "NO_CHANGES",
@@ -105,7 +107,7 @@ class LabelChanges:
         ]
 
     def _new_labels(self, table: pd.DataFrame) -> list[str]:
-        pairs = zip(table["clip_id"], table["label"], strict=True)
+        pairs = zip((clip_of(original_of(name)) for name in table["clip_id"]), table["label"], strict=True)
         left_out = dict.fromkeys(self.dropped, "")
         return [left_out.get(clip, self.labels.get(clip, label)) for clip, label in pairs]
 

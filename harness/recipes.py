@@ -35,12 +35,15 @@ class Recipes:
         The encodings that each merge is made of.
     longest_s : mapping of str to float
         Length in seconds of the longest sound that each encoding drew.
+    augment : mapping of str to dict
+        How the sounds were augmented that each encoding drew for training; empty where none were.
     """
 
     encodings: Mapping[str, Any] = field(default_factory=dict)
     merges: Mapping[str, Any] = field(default_factory=dict)
     partners: Mapping[str, Sequence[str]] = field(default_factory=dict)
     longest_s: Mapping[str, float] = field(default_factory=dict)
+    augment: Mapping[str, Any] = field(default_factory=dict)
 
     def __or__(self, other: Recipes) -> Recipes:
         """Both together; where a name is in both, that of `other`."""
@@ -71,7 +74,7 @@ class Recipes:
         return {"merge": name, "spec": self.merges[name], "of": of}
 
     def _parts(self) -> tuple[Mapping[str, Any], ...]:
-        return (self.encodings, self.merges, self.partners, self.longest_s)
+        return (self.encodings, self.merges, self.partners, self.longest_s, self.augment)
 
 
 def longest_sound(recipe: Mapping[str, Any] | None) -> float:
@@ -98,7 +101,11 @@ def read_recipes(images_folder: str | Path) -> Recipes:
     drawn = steps.get(CONVERT, {}).get("spec", {})
     merged = steps.get(MERGE, {}).get("spec", {})
     return Recipes(
-        drawn.get("encodings", {}), merged.get("merges", {}), merged.get("partners", {}), drawn.get("longest_s", {})
+        drawn.get("encodings", {}),
+        merged.get("merges", {}),
+        merged.get("partners", {}),
+        drawn.get("longest_s", {}),
+        drawn.get("augment", {}),
     )
 
 
@@ -118,8 +125,10 @@ def record_recipes(
     inputs, started
         For :func:`harness.record.record_step`.
     """
+    augment = {name: own for name, own in recipes.augment.items() if own}
+    drawn = {"longest_s": recipes.longest_s, "augment": augment}
     spec = (
-        {"encodings": recipes.encodings, **({"longest_s": recipes.longest_s} if recipes.longest_s else {})}
+        {"encodings": recipes.encodings, **{name: each for name, each in drawn.items() if each}}
         if step == CONVERT
         else {"merges": recipes.merges, "partners": {name: list(of) for name, of in recipes.partners.items()}}
     )

@@ -1,6 +1,6 @@
 """A study as a TOML file: its sections, its defaults, and one clear line for what is misspelt.
 
-``[convert]``, but for ``keep_images``, ``[merge]`` and ``[fuse]`` are read by the converter, the merger and the
+``[convert]``, but for ``keep_images``, its table ``augment``, ``[merge]`` and ``[fuse]`` are read by the converter, the merger and the
 trainer, who know the settings of each encoding, and which rows there are.
 """
 
@@ -34,7 +34,7 @@ __all__ = [
     "read_study",
 ]
 
-_IMAGE_FILES = "keep_images"  # the key of [convert] that is not the converter's
+_IMAGE_FILES, _AUGMENT = "keep_images", "augment"  # keys of [convert] that are no settings of encodings
 
 
 class CorpusSection(Settings):
@@ -98,7 +98,9 @@ class Study(Settings):
     ----------
     corpus, train, evaluate, plugins : sections
     convert, merge, fuse : dict
-        As the file has them, ``keep_images`` left out.
+        As the file has them, ``keep_images`` and ``augment`` left out.
+    augment : dict, optional
+        ``[convert.augment]``; None: no sound is augmented.
     image_files : bool
         ``[convert] keep_images``: whether images become files, in the run's folder and in the store.
     """
@@ -107,13 +109,14 @@ class Study(Settings):
     convert: dict[str, Any] = Field(default_factory=dict)
     merge: dict[str, Any] = Field(default_factory=dict)
     fuse: dict[str, Any] = Field(default_factory=dict)
+    augment: dict[str, Any] | None = None
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
     plugins: PluginsSection = PluginsSection()
     image_files: bool = True
 
 
-_SECTIONS = {name: field for name, field in Study.model_fields.items() if name != "image_files"}
+_SECTIONS = {name: field for name, field in Study.model_fields.items() if name not in ("image_files", _AUGMENT)}
 
 
 def read_study(path: str | Path, settings: Sequence[str] = ()) -> tuple[Study, list[ModuleSpec]]:
@@ -226,4 +229,8 @@ def _checked(table: Mapping[str, Any], path: Path, settings: Sequence[str]) -> S
     if not isinstance(image_files, bool):
         where = name_in("convert", path, settings)(_IMAGE_FILES)
         raise SettingsError(f"{where}={image_files!r}: must be true or false")
-    return Study(**sections, image_files=image_files)
+    augment = sections.get("convert", {}).pop(_AUGMENT, None)
+    if not isinstance(augment, Mapping | None):
+        where = name_in("convert", path, settings)(_AUGMENT)
+        raise SettingsError(f"{where}={augment!r}: must be a table, [convert.{_AUGMENT}]")
+    return Study(**sections, image_files=image_files, augment=None if augment is None else dict(augment))

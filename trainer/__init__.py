@@ -10,7 +10,7 @@
 - `grid_ends`: heads whose regularisation is at an end of the grid
 - `absent`: classes that a fold's head cannot know
 - `crossvalidate`: every fold of one encoding and module, through the store; the predictions
-- `clip_scores`: scores of clips from those of their tiles
+- `clip_scores`: scores of clips from those of their tiles; `augmented_rows`: changed sounds, in training alone
 - `single_fold`: one fold's head by gradient descent, with figures after some steps
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster

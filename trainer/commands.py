@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.augmented_ids import originals
 from harness.errors import SoundfoldError, SplitError, TableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
@@ -62,7 +63,7 @@ def retrain_commands(
     SplitError
         Too few folds, a group in several of them, or clips that would have to be left out: retrain.py trains on all.
     """
-    out = Path(out).resolve()
+    out, table = Path(out).resolve(), originals(table)
     module = parse(module) if isinstance(module, str) else module
     image_dir = Path(table["path"][0]).parent.parent
     check_one_folder_each(table["label"])

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from harness.augmented_ids import is_original, originals
 from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
@@ -19,6 +20,7 @@ from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
+from trainer.augmented_rows import original_rows
 from trainer.clip_scores import of_whole_clips
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import check_classes, split_table
@@ -94,8 +96,8 @@ def fold_sizes(
     """
     final = "train" if settings.head == "sgd" else "refit"  # as `trainer.fitting` fits them
     splits, labels = training_splits(table, seed, shared), training_labels(table)
-    fitted = [balanced_split(split, labels, settings.balance, seed=seed) for split in splits]
-    return {s.fold: {"train": len(np.unique(getattr(s, final))), "test": len(s.test)} for s in fitted}
+    fitted, of = [balanced_split(split, labels, settings.balance, seed=seed) for split in splits], original_rows(table)
+    return {s.fold: {"train": len(np.unique(of[getattr(s, final)])), "test": len(s.test)} for s in fitted}
 
 
 def predictions(
@@ -109,7 +111,7 @@ def predictions(
     """Scores of every tested clip by the head that did not see its fold: rows of ``predictions.csv``.
 
     All clips are tested in a cross-validation, those of the test part in a single split. A clip that was cut into tiles
-    has one row, as :func:`trainer.clip_scores.of_whole_clips` gives it.
+    has one row, as :func:`trainer.clip_scores.of_whole_clips` gives it. Augmented sounds have none.
 
     Parameters
     ----------
@@ -121,7 +123,7 @@ def predictions(
     copies : mapping of str to str, optional
         Clips whose sound another fold has too, as :func:`harness.duplicates.copies_across_folds` gives them.
     """
-    scores = {}
+    features, table, scores = features[is_original(table)], originals(table), {}
     for fold, head in trained.heads.items():
         scores[fold] = head.scores(features[(table["fold"] == fold).to_numpy()])
     return prediction_rows(scores, table, trained.classes, named=named, copies=copies)
@@ -140,12 +142,13 @@ def prediction_rows(
     Parameters
     ----------
     scores_of : mapping of str to ndarray of float64, shape (n_fold, classes)
-        By fold, in the order of its rows in `table`.
+        By fold, in the order of its rows in `table`, but for those of augmented sounds, which have no scores.
     table, named, copies
         As for :func:`predictions`.
     classes : sequence of str
         In the order of the scores.
     """
+    table = originals(table)
     table = table[table["fold"].isin(list(scores_of)).to_numpy()].reset_index(drop=True)
     scores = np.zeros((len(table), len(classes)))
     for fold, own in scores_of.items():

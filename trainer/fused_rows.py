@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
+from harness.augmented_ids import is_augmented, is_original
 from harness.code_version import code_version
 from harness.errors import SplitError
 from harness.head import heads_from_bytes, heads_to_bytes, softmax
@@ -80,7 +81,7 @@ class Members:
         for task in self.tasks:
             for clip, path in zip(task.table["clip_id"], task.table["path"], strict=True):
                 lacking = [t.named for t, rows in zip(self.tasks, self._row_of, strict=True) if clip not in rows]
-                if lacking and clip not in found:
+                if lacking and clip not in found and not is_augmented(clip):
                     of = ", ".join(f"{one['encoding']} through {one['module']}" for one in lacking)
                     reason = f"has no features of {of}, which this row joins"
                     found[clip] = {"clip_id": clip, "path": path, "step": f"{step}: {what}", "reason": reason}
@@ -129,7 +130,8 @@ def _fitted(members: Members, trained: Sequence[Trained], task: HeadTask) -> tup
         return fit_heads(task, members.joined())
     fused = fit_fused(members, trained, task)
     scores = fused_scores(members, fused)
-    of_folds = {fold: scores[(members.table["fold"] == fold).to_numpy()] for fold in fused.heads}
+    fold_of, tested = members.table["fold"].to_numpy(), is_original(members.table)
+    of_folds = {fold: scores[(fold_of == fold) & tested] for fold in fused.heads}
     return fused, prediction_rows(of_folds, members.table, fused.classes, named=task.named, copies=task.copies)
 
 

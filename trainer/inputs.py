@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from harness.augmented_ids import originals
 from harness.balance import Balance
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.images import check_files
@@ -19,6 +20,7 @@ from harness.split_parts import parts_of
 from harness.study_file import TrainSection
 from harness.tables import CLIPS, IMAGES, RESERVED_FOLDS, class_order, read_located
 from trainer.absent import absent_classes, absent_notes
+from trainer.augmented_rows import augmented_notes, with_augmented
 from trainer.fitting import HeadSettings
 from trainer.logistic import STRENGTHS
 from trainer.sgd import SgdSettings
@@ -130,6 +132,7 @@ def check_trainable(
         class is trained on where it is tested.
     """
     check_classes(table)
+    table = originals(table)
     labels, splits = table["label"].tolist(), split_table(table, seed=seed, shared=shared)
     absent = absent_classes(labels, splits, head=head)
     lost, tested = sum(each.tested for each in absent), sum(len(split.test) for split in splits)
@@ -161,6 +164,8 @@ def check_classes(table: pd.DataFrame) -> None:
 def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OFFICIAL) -> list[Split]:
     """The splits of a table's rows, in natural order of the folds, or the single one; see `harness.protocol.splits`.
 
+    Rows of augmented sounds are in ``train`` and ``refit`` alone, where their clip is.
+
     Raises
     ------
     SplitError
@@ -172,16 +177,18 @@ def split_table(table: pd.DataFrame, *, seed: int = 0, shared: SharedGroups = OF
         raise SplitError(
             f"fold {taken[0]!r}: is the name of a summary or a column of the results; give the fold another name"
         )
-    columns = (table[name].tolist() for name in ("fold", "group", "label"))
-    return list(splits(*columns, seed=seed, shared=shared))
+    own = originals(table)
+    columns = (own[name].tolist() for name in ("fold", "group", "label"))
+    return with_augmented(splits(*columns, seed=seed, shared=shared), table)
 
 
 def describe_splits(table: pd.DataFrame, seed: int, shared: SharedGroups, settings: HeadSettings) -> dict[str, Any]:
     """What run.json says of the splits: the policy for shared groups, notes, the sizes of a single split."""
+    augmented, table = augmented_notes(table), originals(table)
     splits = split_table(table, seed=seed, shared=shared)
     folds, groups = list(table["fold"]), list(table["group"])
     absent = absent_notes(absent_classes(list(table["label"]), splits, head=settings.head))
-    notes = [*leak_notes(splits, folds, groups, shared), *absent, *_BALANCED[settings.balance]]
+    notes = [*leak_notes(splits, folds, groups, shared), *absent, *augmented, *_BALANCED[settings.balance]]
     said: dict[str, Any] = {"shared_groups": shared.policy, "notes": notes}
     parts = parts_of(folds)
     if parts:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.augmented_ids import originals
 from harness.cli import count, warn
 from harness.errors import SettingsError
 from harness.files import link_or_copy, read_json, safe_name, write_json, write_text
@@ -69,6 +70,7 @@ def lay_out(table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: Shar
         Before anything is written: labels with one folder, or an image in a fold's folder that was not laid out there.
     """
     check_one_folder_each(table["label"])
+    table = originals(table)  # what retrain.py trains on are the clips as they are
     splits = split_table(table, seed=seed, shared=shared)
     work = [(split, row) for split in splits for rows in (split.train, split.validation, split.test) for row in rows]
     tested = {split.fold: set(split.test.tolist()) for split in splits}
@@ -94,6 +96,7 @@ def write_lists(
     table: pd.DataFrame, out: str | Path, *, seed: int = 0, shared: SharedGroups = OFFICIAL
 ) -> dict[str, tuple[Path, Path]]:
     """Write each fold's ``test.txt`` and ``validation.txt``; give their paths by fold."""
+    table = originals(table)
     splits = split_table(table, seed=seed, shared=shared)
     _claim_folds(out, splits)
     return _write_lists(table, out, splits)

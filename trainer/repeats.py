@@ -19,6 +19,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from harness import cluster
+from harness.augmented_ids import is_original, original_of, originals
 from harness.errors import SettingsError, SplitError
 from harness.files import digest_file
 from harness.hub import kinds
@@ -122,7 +123,7 @@ def regroupings(table: pd.DataFrame, repeats: int) -> list[dict[str, str]]:
         A single split, or clips that cannot be shared out among so many folds.
     """
     check_repeatable(table["fold"].tolist(), repeats)
-    clips = table.drop_duplicates("clip_id").sort_values("clip_id", kind="stable")
+    clips = originals(table).drop_duplicates("clip_id").sort_values("clip_id", kind="stable")
     groups, labels = clips["group"].tolist(), clips["label"].tolist()
     n_folds = len(fold_order(clips["fold"]))
     try:
@@ -242,7 +243,7 @@ def fit_fused_repeats(task: FusedRepeats) -> tuple[list[dict[str, object]], list
 
 
 def _regrouped(table: pd.DataFrame, fold_of: Mapping[str, str]) -> pd.DataFrame:
-    return table.assign(fold=[fold_of[clip] for clip in table["clip_id"]])
+    return table.assign(fold=[fold_of[original_of(clip)] for clip in table["clip_id"]])
 
 
 def _trained(own: HeadTask, values: np.ndarray) -> Trained:
@@ -262,11 +263,11 @@ def _scored(own: HeadTask, values: np.ndarray, table: pd.DataFrame) -> tuple[lis
 def _accuracies(own: HeadTask, table: pd.DataFrame, trained: Trained, scores: np.ndarray) -> list[dict[str, object]]:
     """Accuracy and sizes of each fold of one regrouping, from the scores of all clips."""
     sizes = fold_sizes(table, settings=own.settings, seed=own.seed, shared=own.shared)
-    fold = table["fold"].to_numpy()
+    fold, tested_rows = table["fold"].to_numpy(), is_original(table)
     classes = np.array(trained.classes, dtype=object)
     rows: list[dict[str, object]] = []
     for name in trained.heads:
-        tested = np.flatnonzero(fold == name)
+        tested = np.flatnonzero((fold == name) & tested_rows)
         clips, of_clips = of_whole_clips(table.iloc[tested].reset_index(drop=True), scores[tested])
         right = classes[of_clips.argmax(axis=1)] == clips["label"].to_numpy()
         rows.append({"fold": name, "accuracy": float(right.mean()), **sizes[name]})

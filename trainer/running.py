@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from harness import cluster
+from harness.augmented_ids import is_original, originals
 from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
@@ -44,6 +45,7 @@ from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from harness.written import claim, inside
 from trainer.ablation import SOUND, Combination, combination_name, combinations, heads_file
+from trainer.augmented_rows import check_images_only
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
@@ -196,7 +198,7 @@ def train_images(
     changes = read_label_changes(source)
     tables = {name: changes.for_training(table) for name, table in tables.items()}
     shared = read_shared_groups(source, shared_groups)
-    used = pd.concat(tables.values()).drop_duplicates("clip_id")
+    used = pd.concat(map(originals, tables.values())).drop_duplicates("clip_id")
     folders = [source] if clips is None else [source, Path(clips).parent]
     copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
     outcome = train_all(
@@ -251,6 +253,7 @@ def train_all(
     started = time.monotonic()
     out = Path(out)
     claim(out, [PREDICTIONS.name, HISTORY.name, "heads/", f"{NETWORKS}/", f"{FOLDER}/"])
+    check_images_only([c.encoding for c in todo], tables)
     check_trainable(tables[todo[0].encoding], shared=shared, seed=todo[0].seed, head=settings.head)
     loaders: dict[ModuleSpec, Callable[[], HubModule]] = {
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
@@ -352,8 +355,10 @@ def _fitted(
                 c, task, fitted_before = begun.popleft()
                 yield c, task, fitted_before.result()
             values, table = readable_rows(features, table)
-            named = {"encoding": encoding, "module": module.row}
-            name, digest, key = write_reduced(out, values, table, **named, keys=features.keys, store=like.store)
+            named, own = {"encoding": encoding, "module": module.row}, is_original(table)
+            name, digest, key = write_reduced(
+                out, values[own], originals(table), **named, keys=features.keys, store=like.store
+            )
             outcome.reduced[name] = digest
             outcome.used.append(key_numbers([key]))
             for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
