@@ -257,6 +257,8 @@ class SettingsPanel:
             image.layout = layout(width=_WIDTH, height=height, border="1px solid #ccc", object_fit="fill")
         self._status.layout = layout(max_width=_WIDTH)
         left = ipywidgets.VBox([self._choice, *self._sliders.values()], layout=layout(flex="0 0 auto"))
+        for button in (self._load, self._save):
+            button.layout = layout(width="130px")
         files = ipywidgets.VBox([self._file, ipywidgets.HBox([self._load, self._save])])
         middle = ipywidgets.VBox([self._waveform, self._player, files, self._status], layout=layout(flex="0 0 auto"))
         gap = layout(grid_gap="8px", flex_flow="row wrap")
