@@ -243,6 +243,8 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEp
     for line in [*copies, *absent]:
         warn(line)
     drawn = (draw if plan.study.image_files else draw_in_memory)(plan, out, jobs=jobs, strict=strict)
+    for line in dict.fromkeys(drawn.warnings):
+        warn(line)
     where = "" if plan.study.image_files else ", in memory"
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}{where}")
     outcome = train(plan, drawn, out, on_epoch)
@@ -303,8 +305,8 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     drawn = corpora.given_images(plan.clips, folder, store=store) if images else harness.ImageRun.empty()
     if plan.encodings:
         drawn = converter.convert_clips(
-            plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict, augment=plan.augment
-        )
+            plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict, augment=plan.augment, copies=False
+        )  # `duplicate_sounds` names them
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)
     if plan.encodings or images:

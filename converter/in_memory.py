@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from converter.drawing import draw_pixels
-from converter.pipeline import check_names, digest_clips, identical_copies
+from converter.pipeline import check_names, digest_clips
 from converter.planning import image_task
 from converter.references import Clip, with_references
 from converter.registry import encoding_warnings, image_version
@@ -88,7 +88,7 @@ class DrawingPlan:
             inputs={"sounds": digest_json([[clip.clip_id, clip.digest] for clip in self.sounds])},
             started=self.started,
         )
-        return replace(run, warnings=(*run.warnings, *encoding_warnings(self.encodings), *identical_copies(good)))
+        return replace(run, warnings=(*run.warnings, *encoding_warnings(self.encodings)))
 
 
 def plan_drawing(

@@ -66,6 +66,7 @@ def convert_clips(
     jobs: int = 1,
     strict: bool = False,
     augment: AugmentSettings | None = None,
+    copies: bool = True,
 ) -> ImageRun:
     """Draw every clip with every encoding; write ``images.csv``, ``failures.csv`` and ``run.json``.
 
@@ -85,6 +86,8 @@ def convert_clips(
         Stop at the first clip that cannot be drawn.
     augment : AugmentSettings, optional
         Changed sounds are drawn, too, for training: rows ``<clip>@augmented0`` ... of the clip's fold and group.
+    copies : bool
+        Whether its warnings name clips in different folds whose files are the same; False where that is said elsewhere.
 
     Returns
     -------
@@ -140,7 +143,8 @@ def convert_clips(
         started=started,
         waiting=waiting,
     )
-    return replace(drawn, warnings=(*drawn.warnings, *encoding_warnings(encodings), *identical_copies(good)))
+    same = identical_copies(good) if copies else ()
+    return replace(drawn, warnings=(*drawn.warnings, *encoding_warnings(encodings), *same))
 
 
 def _names(task: ImageTask) -> tuple[str, str]:

@@ -36,6 +36,13 @@ def test_classes_that_are_lost_are_said(
     assert "warning: no clip of 'hum' could be used: all results are without it; see failures.csv" in said.warnings
 
 
+def test_what_is_unusual_about_the_images_is_said_once(words: list[object], capsys: pytest.CaptureFixture[str]) -> None:
+    said = run(*words, "--set", "convert.n_mels=200", capsys=capsys)
+    assert said.code == 0
+    (line,) = [each for each in said.warnings if "mel" in each]
+    assert line.startswith("warning: gray: ")
+
+
 def test_folds_that_mean_classes_are_refused_before_anything_is_drawn(
     words: list[object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
