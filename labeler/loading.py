@@ -13,7 +13,7 @@ import pandas as pd
 from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard, check_files, read_card
 from harness.registry import load_plugins
-from labeler.card_encodings import check_length
+from labeler.card_encodings import check_length, draws_all_channels
 from labeler.detecting import Detection
 from labeler.live.listening import Heard
 from labeler.live.settings import ListenSettings, listen
@@ -58,13 +58,19 @@ class Model:
         classes = ", ".join(self.card.classes)
         return f"<Model of {classes}; takes {self.card.takes}, module {self.card.module['handle']}, in {self.folder}>"
 
+    @property
+    def all_channels(self) -> bool:
+        """Whether it draws all channels of a sound, not only their mono mix."""
+        return draws_all_channels(self.card)
+
     def label(self, source: str | Path | np.ndarray, *, sr: int | None = None) -> pd.Series:
         """Score one sound or image.
 
         Parameters
         ----------
         source : path, or ndarray of shape (samples,)
-            The file of a sound or an image; or mono samples in [-1, 1].
+            The file of a sound or an image; or mono samples in [-1, 1]. Of a model that draws all channels also
+            (samples, channels).
         sr : int, optional
             Rate of the samples in Hz; not for a file.
 
@@ -92,7 +98,7 @@ class Model:
                 raise SettingsError(f"sr={sr!r}: a file has its own rate; leave it out")
             scores, warning = self._score_file(Path(source).expanduser())
         else:
-            scores, warning = self._score_samples(_check_samples(source, sr), int(sr or 0))
+            scores, warning = self._score_samples(_check_samples(source, sr, self.card), int(sr or 0))
         if warning:
             warnings.warn(warning, stacklevel=2)
         order = np.argsort(-scores, kind="stable")
@@ -294,14 +300,16 @@ def load_model(folder: str | Path, *, plugins: Iterable[str | Path] = ()) -> Mod
     return Model(card, predict, Path(folder))
 
 
-def _check_samples(y: np.ndarray, sr: int | None) -> np.ndarray:
+def _check_samples(y: np.ndarray, sr: int | None, card: ModelCard) -> np.ndarray:
     y = np.asarray(y)
     if sr is None:
         raise SettingsError("sr is missing: samples need their rate in Hz, label(y, sr=22050)")
     if sr < 1:
         raise SettingsError(f"sr={sr!r}: must be a positive integer, the rate of the samples in Hz")
-    if y.ndim != 1 or y.dtype.kind != "f":
-        raise SettingsError(f"samples of shape {y.shape} and dtype {y.dtype}: expected floats of shape (samples,)")
+    several = y.ndim == 2 and y.shape[1] <= len(y) and draws_all_channels(card)
+    if not (y.ndim == 1 or several) or y.dtype.kind != "f":
+        shapes = "(samples,) or (samples, channels)" if draws_all_channels(card) else "(samples,)"
+        raise SettingsError(f"samples of shape {y.shape} and dtype {y.dtype}: expected floats of shape {shapes}")
     if not y.size or not np.isfinite(y).all():
         raise AudioError("samples: expected at least one, all finite")
     return np.ascontiguousarray(y, dtype=np.float32)

@@ -21,6 +21,7 @@ from harness.errors import AudioError, SettingsError
 from harness.model import ModelCard
 from harness.reading import read_until_damage
 from harness.tables import SCORE_PREFIX, Schema
+from labeler.card_encodings import draws_all_channels
 from labeler.preprocess import Shape, prepare_samples, shape_of
 
 if TYPE_CHECKING:  # which offers scanning as a method
@@ -123,7 +124,8 @@ def scan_sound(
         The recording cannot be read, or not to its end: after the windows before that.
     """
     damage: list[AudioError] = []
-    blocks = _until(read_until_damage(path, seconds=max(_READ_S, windows.length_s)), damage)
+    mono = not draws_all_channels(model.card)
+    blocks = _until(read_until_damage(path, seconds=max(_READ_S, windows.length_s), mono=mono), damage)
     found, together = islice(_windows(blocks, windows), skip, None), windows.batch
     with ThreadPoolExecutor(_READERS) as pool:
         next_one = _prepare(pool, list(islice(found, together)), model.card)
@@ -186,10 +188,13 @@ def score_table(path: str | Path, times: np.ndarray, scores: np.ndarray, classes
 
 
 def _windows(blocks: Iterable[tuple[np.ndarray, int]], windows: Windows) -> Iterator[_Window]:
-    """Cut a stream of samples, as :func:`harness.audio.read_blocks` gives it, into windows; none of an empty one."""
+    """Cut a stream of samples, as :func:`harness.audio.read_blocks` gives it, into windows; none of an empty one.
+
+    Windows have the channels that the stream has.
+    """
     rest, first, number, total, heard, sr = np.zeros(0, np.float32), 0, 0, 0, 0, 1  # all but the rate in samples
     for y, sr in blocks:
-        rest, total = np.concatenate([rest, y]), total + len(y)
+        rest, total = np.concatenate([rest, y]) if len(rest) else y, total + len(y)
         length, start = max(1, round(windows.length_s * sr)), round(number * windows.hop_s * sr)
         while start + length <= total:
             heard = start + length

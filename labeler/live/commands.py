@@ -106,7 +106,8 @@ def snapshot(
     length = settings.seconds or loaded.card.longest_s
     if not length:
         raise SettingsError("--seconds is missing: the model does not say how long its training clips were")
-    source = live.open_source(input, rate=rate, fast=live.is_sound_file(input), name_of=_option)
+    mono, fast = not loaded.all_channels, live.is_sound_file(input)
+    source = live.open_source(input, rate=rate, fast=fast, mono=mono, name_of=_option)
     note(f"recording {length:g} s from {source.name}")
     taken = live.take_snapshot(loaded, source, out, seconds=length)
     for each in taken.warnings:

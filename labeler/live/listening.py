@@ -66,7 +66,10 @@ class Listener:
     """Whoever is called by the loop; what a listener does not care for does nothing."""
 
     def sound(self, y: np.ndarray) -> None:
-        """Take all samples, in pieces: float32 (samples,) in [-1, 1]; after the windows that end in them."""
+        """Take all samples, in pieces: float32 in [-1, 1]; after the windows that end in them.
+
+        Their shape is (samples,), or (samples, channels) of a source with several channels.
+        """
 
     def lost(self, at_s: float, lost_s: float) -> None:
         """Take notice that about so many seconds are missing, after so many seconds of sound."""
@@ -140,8 +143,8 @@ def listen_to(
     ModuleError
         The model takes no sound.
     """
-    loop = _Loop(model, source.sr, windows, listeners, smoother or LiveSmoother())
-    ring = RingBuffer(loop.cut.length + math.ceil(_SPARE_S * source.sr))
+    loop = _Loop(model, source, windows, listeners, smoother or LiveSmoother())
+    ring = RingBuffer(loop.cut.length + math.ceil(_SPARE_S * source.sr), channels=source.channels)
     with _filled(ring, source):
         loop.run(ring, round(seconds * source.sr) if seconds else math.inf)
 
@@ -174,11 +177,11 @@ class _Loop:
     """Position, windows and smoothing of one time of listening."""
 
     def __init__(
-        self, model: Model, sr: int, windows: Windows, listeners: Sequence[Listener], smoother: LiveSmoother
+        self, model: Model, source: Source, windows: Windows, listeners: Sequence[Listener], smoother: LiveSmoother
     ) -> None:
         self.model = model
-        self.sr = sr
-        self.cut = StreamWindows(windows, sr)
+        self.sr = source.sr
+        self.cut = StreamWindows(windows, source.sr)
         self.listeners = listeners
         self.smoother = smoother
         self.refreshing = _Refreshing()
@@ -283,12 +286,12 @@ def _examples(length: int) -> list[np.ndarray]:
 
 
 def level_db(y: np.ndarray) -> float:
-    """Root mean square of samples in dB of full scale; -120 for silence.
+    """Root mean square of samples, over all channels, in dB of full scale; -120 for silence.
 
     Examples
     --------
     >>> round(level_db(np.full(100, 0.1, np.float32)), 3)
     -20.0
     """
-    power = float(np.dot(y, y)) / max(1, len(y))
+    power = float(np.vdot(y, y)) / max(1, y.size)
     return max(SILENT_DB, 10 * math.log10(power)) if power > 0 else SILENT_DB

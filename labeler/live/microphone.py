@@ -75,6 +75,7 @@ class Microphone:
     """
 
     bits = 16
+    channels = 1
 
     def __init__(self, device: int | str = "", *, rate: int = 0, name_of: Namer = plain) -> None:
         pyaudio = _import_pyaudio()

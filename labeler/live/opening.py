@@ -15,7 +15,9 @@ from labeler.live.sources import FileSource, PcmSource, Source
 __all__ = ["is_sound_file", "open_source"]
 
 
-def open_source(given: str | Path | int, *, rate: int = 0, fast: bool = False, name_of: Namer = plain) -> Source:
+def open_source(
+    given: str | Path | int, *, rate: int = 0, fast: bool = False, mono: bool = True, name_of: Namer = plain
+) -> Source:
     """Open what a person names as the input.
 
     Parameters
@@ -27,6 +29,8 @@ def open_source(given: str | Path | int, *, rate: int = 0, fast: bool = False, n
         In Hz: of the raw PCM, or what a device is asked for; 0 for a device's own.
     fast : bool
         A file not in real time.
+    mono : bool
+        False: all channels of a file, for a model that draws them; a device and raw PCM have one.
     name_of : callable
         Gives a setting's name as the person wrote it, for messages.
 
@@ -51,7 +55,7 @@ def open_source(given: str | Path | int, *, rate: int = 0, fast: bool = False, n
     if not isinstance(given, int) and is_sound_file(given):
         if rate:
             raise SettingsError(f"{name_of('rate')}={rate}: {text} has its own rate; leave it out")
-        return FileSource(Path(given).expanduser(), fast=fast)
+        return FileSource(Path(given).expanduser(), fast=fast, mono=mono)
     if fast:
         raise SettingsError(f"{name_of('fast')}: only a file can be heard faster than in real time")
     return Microphone(given if isinstance(given, int) else text, rate=rate, name_of=name_of)

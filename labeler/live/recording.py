@@ -37,8 +37,8 @@ def check_recording(path: str | Path, *, name_of: Namer = plain) -> Path:
 
 
 @contextmanager
-def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """Open a recording; give a function that appends samples, float32 (samples,) in [-1, 1].
+def recording(path: Path, *, sr: int, bits: int, channels: int = 1) -> Iterator[Callable[[np.ndarray], None]]:
+    """Open a recording; give a function that appends samples in [-1, 1], float32 (samples,) or (samples, channels).
 
     The file appears under its name when it is closed: at the end, after an interruption and after any error, with what
     was heard until then.
@@ -49,14 +49,14 @@ def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarra
         ``.wav`` or ``.flac``.
     sr : int
         In Hz.
-    bits : int
-        As :class:`labeler.live.sources.Source` says; 16 are written without loss.
+    bits, channels : int
+        As :class:`labeler.live.sources.Source` says; 16 bits are written without loss.
     """
     failure: BaseException | None = None
-    with atomic_path(path) as part, _opened(str(part), path, sr, bits) as file:
+    with atomic_path(path) as part, _opened(str(part), path, sr, bits, channels) as file:
 
         def append(y: np.ndarray) -> None:
-            if path.suffix.lower() == ".wav" and file.tell() * (2 if bits == 16 else 4) > _WAV_BYTES:
+            if path.suffix.lower() == ".wav" and file.tell() * channels * (2 if bits == 16 else 4) > _WAV_BYTES:
                 raise SettingsError(f"{path}: a wav file holds 4 GB, and this one is full; record as .flac")
             try:
                 file.write(_as_written(y, bits))
@@ -72,17 +72,22 @@ def recording(path: Path, *, sr: int, bits: int) -> Iterator[Callable[[np.ndarra
 
 
 def write_sound(path: Path, y: np.ndarray, *, sr: int, bits: int) -> None:
-    """Write samples, float32 (samples,) in [-1, 1], as a wav file without loss; parameters as :func:`recording`."""
+    """Write samples in [-1, 1], float32 (samples,) or (samples, channels), as a wav file without loss.
+
+    Parameters as :func:`recording`.
+    """
     data = BytesIO()  # libsndfile would not say that a disk is full
-    with _opened(data, path, sr, bits) as file:
+    with _opened(data, path, sr, bits, 1 if y.ndim == 1 else y.shape[1]) as file:
         file.write(_as_written(y, bits))
     write_bytes(path, data.getvalue())
 
 
-def _opened(target: str | BytesIO, path: Path, sr: int, bits: int) -> soundfile.SoundFile:
+def _opened(target: str | BytesIO, path: Path, sr: int, bits: int, channels: int) -> soundfile.SoundFile:
     suffix = path.suffix.lower()
     subtype = _SUBTYPES[suffix][0 if bits == 16 else 1]
-    return soundfile.SoundFile(target, "w", samplerate=sr, channels=1, subtype=subtype, format=suffix[1:].upper())
+    return soundfile.SoundFile(
+        target, "w", samplerate=sr, channels=channels, subtype=subtype, format=suffix[1:].upper()
+    )
 
 
 def _as_written(y: np.ndarray, bits: int) -> np.ndarray:

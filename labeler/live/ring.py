@@ -21,10 +21,12 @@ class RingBuffer:
     ----------
     capacity : int
         In samples; more than the reader ever looks back.
+    channels : int
+        1: samples have the shape (samples,), else (samples, channels).
     """
 
-    def __init__(self, capacity: int) -> None:
-        self._data = np.zeros(capacity, np.float32)
+    def __init__(self, capacity: int, *, channels: int = 1) -> None:
+        self._data = np.zeros(capacity if channels == 1 else (capacity, channels), np.float32)
         self._changed = Condition()
         self._written = self._released = 0
         self._gaps: deque[tuple[int, float]] = deque()
@@ -87,7 +89,7 @@ class RingBuffer:
             return lost
 
     def read(self, start: int, stop: int) -> np.ndarray:
-        """A copy of the samples between two positions, neither released nor still to come; float32 (samples,)."""
+        """A copy of the samples between two positions, neither released nor still to come; float32."""
         with self._changed:
             capacity = len(self._data)
             if not self._released <= start <= stop <= self._written:

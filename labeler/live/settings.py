@@ -12,6 +12,7 @@ from pydantic import PlainValidator, model_validator
 
 from harness.model import ModelCard
 from harness.settings import Count, Namer, Settings, at_least, plain
+from labeler.card_encodings import draws_all_channels
 from labeler.live.listening import Heard, Listener, listen_to
 from labeler.live.opening import open_source
 from labeler.live.recording import check_recording, recording
@@ -107,12 +108,13 @@ def opened(model: Model, settings: ListenSettings, *, name_of: Namer = plain) ->
     """
     windows = live_windows(model.card, settings)
     target = check_recording(settings.record, name_of=name_of) if settings.record else None
-    source = open_source(settings.input, rate=settings.rate, fast=settings.fast, name_of=name_of)
+    mono = not draws_all_channels(model.card)
+    source = open_source(settings.input, rate=settings.rate, fast=settings.fast, mono=mono, name_of=name_of)
     with ExitStack() as stack:
         stack.callback(source.close)
         listeners: list[Listener] = []
         if target is not None:
-            append = stack.enter_context(recording(target, sr=source.sr, bits=source.bits))
+            append = stack.enter_context(recording(target, sr=source.sr, bits=source.bits, channels=source.channels))
             listeners.append(_Recorder(append))
         yield Listening(source, windows, listeners)
 

@@ -84,7 +84,8 @@ def take_snapshot(model: Model, source: Source, out: str | Path, *, seconds: flo
 
 def _record(source: Source, length: int) -> np.ndarray:
     """So many samples, or all that there are."""
-    parts, total = [np.zeros(0, np.float32)], 0
+    parts: list[np.ndarray] = []
+    total = 0
     while total < length and (block := source.read()) is not None:
         if block.lost_s:
             raise AudioError(f"{source.name}: about {block.lost_s:.2f} s of sound were lost; take the snapshot again")

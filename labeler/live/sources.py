@@ -29,8 +29,8 @@ class Block(NamedTuple):
 
     Parameters
     ----------
-    y : ndarray of float32, shape (samples,)
-        Mono, in [-1, 1].
+    y : ndarray of float32, shape (samples,), or (samples, channels) of a source with several
+        In [-1, 1].
     lost_s : float
         Seconds of sound that are missing before them.
     """
@@ -50,11 +50,14 @@ class Source(Protocol):
         Rate in Hz.
     bits : int
         16 where all samples are whole numbers of 1 / 32768, else 32.
+    channels : int
+        1: samples have the shape (samples,).
     """
 
     name: str
     sr: int
     bits: int
+    channels: int
 
     def read(self) -> Block | None:
         """The next samples, as soon as there are some; None at the end.
@@ -78,6 +81,8 @@ class FileSource:
         Any file that :mod:`harness.audio` reads.
     fast : bool
         As fast as it is wanted, not in real time.
+    mono : bool
+        False: all channels of the file.
 
     Raises
     ------
@@ -87,10 +92,11 @@ class FileSource:
 
     bits = 32
 
-    def __init__(self, path: str | Path, *, fast: bool = False) -> None:
+    def __init__(self, path: str | Path, *, fast: bool = False, mono: bool = True) -> None:
         self.name = str(path)
-        self._blocks = read_until_damage(path, seconds=_READ_S)
+        self._blocks = read_until_damage(path, seconds=_READ_S, mono=mono)
         self._first, self.sr = next(self._blocks)
+        self.channels = 1 if self._first.ndim == 1 else self._first.shape[1]
         self._pieces: Iterator[Block] = self._whole() if fast else self._timed()
 
     def read(self) -> Block | None:
@@ -130,6 +136,7 @@ class PcmSource:
     """
 
     bits = 16
+    channels = 1
 
     def __init__(self, descriptor: int, *, sr: int, name: str = "standard input") -> None:
         self.name = name

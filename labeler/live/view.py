@@ -16,6 +16,7 @@ from rich.live import Live
 from rich.style import Style
 from rich.text import Text
 
+from harness.audio import to_mono
 from labeler.live.listening import Heard, Listener, level_db
 from labeler.live.strip import Strip
 from labeler.scanning import Windows
@@ -81,6 +82,7 @@ class TerminalView(AbstractContextManager["TerminalView"], Listener):
 
     def sound(self, y: np.ndarray) -> None:
         """Take samples for level and spectrogram."""
+        y = to_mono(y)
         self._seconds += len(y) / self._sr
         self._strip.add(y)
         self._recent = np.concatenate([self._recent, y])[-round(_LEVEL_S * self._sr) :]

@@ -83,7 +83,7 @@ def pcm(y: np.ndarray) -> bytes:
 class Parts:
     """A source of blocks as they are given."""
 
-    name, sr, bits = "parts", RATE, 16
+    name, sr, bits, channels = "parts", RATE, 16, 1
 
     def __init__(self, *blocks: Block) -> None:
         self._blocks = iter(blocks)
