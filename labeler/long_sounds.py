@@ -181,7 +181,7 @@ def _tiles(blocks: Blocks, tile_s: float, count: int) -> Iterator[tuple[np.ndarr
             number, start = number + 1, stop
         done = min(start - first, len(rest)) if number < count else len(rest)
         rest, first = rest[done:], first + done
-    if len(rest) > start - first:
+    if number < count and len(rest) > start - first:
         yield rest[start - first :], sr
 
 
