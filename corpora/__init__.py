@@ -18,7 +18,7 @@
 - `overlay`: labels changed by a table
 - `arranging`: a clips table as class folders
 - `cutting`: long recordings and videos as clips; `pieces`: what a recording is
-  cut into; `recordings`: which there are, and where calls are in them
+  cut into; `recordings`: which there are, and where calls are in them; `cut_limits`: cuts that are refused
 - `datasets`: the corpora; a new one is one file there, or anywhere (see `harness.registry`)
 - `demo_sounds`, `demo_render`: the sounds of the demo, and recordings of them
 """

@@ -144,10 +144,13 @@ def _lay(row: Row, target: Path) -> None:
         link_or_copy(source, target)
 
 
-def write_changed(target: Path, data: bytes) -> None:
-    """Write a file, unless it has these bytes already."""
-    if not (target.is_file() and target.read_bytes() == data):
-        write_bytes(target, data)
+def write_changed(target: Path, data: bytes) -> bool:
+    """Write a file, unless it has these bytes already; give whether it had others."""
+    there = target.is_file()
+    if there and target.read_bytes() == data:
+        return False
+    write_bytes(target, data)
+    return there
 
 
 def _is_whole(row: Row) -> bool:

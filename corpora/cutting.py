@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from corpora.arranging import write_changed
+from corpora.cut_limits import check_cut
 from corpora.pieces import CutSettings, pieces
 from corpora.recordings import Recording, Span, find_recordings, read_spans
 from harness.cli import count
@@ -82,6 +83,7 @@ class _Task:
 class _Outcome:
     rows: list[dict[str, object]] = field(default_factory=list)
     reason: str = ""
+    rewritten: int = 0
     short: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -122,7 +124,7 @@ def cut_recordings(
     ------
     SettingsError
         Neither a window nor labels, a hop without a window, recordings that are not there, somebody's own files in the
-        way.
+        way; see also :func:`corpora.cut_limits.check_cut`.
     TableError
         Labels that cannot be read.
     """
@@ -132,6 +134,7 @@ def cut_recordings(
     recordings = find_recordings(given, label=label)
     spans = read_spans(labels, recordings) if str(labels) else None
     wanted = [each for each in recordings if spans is None or each.path in spans]
+    check_cut(wanted, spans, settings, name_of)
     names = [span.label for own in spans.values() for span in own] if spans else [each.label for each in wanted]
     check_one_folder_each(names)
     old = _old_files(out)
@@ -139,7 +142,9 @@ def cut_recordings(
     tasks = [_Task(each, None if spans is None else tuple(spans[each.path]), settings, out) for each in wanted]
     outcomes = list(in_parallel(_cut, tasks, jobs=jobs, what="cutting", if_killed=_killed))
     cuts = _table([row for outcome in outcomes for row in outcome.rows])
-    _remove(out, old - set(cuts["path"]))
+    gone = old - set(cuts["path"])
+    _remove(out, gone)
+    replaced = len(gone) + sum(outcome.rewritten for outcome in outcomes)
     group = {str(each.path): each.name for each in recordings}
     rows = zip(cuts["clip_id"], cuts["path"], cuts["label"], cuts["recording"], strict=True)
     clips = frame(({"clip_id": i, "path": p, "label": c, "group": group[r]} for i, p, c, r in rows), CLIPS)
@@ -149,7 +154,10 @@ def cut_recordings(
     update_failures(out, failures, step="cut")
     spec = {**settings.to_json(), "labels": str(labels), "label": label, "recordings": [str(each) for each in given]}
     record_step(out, "cut", spec=spec, started=started)
-    return CutResult(clips, failures, _notes(recordings, wanted, outcomes))
+    notes = _notes(recordings, wanted, outcomes)
+    if replaced:
+        notes.append(f"{out}: {count(replaced, 'clip')} of the cut that was there before, replaced or removed")
+    return CutResult(clips, failures, notes)
 
 
 def _check(settings: CutSettings, labels: str | Path, label: str, name_of: Namer) -> None:
@@ -205,7 +213,7 @@ def _cut(task: _Task) -> _Outcome:
             if len(y) / sr < span.end_s - span.start_s - _LACK_S:
                 outcome.short.append(f"{recording.name}: {span.label!r} to {span.end_s:g} s ends with the recording")
             path = f"{folder_name(span.label)}/{name}"
-            write_changed(inside(task.out, path), exact_wav(y, sr))
+            outcome.rewritten += write_changed(inside(task.out, path), exact_wav(y, sr))
             row: dict[str, object] = {"clip_id": name, "path": path, "recording": str(recording.path)}
             row |= {"digest": digest, "label": span.label}
             row |= {"start_s": round(span.start_s, 6), "end_s": round(span.start_s + len(y) / sr, 6)}

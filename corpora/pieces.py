@@ -14,9 +14,10 @@ from harness.cutting import cut_parts
 from harness.reading import read_until_damage
 from harness.settings import Settings
 
-__all__ = ["CutSettings", "pieces", "windows"]
+__all__ = ["CutSettings", "pieces", "windows", "windows_in"]
 
 _BLOCK_S = 60.0
+_NAMED_BY_MS = 0.002  # hops in seconds; the starts of shorter ones may be the same to a millisecond
 
 
 class CutSettings(Settings):
@@ -78,7 +79,7 @@ def pieces(
     if spans is None:
         for start, y, sr in windows(recording.path, settings):
             span = Span(start, start + len(y) / sr, recording.label)
-            yield f"{recording.stem}_{_ms(start)}.wav", span, y, sr
+            yield f"{recording.stem}_{(_ms if settings.hop_s >= _NAMED_BY_MS else _us)(start)}.wav", span, y, sr
         return
     parts = list(dict.fromkeys(part for span in spans for part in _inside(span, settings)))
     names = _names(recording.stem, parts)
@@ -99,12 +100,18 @@ def windows(path: Path, settings: CutSettings) -> Iterator[tuple[float, np.ndarr
         rest, first = rest[drop:], first + drop
 
 
+def windows_in(span: Span, settings: CutSettings) -> int:
+    """How many windows a labelled part has; 0 where it is shorter than one."""
+    rest = span.end_s - span.start_s - settings.window_s
+    return 0 if rest < 0 else int(rest / settings.hop_s + 1e-9) + 1
+
+
 def _inside(span: Span, settings: CutSettings) -> Iterator[Span]:
     """A labelled part as it is, or the windows in it; one that is shorter than a window as it is."""
-    if not settings.window_ms or span.end_s - span.start_s < settings.window_s:
+    n = windows_in(span, settings) if settings.window_ms else 0
+    if not n:
         yield span
         return
-    n = int((span.end_s - span.start_s - settings.window_s) / settings.hop_s + 1e-9) + 1
     for k in range(n):
         start = span.start_s + k * settings.hop_s
         yield Span(start, start + settings.window_s, span.label)
@@ -126,3 +133,8 @@ def _names(stem: str, spans: Sequence[Span]) -> list[str]:
 
 def _ms(seconds: float) -> str:
     return f"{round(1000 * seconds):08}"
+
+
+def _us(seconds: float) -> str:
+    """Milliseconds with three places behind the point; no sample is shorter."""
+    return f"{1000 * seconds:012.3f}"

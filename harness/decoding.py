@@ -22,7 +22,7 @@ import soundfile
 
 from harness.decoder_messages import QUIET_MPG123
 from harness.errors import AudioError, SoundfoldError
-from harness.ffmpeg import ffmpeg_blocks, ffmpeg_seconds
+from harness.ffmpeg import ffmpeg_blocks, ffmpeg_header
 from harness.promised_length import (
     ADVICE,
     UNKNOWN_FRAMES,
@@ -34,7 +34,16 @@ from harness.promised_length import (
 from harness.sound_source import Seekable, SoundBytes, SoundSource, first_bytes, open_source
 from harness.stream_holes import first_hole
 
-__all__ = ["MOST_SAMPLES", "QUIET_MPG123", "SoundBytes", "SoundSource", "decode", "decode_blocks", "header_duration"]
+__all__ = [
+    "MOST_SAMPLES",
+    "QUIET_MPG123",
+    "SoundBytes",
+    "SoundSource",
+    "decode",
+    "decode_blocks",
+    "header_duration",
+    "header_duration_rate",
+]
 
 MOST_SAMPLES = 1 << 28
 """In one sound that is read as a whole, over all channels: 1 GiB as float32."""
@@ -204,17 +213,23 @@ def _decode_blocks(path: SoundSource, seconds: float) -> Iterator[tuple[np.ndarr
 
 def header_duration(path: SoundSource) -> float:
     """Length of a sound in seconds as its header says; 0 where no header says it."""
+    return header_duration_rate(path)[0]
+
+
+def header_duration_rate(path: SoundSource) -> tuple[float, int]:
+    """Length of a sound in seconds and its rate in Hz as its header says; 0 for what no header says."""
     with _named(path):
-        return _header_duration(path)
+        return _header(path)
 
 
-def _header_duration(path: SoundSource) -> float:
+def _header(path: SoundSource) -> tuple[float, int]:
     try:
         with _quiet(path, first_bytes(path)), _opened(path) as file:
-            return int(file.frames) / header_rate(path, file.samplerate) if file.frames < UNKNOWN_FRAMES else 0.0
+            sr = header_rate(path, file.samplerate)
+            return (int(file.frames) / sr if file.frames < UNKNOWN_FRAMES else 0.0), sr
     except (soundfile.LibsndfileError, RuntimeError):
         pass
-    return ffmpeg_seconds(path)
+    return ffmpeg_header(path)
 
 
 @contextmanager

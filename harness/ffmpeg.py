@@ -15,7 +15,7 @@ from harness.errors import AudioError
 from harness.promised_length import check_whole, has_info_tag, header_rate
 from harness.sound_source import SoundSource, open_source
 
-__all__ = ["ffmpeg_blocks", "ffmpeg_seconds"]
+__all__ = ["ffmpeg_blocks", "ffmpeg_header"]
 
 _WITH_DURATION = re.compile(r"mov|mp4|matroska|asf|flac")  # containers whose header has the duration
 _ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, as concat, hls, dash, sdp
@@ -25,14 +25,17 @@ _ONE_FILE = {  # containers whose demuxer reads one file: not lists of others, a
 }
 
 
-def ffmpeg_seconds(path: SoundSource) -> float:
-    """Length of a sound in seconds as its header says; 0 where that does not say it, or FFmpeg does not know it."""
+def ffmpeg_header(path: SoundSource) -> tuple[float, int]:
+    """Length of a sound in seconds and its rate in Hz as its header says; 0 for what it does not say."""
     av = import_av()
     try:
         with _opened(path, FfmpegMessages(str(path))) as container:
-            return _header_seconds(container, container.streams.audio[0]) if container.streams.audio else 0.0
+            if not container.streams.audio:
+                return 0.0, 0
+            stream = container.streams.audio[0]
+            return _header_seconds(container, stream), int(getattr(stream.codec_context, "sample_rate", 0) or 0)
     except (av.FFmpegError, ValueError, OSError):
-        return 0.0
+        return 0.0, 0
 
 
 def _header_seconds(container: Any, stream: Any) -> float:

@@ -12,7 +12,8 @@ from small_study import command
 
 from corpora.__main__ import app
 from corpora.cutting import CUTS
-from corpora.pieces import CutSettings, windows
+from corpora.pieces import CutSettings, pieces, windows
+from corpora.recordings import find_recordings
 from harness.audio import read as read_sound
 from harness.audio import write_wav
 from harness.decoder_messages import DecoderWarning
@@ -76,6 +77,14 @@ def test_windows_are_the_same_for_any_blocks(night: Path, monkeypatch: pytest.Mo
         assert all(np.array_equal(a, b) for (_, a), (_, b) in zip(at_once, in_blocks, strict=True))
 
 
+def test_starts_within_a_millisecond(night: Path) -> None:
+    """Windows whose starts are the same to a millisecond have names of their own."""
+    recording = find_recordings([night])[0]
+    for hop in (0.125, 1.05, 2.0):
+        names = [name for name, *_ in pieces(recording, None, CutSettings(window_ms=3900.0, hop_ms=hop))]
+        assert len(set(names)) == len(names) == int(100 / hop + 1e-9) + 1
+
+
 AUDACITY = "0.5\t1.0\tcall\n0.5\t1.5\tcall\n0.5\t1.0\tcall\n0.5\t1.0\tsong\n3.5\t5.0\tcall\n9.0\t9.5\tsong\n"
 
 
@@ -101,7 +110,8 @@ def test_labels(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/*.wav")}
     command(app, *args, capsys=capsys)
     assert {path: path.stat().st_mtime_ns for path in out.glob("*/*.wav")} == before
-    command(app, *args, "--window-ms", 400, capsys=capsys)
+    said = command(app, *args, "--window-ms", 400, capsys=capsys)
+    assert said.warnings[-1].endswith("out: 4 clips of the cut that was there before, replaced or removed")
     assert sorted(path.name for path in out.glob("call/*.wav")) == [
         f"night_{ms:08}.wav" for ms in (500, 900, 3500, 3900, 4300, 4700) if ms < 4000
     ]
@@ -196,6 +206,9 @@ def test_videos_are_a_corpus(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         (("--whole", "--window-ms", 5), "--whole and --window-ms: give one of them"),
         (("--hop-ms", 5, "--labels", "x.txt"), "--hop-ms=5: goes with --window-ms only"),
         (("--window-ms", -1), "--window-ms=-1.0: must be 0 or more"),
+        (("--window-ms", 0.001), "--window-ms=0.001: shorter than a sample of night.wav (8000 Hz); expected at least"),
+        (("--window-ms", 5, "--hop-ms", 1e-4), "--hop-ms=0.0001: shorter than a sample of night.wav (8000 Hz)"),
+        (("--window-ms", 1, "--labels", "long.csv"), "--window-ms=1: makes 2,000,000 clips of 1 recording, more than"),
         (("--labels", "nowhere.txt"), "nowhere.txt: no labels there; expected a CSV, or label files of Audacity"),
         (("--labels", "other.txt"), "other.txt: labels of 'other': no such recording was given"),
         (("--labels", "wrong.csv"), "wrong.csv: a label 'x' from 2 to 1 s; expected seconds, 0 <= start < end"),
@@ -212,10 +225,12 @@ def test_one_clear_line(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("other.txt").write_text("0\t1\tx\n")
+    Path("long.csv").write_text("recording,label,start_s,end_s\nnight.wav,x,0,2000\n")
     Path("wrong.csv").write_text("recording,label,start_s,end_s\nnight.wav,x,2,1\n")
     said = command(app, "cut", night, "--out", "out", *given, capsys=capsys)
     assert said.code == 1 and len(said.warnings) == 1
     assert said.warnings[0].startswith(f"error: {says}")
+    assert not Path("out", "clips.csv").exists()
 
 
 INTERVALS = """    item [1]:
