@@ -173,7 +173,10 @@ def cut(
     for line in found.notes:
         warn(line)
     say(f"{out}: {corpora.summary(found.clips)}" if len(found.clips) else f"{out}: no clips")
-    warn_of_failures(found.failures, out, what="cut to its end")
+    warn_of_failures(found.failures, out, what="cut to the end", noun="recording")
+    if found.clips.empty:
+        warn(f"{out}: nothing was cut; are there labels, and within the recordings?")
+        raise typer.Exit(1)
 
 
 @app.command()

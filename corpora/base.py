@@ -221,17 +221,22 @@ def _readable(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         ) from error
 
 
-def match_name(path: Path, grammar: re.Pattern[str], *, expected: str) -> dict[str, str]:
+def match_name(
+    path: Path, grammar: re.Pattern[str], *, expected: str, folders_pattern: str = ""
+) -> dict[str, str]:
     """The named parts of a file's name.
 
     Raises
     ------
     SettingsError
-        The name does not follow the corpus's grammar; `expected` is that grammar in words.
+        The name does not follow the corpus's grammar; `expected` is that grammar in words. Where `folders_pattern`
+        fits the name, it is advised for the corpus ``folders``.
     """
     match = grammar.fullmatch(path.name)
     if match is None:
-        raise SettingsError(f"{path}: not named {expected}; move it away, or take the corpus 'folders'")
+        fits = folders_pattern and re.search(folders_pattern, path.name)
+        pattern = f" with the pattern {folders_pattern!r}" if fits else ""
+        raise SettingsError(f"{path}: not named {expected}; move it away, or take the corpus 'folders'{pattern}")
     return {name: value or "" for name, value in match.groupdict().items()}
 
 

@@ -280,7 +280,7 @@ def count(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}{'es' if what.endswith('s') else 's'}"
 
 
-def warn_of_failures(failures: Any, folder: Path, *, what: str) -> None:
+def warn_of_failures(failures: Any, folder: Path, *, what: str, noun: str = "clip") -> None:
     """Name the first failures, say how many there are, and leave with exit code 1; nothing where there are none.
 
     Parameters
@@ -291,13 +291,15 @@ def warn_of_failures(failures: Any, folder: Path, *, what: str) -> None:
         Where ``failures.csv`` lies.
     what : str
         What could not be done with the clips: ``drawn``.
+    noun : str
+        What has failed, where these are not clips.
     """
     if not len(failures):
         return
     rows: Iterable[tuple[str, str]] = failures[["clip_id", "reason"]].head(5).itertuples(index=False)
     for clip_id, reason in rows:
         warn(f"{clip_id}: {reason}")
-    warn(f"{count(len(failures), 'clip')} could not be {what}; see {folder / 'failures.csv'}")
+    warn(f"{count(len(failures), noun)} could not be {what}; see {folder / 'failures.csv'}")
     raise typer.Exit(1)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.decoder_messages import FfmpegMessages, import_av
+from harness.decoder_messages import FfmpegMessages, import_av, pass_on
 from harness.errors import AudioError
 from harness.promised_length import check_whole, has_info_tag, header_rate
 from harness.sound_source import SoundSource, open_source
@@ -67,6 +67,8 @@ def ffmpeg_blocks(path: SoundSource, reason: str, end_s: float) -> Iterator[tupl
             if not container.streams.audio:
                 raise AudioError(f"{path}: has no sound in it")
             stream = container.streams.audio[0]
+            if (streams := len(container.streams.audio)) > 1:
+                pass_on([f"{path}: has {streams} audio streams, of which the first is taken"])
             if stream.codec_context is None:
                 raise AudioError(f"{path}: not a sound that can be read (its codec is not known)")
             sr = header_rate(path, stream.codec_context.sample_rate)

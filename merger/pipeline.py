@@ -201,7 +201,8 @@ def check_names(methods: Mapping[str, MergeMethod], images: pd.DataFrame, root: 
         for partner in method.partners:
             if partner not in there:
                 raise SettingsError(
-                    f"merge {name!r} is of {partner!r}, which no clip has; {did_you_mean(partner, there)}"
+                    f"merge {name!r} is of {partner!r}, which no clip has; "
+                    f"{did_you_mean(partner, [each for each in there if each != name])}"
                 )
     levels({**read_recipes(out).partners, **{name: method.partners for name, method in methods.items()}})
 

@@ -27,6 +27,7 @@ LISTS = {"validation": "validation_list.txt", "test": "testing_list.txt"}
 NOISE = "_background_noise_"
 """The folder that is not a class."""
 
+_OTHER = "(?P<label>[^_/]+)_(?P<group>[^_/]+)_[0-9]+[.]"  # of names as 3_jackson_12.wav: label, speaker, take
 _NAME = re.compile(r"(?P<speaker>[^_]+)_nohash_(?P<take>\d+)\.\w+")
 
 
@@ -39,7 +40,7 @@ def _scan(root: Path, options: ScanOptions) -> list[Row]:
         below = path.relative_to(root)
         if below.parts[0] == NOISE:
             continue
-        speaker = match_name(path, _NAME, expected="[speaker]_nohash_[take].wav")["speaker"]
+        speaker = match_name(path, _NAME, expected="[speaker]_nohash_[take].wav", folders_pattern=_OTHER)["speaker"]
         if len(below.parts) != 2:
             raise TableError(
                 f"{path}: not in the folder of a word directly below {root}; is the root the corpus's own?"

@@ -60,6 +60,9 @@ def test_label_speaker_take_is_a_pattern_of_folders(tmp_path: Path, tone: Callab
     for digit in (0, 7):
         for speaker in ("jackson", "theo", "nicolas"):
             tone(tmp_path / "recordings" / f"{digit}_{speaker}_0.wav")
-    table = load("folders", tmp_path / "recordings", pattern=r"(?P<label>[^_/]+)_(?P<group>[^_/]+)_\d+\.", folds=3)
+    with pytest.raises(SettingsError, match="take the corpus 'folders' with the pattern '") as error:
+        load("speech_commands", tmp_path / "recordings")
+    pattern = str(error.value).split("'")[-2]
+    table = load("folders", tmp_path / "recordings", pattern=pattern, folds=3)
     assert sorted(set(table["label"])) == ["0", "7"]
     assert table.groupby("group")["fold"].nunique().eq(1).all() and table["fold"].nunique() == 3

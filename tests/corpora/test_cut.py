@@ -32,13 +32,13 @@ def night(tmp_path: Path) -> Path:
     return tmp_path / "rec" / "bat" / "night.wav"
 
 
-def write_video(path: Path, *, seconds: float = 2.0) -> None:
-    """A few black frames with a tone of 440 Hz."""
+def write_video(path: Path, *, seconds: float = 2.0, sounds: int = 1) -> None:
+    """A few black frames with a tone of 440 Hz, and further audio streams with silence."""
     y = 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(seconds * 44100)) / 44100).astype(np.float32)
     with av.open(str(path), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
         video.width = video.height = 32
-        sound = container.add_stream("aac", rate=44100, layout="mono")
+        sound, *others = [container.add_stream("aac", rate=44100, layout="mono") for _ in range(sounds)]
         for k in range(int(10 * seconds)):
             frame = av.VideoFrame(32, 32, "yuv420p")
             frame.pts = k
@@ -47,6 +47,11 @@ def write_video(path: Path, *, seconds: float = 2.0) -> None:
         frame.sample_rate = 44100
         for stream, last in ((sound, frame), (sound, None), (video, None)):
             container.mux(stream.encode(last))
+        for stream in others:
+            frame = av.AudioFrame.from_ndarray(0 * y[None], format="fltp", layout="mono")
+            frame.sample_rate = 44100
+            for last in (frame, None):
+                container.mux(stream.encode(last))
 
 
 def test_windows_with_a_hop(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,6 +175,20 @@ def test_whole_recordings(night: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert said.code == 1 and "so that its clips would be cut again" in said.warnings[0]
 
 
+def test_nothing_cut_is_a_failure(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "night.txt").write_text("9\t10\tcall\n")
+    args = ("cut", night, "--out", tmp_path / "out", "--labels", tmp_path / "night.txt", "--jobs", 1)
+    said = command(app, *args, capsys=capsys)
+    assert said.code == 1 and said.warnings[-1].endswith("nothing was cut; are there labels, and within the recordings?")
+
+
+def test_a_second_audio_stream_is_named(tmp_path: Path) -> None:
+    write_video(tmp_path / "film.mp4", seconds=0.2, sounds=2)
+    with pytest.warns(DecoderWarning, match=r"film.mp4: has 2 audio streams, of which the first is taken"):
+        y, _ = read_sound(tmp_path / "film.mp4")
+    assert np.abs(y).max() > 0.1
+
+
 def test_whole_goes_on_after_what_has_no_sound(
     night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -183,6 +202,7 @@ def test_whole_goes_on_after_what_has_no_sound(
     said = command(app, "cut", night.parent, "--whole", "--out", tmp_path / "out", "--jobs", 1, capsys=capsys)
     assert said.code == 1
     assert read(tmp_path / "out" / "clips.csv", CLIPS)["clip_id"].tolist() == ["night.wav"]
+    assert said.warnings[-1].startswith("warning: 2 recordings could not be cut to the end; see ")
     reasons = "; ".join(read(tmp_path / "out" / "failures.csv", FAILURES)["reason"])
     assert "empty.wav: holds no samples" in reasons and "mute.mp4: has no sound in it" in reasons
     assert sorted(path.name for path in (tmp_path / "out" / "bat").iterdir()) == ["night.wav"]

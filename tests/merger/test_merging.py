@@ -173,6 +173,8 @@ def test_names_that_are_taken_and_partners_that_are_not_there(root: Path, store:
             merge_images(images, root, {name: Stack(of=["waveform", "waveform"])}, root, store=store)
     with pytest.raises(SettingsError, match="of 'grey', which no clip has; did you mean 'gray'"):
         merge_images(images, root, {"m": Stack(of=["grey", "waveform"])}, root, store=store)
+    with pytest.raises(SettingsError, match="merge 'ms2' is of 'ms', which no clip has; available: "):
+        merge_images(images, root, {"ms2": Stack(of=["ms", "waveform"])}, root, store=store)
 
 
 def test_the_command_line(
