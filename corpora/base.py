@@ -15,6 +15,7 @@ from pydantic import field_validator
 
 from harness import audio, image
 from harness.cells import unguarded_columns
+from harness.decoder_messages import pass_on
 from harness.errors import SettingsError, TableError, did_you_mean
 from harness.files import natural_key, walk
 from harness.registry import Extension
@@ -36,6 +37,15 @@ __all__ = [
 ]
 
 Row = dict[str, Any]
+
+_NO_SOUNDS = image.SUFFIXES | frozenset(
+    (
+        " .svg .pdf .md .rst .txt .html .htm .css .js .xml .rtf .doc .docx .odt .tex .bib .ppt .pptx "  # documents
+        ".csv .tsv .json .jsonl .toml .yaml .yml .ini .cfg .xls .xlsx .ods .parquet .npy .npz .pkl .h5 .hdf5 .db .sqlite "
+        ".textgrid .lab .eaf .jams .phn .wrd .srt .vtt .cue .m3u .m3u8 .pls .log .nfo .lnk .url .bak .tmp .part "
+        ".zip .tar .gz .tgz .bz2 .xz .7z .rar .md5 .sha1 .sha256 .py .pyc .ipynb .sh .bat .m .r .lock"
+    ).split(" ")
+)  # the empty one is of a README
 
 
 class ScanOptions(Settings):
@@ -168,6 +178,8 @@ def need_folder(root: Path, *, what: str) -> Path:
 def find_sounds(root: Path) -> list[Path]:
     """All sounds, and videos, below a folder in natural order, links to folders followed, hidden files left out.
 
+    A warning counts files with endings that are neither those of sounds nor usual for what lies next to them.
+
     `root` may be a :class:`harness.remote.RemotePath`; so are the sounds then.
 
     Raises
@@ -175,7 +187,12 @@ def find_sounds(root: Path) -> list[Path]:
     SettingsError
         There is none, or a folder cannot be read.
     """
-    return _find(root, audio.SUFFIXES, "sounds")
+    others: list[str] = []
+    found = _find(root, audio.SUFFIXES, "sounds", others)
+    if others:
+        are = "file with another ending is" if len(others) == 1 else "files with other endings are"
+        pass_on([f"{root}: {len(others)} {are} not taken, such as {min(others, key=natural_key)}"])
+    return found
 
 
 def find_images(root: Path) -> list[Path]:
@@ -183,18 +200,19 @@ def find_images(root: Path) -> list[Path]:
     return _find(root, image.SUFFIXES, "images")
 
 
-def _find(root: Path, suffixes: Collection[str], what: str) -> list[Path]:
-    found = sorted(_walk(root, suffixes), key=lambda p: natural_key(p.relative_to(root).as_posix()))
+def _find(root: Path, suffixes: Collection[str], what: str, others: list[str] | None = None) -> list[Path]:
+    found = sorted(_walk(root, suffixes, others), key=lambda p: natural_key(p.relative_to(root).as_posix()))
     if not found:
         raise SettingsError(f"root={root}: no {what} in it or below it; known are {', '.join(sorted(suffixes))}")
     return found
 
 
-def _walk(root: Path, suffixes: Collection[str]) -> Iterator[Path]:
+def _walk(root: Path, suffixes: Collection[str], others: list[str] | None) -> Iterator[Path]:
+    """Files with some endings; the names of those that may be sounds all the same are added to `others`."""
     if url := url_of(root):
         start = len(url.rstrip("/")) + 1
         for found in files_below(url):
-            if os.path.splitext(found)[1].lower() in suffixes and "/." not in f"/{found[start:]}":
+            if "/." not in f"/{found[start:]}" and _is_one(os.path.basename(found), suffixes, others):
                 yield as_path(found)
         return
     seen: set[str] = set()
@@ -206,8 +224,17 @@ def _walk(root: Path, suffixes: Collection[str]) -> Iterator[Path]:
         seen.add(real)
         below[:] = [name for name in below if not name.startswith(".")]
         for name in names:
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in suffixes:
+            if not name.startswith(".") and _is_one(name, suffixes, others):
                 yield Path(folder, name)
+
+
+def _is_one(name: str, suffixes: Collection[str], others: list[str] | None) -> bool:
+    ending = os.path.splitext(name)[1].lower()
+    if ending in suffixes:
+        return True
+    if others is not None and ending not in _NO_SOUNDS and not name.endswith("~"):
+        others.append(name)
+    return False
 
 
 def _readable(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:

@@ -46,8 +46,9 @@ __all__ = [
 
 SUFFIXES = frozenset(
     (
-        ".wav .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .aac .wma "  # sounds
-        ".mp4 .m4v .mov .mkv .webm .avi .flv .wmv .mpg .mpeg .mts .m2ts .ogv .3gp"  # videos, of which the sound is read
+        ".wav .wavex .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .m4b .m4r .aac .adts .wma "
+        ".mka .wv .tta .nist .sph "  # sounds
+        ".mp4 .m4v .mov .mkv .webm .avi .flv .f4v .wmv .mpg .mpeg .mts .m2ts .ogv .3gp .3g2"  # videos: their sound
     ).split()
 )
 _LOUDEST = 1e10  # samples of 32-bit integers that were never scaled have 2e9; squares of much more overflow

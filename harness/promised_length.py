@@ -1,7 +1,7 @@
 """What the header of a sound file promises, and whether it is there.
 
 A file is cut short where it holds less than its own header promises: the size of a WAV's data, the samples of a FLAC,
-the frames that an MP3's Info tag counts, the pages of an Ogg, the duration of an MP4. What promises nothing, such as
+the frames that an MP3's Info tag counts, the samples of a SPHERE, the pages of an Ogg, the duration of an MP4. What promises nothing, such as
 an MP3 without that tag or a WAV that was written to a pipe, is as long as it is.
 """
 
@@ -37,6 +37,8 @@ _MISSING_SHARE = 0.01  # of what a lossy file promises
 _UNKNOWN_SIZES = (range(0x7FFF0000, 0x100000000), range(2**62, 2**64))  # written where the length was not known yet
 _LENGTHS = re.compile(r"^\s*(?:data|SSND|Data Size|riff|Riff size)\s*: (\d+) \(should be (\d+)\)", re.MULTILINE)
 _WITH_LENGTHS = frozenset({"WAV", "WAVEX", "AIFF", "AU", "CAF", "W64", "RF64"})
+_SAMPLE_COUNT = re.compile(rb"\nsample_count -i (\d{1,15})\s")
+_NIST_HEAD = 1024  # bytes, the usual header of NIST's SPHERE
 _FRAME_HEAD = 256  # bytes in which an MP3's Info tag begins
 _OGG_TAIL = 1 << 16  # bytes; a page has fewer
 
@@ -62,7 +64,15 @@ def promised_frames(file: soundfile.SoundFile, path: SoundSource, head: bytes) -
                 return round(frames * promised / there)
     elif file.format == "MP3":
         return frames if has_info_tag(path) else 0
+    elif file.format == "NIST":
+        counted = _SAMPLE_COUNT.search(_first(path, _NIST_HEAD))
+        return max(frames, int(counted[1])) if counted else frames
     return frames
+
+
+def _first(path: SoundSource, size: int) -> bytes:
+    with open_source(path) as file:
+        return file.read(size)
 
 
 def has_info_tag(path: SoundSource) -> bool:

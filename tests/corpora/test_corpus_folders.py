@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from corpora.loading import load
+from harness.decoder_messages import DecoderWarning
 from harness.errors import SettingsError, SplitError
 from harness.hub.fetching import folder_digest
 from labeler.files import find_files
@@ -32,6 +33,19 @@ def test_one_folder_with_one_wav(tmp_path: Path, tone: Tone) -> None:
     for root in (tmp_path, tmp_path / "dog"):
         table = load("folders", root)
         assert table[["clip_id", "label", "fold", "group"]].to_numpy().tolist() == [["a.wav", "dog", "", ""]]
+
+
+def test_other_endings_are_counted(tmp_path: Path, tone: Tone, recwarn: pytest.WarningsRecorder) -> None:
+    """Not those of documents, and nothing where there are no others."""
+    tone(tmp_path / "dog" / "a.wav")
+    for name in ("a.TextGrid", "README", "notes.txt", "a.png", ".hidden.voc", "a.csv"):
+        (tmp_path / "dog" / name).write_bytes(b"x")
+    load("folders", tmp_path)
+    assert not recwarn.list
+    for name in ("b.voc", "c.spx"):
+        (tmp_path / "dog" / name).write_bytes(b"x")
+    with pytest.warns(DecoderWarning, match=r": 2 files with other endings are not taken, such as b.voc$"):
+        load("folders", tmp_path)
 
 
 @pytest.mark.parametrize("names", [("train", "test"), ("train", "test", "validation"), ("Train", "val")])

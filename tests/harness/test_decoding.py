@@ -33,6 +33,17 @@ def cut(path: Path, share: float = 0.4) -> Path:
     return out
 
 
+@pytest.mark.parametrize("subtype", ["PCM_16", "ULAW"])
+def test_a_sphere_that_is_cut_short(tmp_path: Path, subtype: str) -> None:
+    """NIST's header counts the samples of each channel."""
+    whole = tmp_path / "a.sph"
+    soundfile.write(whole, np.stack([sweep(1.0)] * 2, axis=1), RATE, format="NIST", subtype=subtype)
+    assert len(audio.read(whole)[0]) == RATE
+    with pytest.raises(AudioError, match=r"cut short: its header promises 1.00 s, 0.39 s are there"):
+        audio.read(cut(whole))
+    assert len(audio.read(cut(whole), end_s=0.2)[0]) == round(0.2 * RATE)
+
+
 def test_a_caf_that_lacks_its_last_bytes(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.caf", sweep(4.0))
     whole.write_bytes(whole.read_bytes()[:-2000])
