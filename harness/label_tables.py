@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +17,7 @@ RAVEN_START, RAVEN_LABEL = "Begin Time (s)", "Annotation"
 _RAVEN_END = "End Time (s)"
 _RAVEN_LABELS = (RAVEN_LABEL, "Species", "Label")
 _RAVEN_OWN = ("Selection", "View", "Channel", RAVEN_START, _RAVEN_END, "Low Freq (Hz)", "High Freq (Hz)")
+_DECIMAL_COMMA = re.compile(r"0,\d+|\d+,(?:\d{1,2}|\d{4,})")
 _FREQUENCIES = "\\"  # how Audacity's lines with the frequencies of the label before them begin
 
 
@@ -105,7 +107,7 @@ def _unquoted(cell: str) -> str:
 
 def _labelled(file: Path, number: int, start: str, end: str, label: str) -> TimeLabel:
     try:
-        times = float(start), float(end)
+        times = _seconds(start), _seconds(end)
     except ValueError:
         times = math.nan, math.nan
     if not all(map(math.isfinite, times)):
@@ -113,3 +115,8 @@ def _labelled(file: Path, number: int, start: str, end: str, label: str) -> Time
     if not label.strip():
         raise TableError(f"{file}: line {number}: has no label; name the class of what is there")
     return TimeLabel(*times, label.strip(), number)
+
+
+def _seconds(cell: str) -> float:
+    """A number, with a decimal comma where that cannot be one between thousands."""
+    return float(cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell)

@@ -1,7 +1,8 @@
 """The tables that stages hand each other: their columns, their checks, reading and writing.
 
 Every table is a CSV file with one header line. Text stays text on the way in ("03" does not become 3),
-numbers are float64, an empty number is NaN. A broken table is one line that names file, column and row.
+numbers are float64, an empty number is NaN. A table with semicolons, as spreadsheets write where the decimal sign is a
+comma, is read too. A broken table is one line that names file, column and row.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ __all__ = [
 ]
 
 SCORE_PREFIX = "p:"
+_DECIMAL_COMMA = r"^([+-]?\d*),(\d+)$"
 _TEXT = pd.Series([], dtype=str).dtype
 
 RESERVED_FOLDS = frozenset({"mean", "std", "pooled", "encoding", "module", "head", "seed"})
@@ -183,7 +185,8 @@ def read(path: str | Path, schema: Schema) -> pd.DataFrame:
         raise TableError(f"{path}: not a readable CSV ({str(error).strip()})") from error
     with lines_named(path):
         if not isinstance(table.index, pd.RangeIndex):  # pandas takes the cells in front as names of the rows
-            raise TableError(f"the rows have more cells than the header, which names {len(table.columns)} columns")
+            names = f"{len(table.columns)} column{'s' if len(table.columns) > 1 else ''}"
+            raise TableError(f"the rows have more cells than the header, which names {names}")
         return check(_typed(table, schema), schema)
 
 
@@ -282,9 +285,10 @@ def class_order(labels: Iterable[str]) -> list[str]:
 def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     """The cells of a CSV: numbers as such where every one of their columns is a number or empty, else all as text."""
     data = _bytes(path)
+    separator = _separator(data)
 
     def cells(**options: Any) -> pd.DataFrame:
-        return pd.read_csv(io.BytesIO(data), keep_default_na=False, encoding="utf-8", **options)
+        return pd.read_csv(io.BytesIO(data), sep=separator, keep_default_na=False, encoding="utf-8", **options)
 
     def as_given(table: pd.DataFrame, text: Iterable[str]) -> pd.DataFrame:
         return unguarded_columns(table, text) if b"'" in data else table
@@ -294,13 +298,21 @@ def _parsed(path: Path, schema: Schema) -> pd.DataFrame:
     if twice is not None:
         raise TableError(f"{path}: the header names column {twice!r} twice")
     numbers = _numbers(as_given(cells(dtype=str, nrows=0), []), schema)
-    if numbers:
+    if numbers and separator == ",":
         types: dict[str, str] = defaultdict(lambda: "str", dict.fromkeys(numbers, "float64"))
         with suppress(ValueError):  # one is no number: `_typed` names it
             table = cells(dtype=types, na_values={c: [""] for c in numbers})
             return as_given(table, [c for c in table if c not in numbers])
     table = cells(dtype=str)
+    if separator != ",":
+        table = table.assign(**{c: table[c].str.replace(_DECIMAL_COMMA, r"\1.\2", regex=True) for c in numbers})
     return as_given(table, table.columns)
+
+
+def _separator(data: bytes) -> str:
+    """What is between the cells of a CSV: a semicolon where the header has such alone, as of spreadsheets in German."""
+    header = data.partition(b"\n")[0]
+    return ";" if b";" in header and b"," not in header else ","
 
 
 def _bytes(path: Path) -> bytes:
@@ -337,7 +349,7 @@ def _is_text(column: pd.Series) -> bool:
 
 def _lines(data: bytes) -> tuple[list[int], list[int]]:
     """Of each row of a CSV the line that it begins in, and how many cells it has; of the header the latter, last."""
-    reader = csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline=""))
+    reader = csv.reader(io.StringIO(data.decode("utf-8", "replace"), newline=""), delimiter=_separator(data))
     lines, cells, before = [], [], 0
     for row in reader:
         if row:

@@ -126,6 +126,8 @@ def test_labels(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ("name", "text"),
     [
         ("labels.csv", "recording,label,start_s,end_s,score\nnight.wav,call,0.5,1.0,0.9\n"),
+        ("excel.csv", "\ufeffrecording;label;start_s;end_s\r\nnight.wav;call;0,5;1\r\n"),
+        ("night.txt", "0,500000\t1,000000\tcall\n"),
         ("night.wav.raven.txt", "Selection\tBegin Time (s)\tEnd Time (s)\tAnnotation\n1\t0.5\t1.0\tcall\n"),
         ("night.audacity.txt", "0.5\t1.0\tcall\n"),
     ],

@@ -221,3 +221,16 @@ def test_a_column_that_is_there_twice_is_named(tmp_path: Path) -> None:
     file.write_text("clip_id,path,label,fold,group,start_s,end_s,label\na,a.wav,x,1,g,,,y\n", encoding="utf-8")
     with pytest.raises(TableError, match=r"clips\.csv: the header names column 'label' twice"):
         tables.read(file, tables.CLIPS)
+
+
+def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
+    """As a spreadsheet writes them in German; a comma between thousands is no number."""
+    schema = Schema("t.csv", text=("label",), number=("start_s",))
+    file = tmp_path / "t.csv"
+    file.write_text("label;start_s\na,b;-0,5\nc;1200\nd;1.25\ne;\n")
+    table = tables.read(file, schema)
+    assert table["label"].tolist() == ["a,b", "c", "d", "e"]
+    assert table["start_s"].tolist()[:3] == [-0.5, 1200.0, 1.25]
+    file.write_text("label;start_s\na;1.200,5\n")
+    with pytest.raises(TableError, match=r"line 2: '1.200,5' is not a number"):
+        tables.read(file, schema)
