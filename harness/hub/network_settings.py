@@ -96,7 +96,7 @@ class NetworkSettings(Settings):
 
 
 FINE_TUNING = NetworkSettings(
-    epochs=10, patience=4, optimizer="sgd", learning_rate=5e-3, schedule="cosine", clip_norm=1.0, dropout=0.2,
+    epochs=10, patience=4, optimizer="sgd", learning_rate=1e-3, schedule="cosine", clip_norm=1.0, dropout=0.2,
     label_smoothing=0.1, start="fitted",
 )  # fmt: skip
 """How a module that has been trained elsewhere is trained further, where nothing else is said."""

@@ -18,7 +18,7 @@ from small_study import command
 
 from harness.errors import DivergedError, ModuleError, SettingsError
 from harness.hub.handles import ModuleSpec
-from harness.hub.kinds import load, parse
+from harness.hub.kinds import load, network_settings, parse
 from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
 from harness.tables import PREDICTIONS, read
@@ -145,6 +145,12 @@ def test_fine_tuning_starts_from_the_frozen_head_and_has_a_row_of_its_own(
     assert list(scores)[2] == f"{tiny_module} (fine-tuned, epochs=2, patience=0, batch_size=8, learning_rate=0.05)"
     assert unmoved == pytest.approx(frozen, abs=1e-4)
     assert np.abs(tuned - frozen).max() > 1e-3
+
+
+def test_fine_tuning_takes_small_steps_unless_others_are_asked_for(tiny_module: str) -> None:
+    given = {"handle": tiny_module, "finetune": True}
+    assert network_settings(parse(given)).learning_rate == 0.001  # five times as much wrecks MobileNet V2 in two steps
+    assert network_settings(parse({**given, "learning_rate": 0.005})).learning_rate == 0.005
 
 
 def test_warm_up_trains_the_last_layer_alone(images: Path, store: Store, tmp_path: Path, tiny_module: str) -> None:
