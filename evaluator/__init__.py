@@ -17,7 +17,8 @@
 - `label_agreement`: whether runs were tested on the same labels
 - `inspection`: what a person looks at and listens to: the next three
 - `suspects`: labels that may be wrong
-- `checklist`, `checklist_items`, `checklist_answers`: what a referee asks, as far as the run can answer
+- `checklist`, `checklist_items`, `checklist_answers`: what a referee asks, as far as the run can answer; of it
+  `checklist_training`: what was trained on what; `checklist_facts`: what answers are made of
 - `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
 - `legacy`: the outputs of the first projects
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from evaluator.checklist_answers import ANSWERS, RunFacts
+from evaluator.checklist_answers import ANSWERS
+from evaluator.checklist_facts import RunFacts
 from evaluator.checklist_items import SECTIONS
 from harness.files import digest_bytes, write_text
 

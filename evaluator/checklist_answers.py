@@ -5,20 +5,18 @@ Only what these say is said; a table of predictions from elsewhere, without ``ru
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
+from evaluator.checklist_facts import RunFacts, as_code, as_text
+from evaluator.checklist_training import evaluated, models, tested_apart, tuned
 from evaluator.combinations import titles
-from evaluator.notes import spec_of
-from evaluator.results import Evaluation
 from harness.figures import percent, spread
 from harness.shared_groups import groups_known, spanning_groups
 
-__all__ = ["ANSWERS", "RunFacts"]
+__all__ = ["ANSWERS"]
 
 _CLASSES_SHOWN = 50
 _SETTINGS = (
@@ -36,59 +34,14 @@ _SETTINGS = (
 )
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """All that answers are made of.
-
-    Parameters
-    ----------
-    evaluation : Evaluation
-    steps : mapping
-        Of the run's ``run.json``, and of that of its images.
-    groups : mapping of str to str
-        From clip_id to group, which may be empty.
-    clips : DataFrame
-        As `harness.tables.CLIPS`; without rows where the run has none.
-    failures : DataFrame
-        As `harness.tables.FAILURES`; without rows where the run has none.
-    duplicates : int
-        Rows of its ``duplicates.csv``.
-    baseline : str
-        The encoding that others were held against; empty for none.
-    unit : str
-        What intervals were drawn from.
-    repeats : int
-        Over how many other groupings of the clips into folds heads were fitted too.
-    """
-
-    evaluation: Evaluation
-    steps: Mapping[str, Any]
-    groups: Mapping[str, str]
-    clips: pd.DataFrame
-    failures: pd.DataFrame
-    duplicates: int = 0
-    baseline: str = ""
-    unit: str = "groups"
-    repeats: int = 0
-
-    @property
-    def tested(self) -> pd.DataFrame:
-        """Each tested clip once."""
-        return self.evaluation.predictions.drop_duplicates("clip_id")
-
-    def spec(self, step: str) -> dict[str, Any]:
-        """The settings of a step; empty where the run does not say."""
-        return spec_of(self.steps, step)
-
-
 def _data_set(facts: RunFacts) -> str | None:
     corpus = facts.spec("corpus")
     digests = facts.steps.get("train", {}).get("inputs") or {}
-    lines = [f"sha256 of {_code(name)}: {_code(digest)}." for name, digest in sorted(digests.items())]
+    lines = [f"sha256 of {as_code(name)}: {as_code(digest)}." for name, digest in sorted(digests.items())]
     if not corpus.get("name"):
         return _joined(lines)
-    subset = f", subset {_code(corpus['subset'])}" if corpus.get("subset") else ""
-    return _joined([f"Corpus {_code(corpus['name'])}{subset}: {len(_all_clips(facts))} clips.", *lines])
+    subset = f", subset {as_code(corpus['subset'])}" if corpus.get("subset") else ""
+    return _joined([f"Corpus {as_code(corpus['name'])}{subset}: {len(_all_clips(facts))} clips.", *lines])
 
 
 def _code_used(facts: RunFacts) -> str | None:
@@ -113,7 +66,7 @@ def _script(facts: RunFacts) -> str | None:
 
 def _outcome(facts: RunFacts) -> str:
     counts = facts.tested["label"].value_counts().sort_index()
-    shown = ", ".join(f"{_code(name)} {n}" for name, n in counts.head(_CLASSES_SHOWN).items())
+    shown = ", ".join(f"{as_code(name)} {n}" for name, n in counts.head(_CLASSES_SHOWN).items())
     more = f" and {len(counts) - _CLASSES_SHOWN} more" if len(counts) > _CLASSES_SHOWN else ""
     return f"One of {len(counts)} classes for each clip. Tested clips of each: {shown}{more}."
 
@@ -146,13 +99,13 @@ def _left_out(facts: RunFacts) -> str | None:
         return None
     found = []
     if corpus.get("subset"):
-        found.append(f"Only the subset {_code(corpus['subset'])} of the corpus was taken.")
+        found.append(f"Only the subset {as_code(corpus['subset'])} of the corpus was taken.")
     if corpus.get("classes"):
-        found.append("Only these classes were taken: " + ", ".join(map(_code, corpus["classes"])) + ".")
+        found.append("Only these classes were taken: " + ", ".join(map(as_code, corpus["classes"])) + ".")
     changes = corpus.get("label_changes") or {}
     if changes.get("dropped"):
         where = " in training" if changes.get("scope") == "training" else ""
-        found.append(f"{len(changes['dropped'])} clips were left out{where} by {_code(changes['table'])}.")
+        found.append(f"{len(changes['dropped'])} clips were left out{where} by {as_code(changes['table'])}.")
     if corpus.get("shared_groups") == "drop":
         found.append("Clips of groups in several folds were left out of training where they would leak.")
     return " ".join(found) or "The settings of the run leave out no clip of the corpus."
@@ -170,47 +123,10 @@ def _transformed(facts: RunFacts) -> str | None:
     lines = []
     for name, own in encodings.items():
         shown = ", ".join(f"{key} {own[key]}" for key in _SETTINGS if key in own)
-        lines.append(f"- {_code(name)}: encoding {_code(own.get('encoding', ''))}; {_plain(shown)}")
+        lines.append(f"- {as_code(name)}: encoding {as_code(own.get('encoding', ''))}; {as_text(shown)}")
     for name, own in (facts.spec("merge").get("merges") or {}).items():
-        lines.append(f"- {_code(name)}: {_code(own.get('how', ''))} of other images")
+        lines.append(f"- {as_code(name)}: {as_code(own.get('how', ''))} of other images")
     return "Sounds were drawn as images (all settings: `images/run.json`):\n\n" + "\n".join(lines) if lines else None
-
-
-def _models(facts: RunFacts) -> str | None:
-    spec = facts.spec("train")
-    modules = spec.get("modules") or {}
-    if not modules:
-        return None
-    lines = []
-    for handle, own in modules.items():
-        info = own.get("info") or {}
-        takes = "the sound itself" if info.get("takes") == "waveform" else "an image"
-        lines.append(f"- {_code(handle)}: takes {takes}, gives {info.get('features')} features; its weights are fixed")
-    head = {
-        "lbfgs": "multinomial logistic regression with an L2 penalty",
-        "sgd": "a linear softmax layer by gradient descent",
-    }.get(str(spec.get("head")), _code(spec.get("head")))
-    seeds = ", ".join(map(str, spec.get("seeds") or []))
-    return "\n".join([*lines, "", f"On these features: {head}. Output: a probability for each class. Seeds: {seeds}."])
-
-
-def _evaluated(facts: RunFacts) -> str:
-    spec = facts.spec("train")
-    single = spec.get("single_split")
-    if single:
-        return (
-            f"A single split: fitted on {single['train']} clips, chosen on {single['validation']}, tested on "
-            f"{single['test']} ({_code(single['tested'])})."
-        )
-    n = facts.tested["fold"].nunique()
-    if n < 2:
-        return "One set of tested clips; the table does not say what models were fitted on."
-    corpus = facts.spec("corpus")
-    assigned = bool(corpus.get("folds") or corpus.get("split") or corpus.get("lists"))
-    source = " They were given by the study's settings." if assigned else ""
-    tested = "each clip is tested once, by the head that was fitted without its fold" if spec else "each clip is in one"
-    more = f" Fitted and tested again over {facts.repeats} other groupings (`repeats.csv`)." if facts.repeats else ""
-    return f"Cross-validation over {n} folds: {tested}.{source}{more}"
 
 
 def _selected(facts: RunFacts) -> str:
@@ -220,63 +136,14 @@ def _selected(facts: RunFacts) -> str:
         return "One combination was evaluated; none was chosen among several in this run."
     return (
         f"{len(ranked)} combinations were ranked by mean accuracy on the very clips that are reported; the best, "
-        f"{_plain(best)}, was chosen by that figure, which is a little optimistic for it."
+        f"{as_text(best)}, was chosen by that figure, which is a little optimistic for it."
     )
-
-
-def _tuned(facts: RunFacts) -> str | None:
-    spec = facts.spec("train")
-    if spec.get("head") == "lbfgs":
-        strengths = ", ".join(f"{value:g}" for value in spec.get("strengths") or [])
-        single = spec.get("single_split") or {}
-        where = "for each fold by the log loss on training clips that are not tested"
-        if single:
-            part = "the validation part" if single.get("validation_part") else "a part of the training clips"
-            where = f"by the log loss on {part}"
-        return (
-            f"The regularisation was chosen {where}, among "
-            f"C = {strengths}; `run.json` has what was chosen. Within a combination no other setting was searched."
-        )
-    if spec.get("head") == "sgd":
-        given = ", ".join(
-            f"{name} {spec[name]}" for name in ("steps", "learning_rate", "train_batch_size") if name in spec
-        )
-        return f"Nothing was chosen by the run: {_plain(given)}."
-    return None
 
 
 def _baselines(facts: RunFacts) -> str:
     share = facts.tested["label"].value_counts(normalize=True).max()
-    declared = f" Declared baseline: encoding {_code(facts.baseline)}." if facts.baseline else " None was declared."
+    declared = f" Declared baseline: encoding {as_code(facts.baseline)}." if facts.baseline else " None was declared."
     return f"Always the most frequent class: {percent(share)} %.{declared}"
-
-
-def _apart(facts: RunFacts) -> str | None:
-    spec = facts.spec("train")
-    if not spec:
-        return None
-    lines = ["Each tested clip is scored by a head that was not fitted on clips of its fold."]
-    if spec.get("head") == "lbfgs":
-        lines.append(
-            "Features are standardised by the training clips of each fold, and no regularisation is chosen on its "
-            "clips; 5d says what was chosen among whole combinations."
-        )
-    references = [
-        name
-        for name, own in (facts.spec("convert").get("encodings") or {}).items()
-        if isinstance(own.get("ref"), (int, float))
-    ]
-    if references:
-        listed = ", ".join(map(_code, references))
-        lines.append(f"One level (`ref`) for all images of {listed}: if it was measured, then on test clips too.")
-    changes = facts.spec("corpus").get("label_changes")
-    if changes:
-        lines.append(
-            f"{len(changes['labels'])} labels were changed by {_code(changes['table'])}: where they were proposed by "
-            "scores, not by ear, the proposals came from heads that had seen clips that are tested here."
-        )
-    lines.append("What the modules themselves were trained on is not known to the run.")
-    return " ".join(lines)
 
 
 def _dependent(facts: RunFacts) -> str:
@@ -285,7 +152,7 @@ def _dependent(facts: RunFacts) -> str:
         rows = facts.clips if len(facts.clips) else facts.tested.assign(group=facts.tested["clip_id"].map(facts.groups))
         spanning = spanning_groups(rows["fold"].tolist(), rows["group"].tolist())
         policy = facts.spec("train").get("shared_groups")
-        how = f" (policy for such groups: {_code(policy)})" if spanning and policy else ""
+        how = f" (policy for such groups: {as_code(policy)})" if spanning and policy else ""
         lines.append(f"Groups in several folds: {len(spanning)}{how}.")
     else:
         lines.append("Groups are not known, so that clips of one recording may be in several folds.")
@@ -297,7 +164,7 @@ def _dependent(facts: RunFacts) -> str:
         lines.append(f"`duplicates.csv` lists pairs of clips with the same sound: {facts.duplicates}.")
     else:
         lines.append("The run does not record a search for the same sound in several folds.")
-    notes = [f"- {_plain(line)}" for line in facts.evaluation.notes]
+    notes = [f"- {as_text(line)}" for line in facts.evaluation.notes]
     return " ".join(lines) + ("\n\nWhat the run noted:\n\n" + "\n".join(notes) if notes else "")
 
 
@@ -309,7 +176,7 @@ def _inputs(facts: RunFacts) -> str | None:
 
 def _metrics(facts: RunFacts) -> str:
     names = sorted(facts.evaluation.metrics["metric"].unique())
-    return f"In `metrics.csv`: {', '.join(map(_code, names))}. Combinations are ranked by accuracy."
+    return f"In `metrics.csv`: {', '.join(map(as_code, names))}. Combinations are ranked by accuracy."
 
 
 def _uncertain(facts: RunFacts) -> str:
@@ -326,20 +193,20 @@ def _uncertain(facts: RunFacts) -> str:
 def _tests(facts: RunFacts) -> str | None:
     if len(facts.evaluation.ranking) < 2:
         return None
-    said = "\n".join(f"- {_plain(line)}" for line in facts.evaluation.verdict)
+    said = "\n".join(f"- {as_text(line)}" for line in facts.evaluation.verdict)
     return f"`differences.csv` has every comparison with its test. The verdict:\n\n{said}"
 
 
 def _elsewhere(facts: RunFacts) -> str | None:
     name = facts.spec("corpus").get("name")
-    return f"All figures are on clips of the corpus {_code(name)} itself." if name else None
+    return f"All figures are on clips of the corpus {as_code(name)} itself." if name else None
 
 
 ANSWERS: dict[str, Callable[[RunFacts], str | None]] = {
     "2a": _data_set, "2b": _code_used, "2c": _computed, "2e": _script, "3d": _outcome, "3e": _size, "3f": _missing,
-    "4a": _left_out, "4b": _damaged, "4c": _transformed, "5a": _models, "5c": _evaluated, "5d": _selected,
-    "5e": _tuned, "5f": _baselines, "6a": _apart, "6b": _dependent, "6c": _inputs, "7a": _metrics, "7b": _uncertain,
-    "7c": _tests, "8a": _elsewhere,
+    "4a": _left_out, "4b": _damaged, "4c": _transformed, "5a": models, "5c": evaluated, "5d": _selected,
+    "5e": tuned, "5f": _baselines, "6a": tested_apart, "6b": _dependent, "6c": _inputs, "7a": _metrics,
+    "7b": _uncertain, "7c": _tests, "8a": _elsewhere,
 }  # fmt: skip
 """By the item's number what answers it; each gives Markdown, or None where the run does not say."""
 
@@ -359,17 +226,3 @@ def _known(facts: RunFacts) -> bool:
 
 def _joined(lines: list[str]) -> str | None:
     return " ".join(lines) or None
-
-
-def _code(text: object) -> str:
-    """A name as Markdown shows it, letter by letter."""
-    plain = " ".join(str(text).split())
-    longest = max((len(run) for run in re.findall("`+", plain)), default=0)
-    fence = "`" * (longest + 1)
-    space = " " if longest else ""
-    return f"{fence}{space}{plain}{space}{fence}"
-
-
-def _plain(text: str) -> str:
-    """A sentence in which nothing is markup."""
-    return re.sub(r"([\\`*_{}\[\]<>#|])", r"\\\1", " ".join(text.split()))

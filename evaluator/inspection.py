@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from evaluator.checklist import NAME, checklist_text, write_checklist
-from evaluator.checklist_answers import RunFacts
+from evaluator.checklist_facts import RunFacts
 from evaluator.combinations import Combination
 from evaluator.feature_maps import nearest, projections
 from evaluator.predictions import read_optional

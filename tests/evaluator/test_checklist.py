@@ -77,6 +77,65 @@ def test_what_the_record_says_is_said(small_run: Path) -> None:
     assert r"a \`note\` \<b\>" in found["6b"]
 
 
+CNN = {"training": {"handle": "cnn:small", "finetune": False, "spec_augment": 0.1}, "info": {"features": 64}}
+TUNED = {"training": {"handle": "keras:MobileNetV2", "finetune": True, "patience": 0}, "info": {"features": 1280}}
+FROZEN = {"info": {"features": 6936}}
+TRAINED = {"strengths": [0.1, 1.0], "seeds": [0], "head": "lbfgs"}
+
+
+def of_training(run: Path, **spec: object) -> dict[str, str]:
+    """The checklist of a run whose training is recorded so."""
+    record_step(run, "train", spec={**TRAINED, **spec})
+    evaluate(run)
+    return answers(run)
+
+
+def test_networks_are_not_said_to_be_heads(small_run: Path) -> None:
+    modules = {"cnn:small (masks)": CNN, "keras:MobileNetV2 (fine-tuned, patience=0)": TUNED}
+    chosen = {"gray--cnn--network--seed0": {"1": 12, "2": 9}}
+    found = of_training(small_run, modules=modules, chosen=chosen)
+    scratch, tuned = (line for line in found["5a"].splitlines() if line.startswith("- "))
+    assert "all weights trained from scratch: epochs 60, patience 10" in scratch
+    assert r"spec\_augment 0.1" in scratch
+    assert "weights are fine-tuned: epochs 10" in tuned
+    assert "patience 0" in tuned
+    assert "the network that was fitted without its fold" in found["5c"]
+    assert "chosen by the log loss on validation clips, for `cnn:small (masks)`." in found["5e"]
+    assert "nothing chosen, for `keras:MobileNetV2 (fine-tuned, patience=0)`." in found["5e"]
+    assert "fold 1: 12, fold 2: 9" in found["5e"]
+    assert "one that was not trained on clips of its fold" in found["6a"]
+    for number, wrong in (("5a", "its weights are fixed"), ("5a", "L2"), ("5e", "C = "), ("6a", "standardised")):
+        assert wrong not in found[number], (number, wrong)
+
+
+def test_a_run_of_heads_and_networks_says_both(small_run: Path) -> None:
+    found = of_training(small_run, modules={"builtin:scattering": FROZEN, "cnn:small": CNN})
+    assert "`builtin:scattering`: takes an image, gives 6936 features; its weights are fixed" in found["5a"]
+    assert "On the features of modules whose weights are fixed: multinomial logistic regression" in found["5a"]
+    assert "by the head or network that was fitted" in found["5c"]
+    assert "among C = 0.1, 1;" in found["5e"]
+    assert "The number of epochs was chosen" in found["5e"]
+    assert "Each clip that a head scores is scored by a head that was not fitted" in found["6a"]
+    assert "one that was not trained" in found["6a"]
+
+
+def test_a_network_of_a_kind_that_is_not_known_here_has_the_settings_that_were_given(small_run: Path) -> None:
+    own = {"training": {"handle": "mine:net", "finetune": True, "epochs": 3}, "info": {"features": 2}}
+    found = of_training(small_run, modules={"mine:net (fine-tuned, epochs=3)": own})
+    assert "its weights are fine-tuned: epochs 3\n" in found["5a"]
+
+
+def test_rows_that_join_others_are_named_and_what_chose_their_weights(small_run: Path) -> None:
+    members = [{"encoding": name, "module": "builtin:scattering"} for name in ("gray", "logmel")]
+    fused = {"both": {"how": "weighted", "members": members}, "plain": {"how": "mean", "members": members}}
+    found = of_training(small_run, modules={"builtin:scattering": FROZEN}, fused=fused)
+    assert "- `both` (`fusion:weighted`): the weighted mean of the log scores of `gray` through" in found["5a"]
+    assert "- `plain` (`fusion:mean`): the mean of the log scores of" in found["5a"]
+    assert "Weights of `both` are chosen on the validation clips" in found["5c"]
+    assert "weights of `both` were chosen by the log loss on validation clips" in found["5e"]
+    assert "No weights of `both` were chosen on clips of the tested fold." in found["6a"]
+
+
 def test_groups_in_several_folds_are_counted(make_predictions: Callable[..., pd.DataFrame], tmp_path: Path) -> None:
     table = make_predictions({("gray", "m", "lbfgs"): 0.8})
     groups = {clip: f"g{int(clip[:-4]) // 2}" for clip in table["clip_id"]}
