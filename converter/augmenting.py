@@ -1,7 +1,7 @@
 """Sounds changed at random before they are drawn: gain, noise, shift, pitch, stretch, by audiomentations.
 
-What is changed how is decided by the seed, the clip's sound and the number of the copy alone, so that every process draws
-the same image in whatever order. All channels are changed alike.
+What is changed how is decided by the seed, the clip's sound and the number of the copy alone, so that every process
+draws the same image in whatever order. All channels are changed alike.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class AugmentSettings(Settings):
 
     def of_sound(self) -> dict[str, Any]:
         """What decides about one changed sound, as JSON values: not how many there are."""
-        ranges = {name: getattr(self, name).to_json() for name in self.transforms}
+        ranges: dict[str, Any] = {name: getattr(self, name).to_json() for name in self.transforms}
         return {"transforms": list(self.transforms), "seed": self.seed, **ranges}
 
 

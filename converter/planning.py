@@ -112,8 +112,10 @@ def augmented_tasks(
             own = replace(clip, clip_id=augmented_id(clip.clip_id, copy), digest=digest)
             images = tuple(_planned(own, name, changed[name], out, encoding) for name, encoding in encodings.items())
             change = SoundChange.of(augment, clip.digest, copy)
-            place = {"start_s": clip.start_s, "end_s": clip.end_s, "digest": clip.digest}
-            make = partial(draw_changed, absolute(clip.path), **place, change=change)
+            make = partial(
+                draw_changed, absolute(clip.path),
+                start_s=clip.start_s, end_s=clip.end_s, digest=clip.digest, change=change,
+            )  # fmt: skip
             tasks.append(ImageTask(own.clip_id, images, make, store))
     return tasks
 

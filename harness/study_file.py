@@ -1,7 +1,7 @@
 """A study as a TOML file: its sections, its defaults, and one clear line for what is misspelt.
 
-``[convert]``, but for ``keep_images``, its table ``augment``, ``[merge]`` and ``[fuse]`` are read by the converter, the merger and the
-trainer, who know the settings of each encoding, and which rows there are.
+``[convert]``, but for ``keep_images``, its table ``augment``, ``[merge]`` and ``[fuse]`` are read by the converter, the
+merger and the trainer, who know the settings of each encoding, and which rows there are.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from harness.augmented_ids import is_original, originals
+from harness.augmented_ids import originals
 from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
@@ -20,7 +20,7 @@ from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
-from trainer.augmented_rows import original_rows
+from trainer.augmented_rows import of_originals, original_rows
 from trainer.clip_scores import of_whole_clips
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import check_classes, split_table
@@ -123,7 +123,7 @@ def predictions(
     copies : mapping of str to str, optional
         Clips whose sound another fold has too, as :func:`harness.duplicates.copies_across_folds` gives them.
     """
-    features, table, scores = features[is_original(table)], originals(table), {}
+    (features, table), scores = of_originals(features, table), {}
     for fold, head in trained.heads.items():
         scores[fold] = head.scores(features[(table["fold"] == fold).to_numpy()])
     return prediction_rows(scores, table, trained.classes, named=named, copies=copies)
