@@ -9,19 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import numpy as np
-import pandas as pd
-
 from harness.errors import TableError
 
 __all__ = [
     "augmented_id",
     "check_not_augmented",
-    "has_augmented",
     "is_augmented",
-    "is_original",
     "original_of",
-    "originals",
 ]
 
 _MARK = "@augmented"
@@ -47,22 +41,6 @@ def is_augmented(name: str) -> bool:
 def original_of(name: str) -> str:
     """The clip that a changed sound is of; a clip is its own."""
     return _AUGMENTED.sub("", name) if _MARK in name else name
-
-
-def has_augmented(table: pd.DataFrame) -> bool:
-    """Whether any row of a table with clip_id is of a changed sound."""
-    return any(map(is_augmented, table["clip_id"]))
-
-
-def is_original(table: pd.DataFrame) -> np.ndarray:
-    """Which rows of a table with clip_id are of sounds as they are; ndarray of bool, shape (n,)."""
-    return np.array([not is_augmented(name) for name in table["clip_id"]], bool)
-
-
-def originals(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows of sounds as they are, numbered anew; a table that has no others is given back itself."""
-    mask = is_original(table)
-    return table if mask.all() else table[mask].reset_index(drop=True)
 
 
 def check_not_augmented(clip_ids: Iterable[str]) -> None:

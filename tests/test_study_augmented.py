@@ -11,7 +11,7 @@ import pytest
 from small_study import CLASSES, write_corpus, write_study
 
 from harness.errors import SettingsError
-from harness.reduced import ReducedFeatures
+from harness.reduced import read_all_reduced
 from labeler.loading import load_model
 from study import study
 
@@ -34,8 +34,8 @@ def test_a_study_trains_on_changed_sounds_and_tests_clips_alone(tmp_path: Path) 
         assert sorted(rows["clip_id"]) == sorted(clips)
     repeats = pd.read_csv(tmp_path / "run" / "repeats.csv")
     assert set(repeats["test"]) == {9} and set(repeats["train"]) == {18}
-    for path in (tmp_path / "run" / "features").glob("*.npz"):
-        assert set(ReducedFeatures.read(path).table["clip_id"]) == clips
+    for reduced in read_all_reduced(tmp_path / "run"):
+        assert set(reduced.clips["clip_id"]) == clips
     sizes = json.loads((tmp_path / "run" / "run.json").read_text())["steps"]["train"]["spec"]
     assert "augmented sounds, 27 of 27 clips" in json.dumps(sizes)
     assert "augmented0" not in (tmp_path / "run" / "report.html").read_text()

@@ -8,12 +8,36 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from harness.augmented_ids import has_augmented, is_augmented, is_original, original_of, originals
+from harness.augmented_ids import is_augmented, original_of
 from harness.errors import SettingsError
 from harness.protocol import Split
 from trainer.ablation import SOUND
 
-__all__ = ["augmented_notes", "check_images_only", "of_originals", "original_rows", "with_augmented"]
+__all__ = [
+    "augmented_notes",
+    "check_images_only",
+    "is_original",
+    "of_originals",
+    "original_rows",
+    "originals",
+    "with_augmented",
+]
+
+
+def has_augmented(table: pd.DataFrame) -> bool:
+    """Whether any row of a table with clip_id is of a changed sound."""
+    return any(map(is_augmented, table["clip_id"]))
+
+
+def is_original(table: pd.DataFrame) -> np.ndarray:
+    """Which rows of a table with clip_id are of sounds as they are; ndarray of bool, shape (n,)."""
+    return np.array([not is_augmented(name) for name in table["clip_id"]], bool)
+
+
+def originals(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of sounds as they are, numbered anew; a table that has no others is given back itself."""
+    mask = is_original(table)
+    return table if mask.all() else table[mask].reset_index(drop=True)
 
 
 def original_rows(table: pd.DataFrame) -> np.ndarray:

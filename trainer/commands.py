@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.augmented_ids import originals
 from harness.errors import SoundfoldError, SplitError, TableError
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import parse
 from harness.image import SUFFIXES
 from harness.shared_groups import OFFICIAL, SharedGroups, spanning_groups
 from harness.written import check_one_folder_each
+from trainer.augmented_rows import originals
 from trainer.inputs import split_table
 from trainer.layout import fold_folder, write_lists
 from trainer.sgd import SgdSettings

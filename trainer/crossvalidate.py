@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from harness.augmented_ids import originals
 from harness.balance import balanced_split
 from harness.code_version import code_version
 from harness.files import digest_bytes
@@ -20,7 +19,7 @@ from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
 from harness.tables import SCORE_PREFIX, fold_order
 from trainer import fitting
-from trainer.augmented_rows import of_originals, original_rows
+from trainer.augmented_rows import of_originals, original_rows, originals
 from trainer.clip_scores import of_whole_clips
 from trainer.fitting import HeadSettings, Trained
 from trainer.inputs import check_classes, split_table

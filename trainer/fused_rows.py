@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from harness.augmented_ids import is_augmented, is_original
+from harness.augmented_ids import is_augmented
 from harness.code_version import code_version
 from harness.errors import SplitError
 from harness.head import heads_from_bytes, heads_to_bytes, softmax
@@ -24,6 +24,7 @@ from harness.store import key_of
 from harness.tables import FAILURES, class_order, frame
 from trainer import late_fusion
 from trainer.ablation import Combination
+from trainer.augmented_rows import is_original
 from trainer.crossvalidate import HEADS, cross_validate, prediction_rows, training_splits
 from trainer.fitting import Trained
 from trainer.fusions import Fusion

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from harness.augmented_ids import originals
 from harness.balance import Balance
 from harness.errors import SettingsError, SplitError, TableError, did_you_mean
 from harness.images import check_files
@@ -20,7 +19,7 @@ from harness.split_parts import parts_of
 from harness.study_file import TrainSection
 from harness.tables import CLIPS, IMAGES, RESERVED_FOLDS, class_order, read_located
 from trainer.absent import absent_classes, absent_notes
-from trainer.augmented_rows import augmented_notes, with_augmented
+from trainer.augmented_rows import augmented_notes, originals, with_augmented
 from trainer.fitting import HeadSettings
 from trainer.logistic import STRENGTHS
 from trainer.sgd import SgdSettings

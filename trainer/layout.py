@@ -17,7 +17,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.augmented_ids import originals
 from harness.cli import count, warn
 from harness.errors import SettingsError
 from harness.files import link_or_copy, read_json, safe_name, write_json, write_text
@@ -28,6 +27,7 @@ from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.split_parts import part_of
 from harness.written import check_one_folder_each, claim, inside
+from trainer.augmented_rows import originals
 from trainer.inputs import split_table
 
 __all__ = ["fold_folder", "lay_out", "write_lists"]

@@ -19,7 +19,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from harness import cluster
-from harness.augmented_ids import is_original, original_of, originals
+from harness.augmented_ids import original_of
 from harness.errors import SettingsError, SplitError
 from harness.files import digest_file
 from harness.hub import kinds
@@ -33,6 +33,7 @@ from harness.store_care.runs import record_use
 from harness.tables import PREDICTIONS, REPEATS, fold_order, frame, write
 from harness.written import claim
 from trainer.ablation import Combination
+from trainer.augmented_rows import is_original, originals
 from trainer.clip_scores import of_whole_clips
 from trainer.crossvalidate import cross_validate, fold_sizes
 from trainer.fitting import HeadSettings, Trained

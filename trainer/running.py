@@ -25,7 +25,6 @@ import numpy as np
 import pandas as pd
 
 from harness import cluster
-from harness.augmented_ids import originals
 from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
 from harness.failures import update_failures
 from harness.figures import accuracy_by_fold, percent
@@ -45,7 +44,7 @@ from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
 from harness.written import claim, inside
 from trainer.ablation import SOUND, Combination, combination_name, combinations, heads_file
-from trainer.augmented_rows import check_images_only, of_originals
+from trainer.augmented_rows import check_images_only, of_originals, originals
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
@@ -356,7 +355,7 @@ def _fitted(
                 yield c, task, fitted_before.result()
             values, table = readable_rows(features, table)
             named, own = {"encoding": encoding, "module": module.row}, of_originals(values, table)
-            name, digest, key = write_reduced(out, *own, **named, keys=features.keys, store=like.store)
+            name, digest, key = write_reduced(out, own[0], own[1], **named, keys=features.keys, store=like.store)
             outcome.reduced[name] = digest
             outcome.used.append(key_numbers([key]))
             for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
