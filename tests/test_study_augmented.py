@@ -12,36 +12,57 @@ from small_study import CLASSES, write_corpus, write_study
 
 from harness.errors import SettingsError
 from harness.reduced import read_all_reduced
-from labeler.loading import load_model
-from study import study
+from harness.store import Store
+from study import draw, make_plan, repeat, study, train, write_clips
 
 AUGMENT = '[convert.augment]\ncopies = 1\ntransforms = ["gain", "noise"]\n[convert.augment.noise]\nmin_snr_db = 20\n'
 STACKED = "[merge.stacked]\nhow = 'stack'\nof = ['gray', 'waveform']\n"
 MORE = f"{STACKED}[fuse.both]\nhow = 'mean'\nof = ['gray', 'waveform']\n[evaluate]\nrepeats = 1\n{AUGMENT}"
 
 
-def test_a_study_trains_on_changed_sounds_and_tests_clips_alone(tmp_path: Path) -> None:
+def _study(tmp_path: Path) -> tuple[Path, Path, set[str]]:
     root = write_corpus(tmp_path / "sounds")
     file = write_study(tmp_path / "s.toml", root, ["builtin:scattering"], more=MORE, encodings='["gray", "waveform"]')
-    run = study(file, out=tmp_path / "run", store=tmp_path / "store", jobs=1)
-    clips = {path.name for kind in CLASSES for path in (root / kind).glob("*.wav")}
-    images = pd.read_csv(tmp_path / "run" / "images" / "images.csv")
-    assert not len(run.failures)
+    return file, root, {path.name for kind in CLASSES for path in (root / kind).glob("*.wav")}
+
+
+def test_a_study_trains_on_changed_sounds_and_tests_clips_alone(tmp_path: Path) -> None:
+    file, _, clips = _study(tmp_path)
+    out = tmp_path / "run"
+    plan = make_plan(file, [], Store(tmp_path / "store"))
+    write_clips(plan, out)
+    drawn = draw(plan, out, jobs=1, strict=True)
     for name in ("gray", "waveform", "stacked"):
-        own = set(images.loc[images["encoding"] == name, "clip_id"])
-        assert own == clips | {f"{clip}@augmented0" for clip in clips}, name
-    for _, rows in run.predictions.groupby("encoding"):
+        own = drawn.images.loc[drawn.images["encoding"] == name, "clip_id"]
+        assert sorted(own) == sorted(clips | {f"{clip}@augmented0" for clip in clips}), name
+    outcome = train(plan, drawn, out, None)
+    assert outcome.failures.empty and outcome.computed > 3 * len(clips)
+    assert outcome.predictions["encoding"].nunique() == 4
+    for _, rows in outcome.predictions.groupby("encoding"):
         assert sorted(rows["clip_id"]) == sorted(clips)
-    repeats = pd.read_csv(tmp_path / "run" / "repeats.csv")
-    assert set(repeats["test"]) == {9} and set(repeats["train"]) == {18}
-    for reduced in read_all_reduced(tmp_path / "run"):
+    assert "augmented sounds of their clips (27 of 27 clips in all)" in " ".join(outcome.notes)
+    repeat(plan, drawn, out)
+    repeats = pd.read_csv(out / "repeats.csv")
+    assert set(repeats["train"]) == {18} and len(repeats) == 4 * 3
+    for reduced in read_all_reduced(out):
         assert set(reduced.clips["clip_id"]) == clips
-    sizes = json.loads((tmp_path / "run" / "run.json").read_text())["steps"]["train"]["spec"]
-    assert "augmented sounds, 27 of 27 clips" in json.dumps(sizes)
-    assert "augmented0" not in (tmp_path / "run" / "report.html").read_text()
-    row = run.predictions.iloc[0]
-    said = load_model(tmp_path / "run" / "model").label(next(root.rglob(row["clip_id"])))
-    assert np.isfinite(list(said.scores.values())).all()
+
+
+@pytest.mark.long
+def test_the_report_names_no_changed_sound_and_the_model_draws_sounds_as_they_are(
+    tmp_path: Path, tiny_yamnet: str
+) -> None:
+    file, root, _ = _study(tmp_path)
+    sounds = [f"train.modules=['builtin:scattering', '{tiny_yamnet}']"]
+    with pytest.raises(SettingsError, match="a module takes the sound itself, which is not augmented"):
+        study(file, out=tmp_path / "run", store=tmp_path / "store", settings=[*sounds, "fuse={}"])
+    run = study(file, out=tmp_path / "run", store=tmp_path / "store", jobs=1)
+    report = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "Training sets also have the augmented sounds" in report and "@augmented" not in report
+    card = json.loads((tmp_path / "run" / "model" / "model.json").read_text(encoding="utf-8"))
+    assert "augment" not in json.dumps({name: card[name] for name in card if name != "training"}).replace("caveats", "")
+    said = run.model.label(next(root.rglob(run.predictions["clip_id"].iloc[0])))
+    assert np.isfinite(said.to_numpy()).all()
 
 
 @pytest.mark.parametrize(
@@ -52,14 +73,11 @@ def test_a_study_trains_on_changed_sounds_and_tests_clips_alone(tmp_path: Path) 
     ],
 )
 def test_what_a_study_cannot_augment_is_refused_before_anything_is_drawn(
-    tmp_path: Path, tiny_yamnet: str, more: str, message: str
+    tmp_path: Path, more: str, message: str
 ) -> None:
     root = write_corpus(tmp_path / "sounds", takes=2)
     file = write_study(tmp_path / "s.toml", root, ["builtin:scattering"], more=more)
     with pytest.raises(SettingsError, match=message):
-        study(file, out=tmp_path / "run", store=tmp_path / "store")
-    file = write_study(tmp_path / "s.toml", root, ["builtin:scattering", tiny_yamnet], more="[convert.augment]\n")
-    with pytest.raises(SettingsError, match="a module takes the sound itself, which is not augmented"):
         study(file, out=tmp_path / "run", store=tmp_path / "store")
     file = write_study(tmp_path / "s.toml", root, ["builtin:scattering"], more="[convert.augment]\n")
     with pytest.raises(SettingsError, match="augmented sounds are drawn to files"):

@@ -16,6 +16,7 @@ from harness.store import Store
 from harness.tables import IMAGES, read
 from harness.vectors import Vectors
 from trainer.ablation import SOUND, Combination
+from trainer.augmented_rows import originals
 from trainer.sources import image_key, module_key, sound_key
 
 __all__ = ["cached_features", "describe_networks"]
@@ -40,7 +41,7 @@ def cached_features(
     dict of (encoding, module) to (cached, all)
     """
     file = Path(images_folder) / IMAGES.name
-    images = read(file, IMAGES) if file.is_file() else None
+    images = originals(read(file, IMAGES)) if file.is_file() else None
     counts = {}
     digests = FileDigests(store)  # a plan adds nothing to them
     for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo if not kinds.is_network(c.module)):

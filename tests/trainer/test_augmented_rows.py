@@ -71,8 +71,8 @@ def test_counts_predictions_and_other_groupings_are_of_clips(tmp_path: Path) -> 
     assert set(regroupings(table, 1)[0]) == set(tested["clip_id"])
     notes = describe_splits(table, 0, SharedGroups("official"), settings)["notes"]
     assert [note for note in notes if "augmented" in note] == [
-        "Training sets also have augmented sounds, 24 of 12 clips; all that is validated and tested are the clips as "
-        "they are."
+        "Training sets also have the augmented sounds of their clips (24 of 12 clips in all); what is validated and "
+        "tested are the clips as they are."
     ]
 
 
