@@ -41,8 +41,8 @@ Row = dict[str, Any]
 _NO_SOUNDS = image.SUFFIXES | frozenset(
     (
         " .svg .pdf .md .rst .txt .html .htm .css .js .xml .rtf .doc .docx .odt .tex .bib .ppt .pptx "  # documents
-        ".csv .tsv .json .jsonl .toml .yaml .yml .ini .cfg .xls .xlsx .ods .parquet .npy .npz .pkl .h5 .hdf5 .db .sqlite "
-        ".textgrid .lab .eaf .jams .phn .wrd .srt .vtt .cue .m3u .m3u8 .pls .log .nfo .lnk .url .bak .tmp .part "
+        ".csv .tsv .json .jsonl .toml .yaml .yml .ini .cfg .xls .xlsx .ods .parquet .npy .npz .pkl .h5 .hdf5 .db "
+        ".sqlite .textgrid .lab .eaf .jams .phn .wrd .srt .vtt .cue .m3u .m3u8 .pls .log .nfo .lnk .url .bak .tmp .part "
         ".zip .tar .gz .tgz .bz2 .xz .7z .rar .md5 .sha1 .sha256 .py .pyc .ipynb .sh .bat .m .r .lock"
     ).split(" ")
 )  # the empty one is of a README
@@ -248,9 +248,7 @@ def _readable(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
         ) from error
 
 
-def match_name(
-    path: Path, grammar: re.Pattern[str], *, expected: str, folders_pattern: str = ""
-) -> dict[str, str]:
+def match_name(path: Path, grammar: re.Pattern[str], *, expected: str, folders_pattern: str = "") -> dict[str, str]:
     """The named parts of a file's name.
 
     Raises

@@ -18,7 +18,7 @@ from harness.duplicates import write_duplicates
 from harness.errors import SettingsError, TableError
 from harness.failures import update_failures
 from harness.files import digest_file
-from harness.record import CORPUS, record_step
+from harness.record import CORPUS, record_step, step_of
 from harness.registry import load_plugins, plugin_file
 from harness.remote import as_path
 from harness.run_lock import run_lock
@@ -136,6 +136,7 @@ def scan_to_table(
     clips = table[~table["clip_id"].isin(failures["clip_id"])]
     folder = Path(out).parent
     with run_lock(folder, adds=True):
+        before = _table_before(folder, Path(out).name)
         claim(folder, [Path(out).name])
         if images:
             write_images(image_rows(clips, encoding=encoding or IMAGE, store=store), Path(out))
@@ -157,9 +158,8 @@ def scan_to_table(
         }
         inputs = _inputs(corpus, as_path(root), overlay)
         record_step(folder, CORPUS, spec=spec, inputs=inputs, seed=seed, started=started)
-    return ScanResult(
-        clips, failures, warnings_of(clips) + _leaks(clips, loaded.shared), [*loaded.notes, *loaded.copies]
-    )
+    warnings = [*warnings_of(clips), *_leaks(clips, loaded.shared), *before]
+    return ScanResult(clips, failures, warnings, [*loaded.notes, *loaded.copies])
 
 
 def list_corpora(*, plugins: Iterable[str | Path] = ()) -> str:
@@ -211,6 +211,17 @@ def _inputs(corpus: str, root: Path, overlay: str | Path) -> dict[str, str]:
     files = [root] if root.is_file() else [root / name for name in found.metadata]
     files += [as_path(file) for file in [plugin_file(found), overlay] if file]
     return {path.name: digest_file(path) for path in files if path.is_file()}
+
+
+def _table_before(folder: Path, table: str) -> list[str]:
+    """A warning where the folder has a table of another scan already, whose record and digests this one replaces."""
+    other = step_of(folder, CORPUS).get("spec", {}).get("table", "")
+    if not other or other == table or not (folder / other).is_file():
+        return []
+    return [
+        f"{folder / other}: was scanned into the same folder; run.json and digests.csv are of {table} now, so that "
+        f"`verify` and the shared groups of {other} are no longer known; scan each table into a folder of its own"
+    ]
 
 
 def _leaks(clips: pd.DataFrame, shared: SharedGroups) -> list[str]:

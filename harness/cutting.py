@@ -81,13 +81,13 @@ def write_whole(path: str | Path, target: Path) -> float:
     frames = 0
     with atomic_path(target) as part, open(part, "wb") as raw, wave.open(raw, "wb") as file:  # which says: disk full
         file.setparams((1, 2, sr, 0, "NONE", ""))
-        for y, _ in chain([(y, sr)], blocks):
-            frames += len(y)
+        for block, _ in chain([(y, sr)], blocks):
+            frames += len(block)
             if frames > _MOST_FRAMES:
                 raise AudioError(
                     f"{path}: more than {frames / sr / 3600:.1f} h do not fit into a wav; cut it into parts"
                 )
-            file.writeframesraw(_whole_numbers(y).astype("<i2").tobytes())
+            file.writeframesraw(_whole_numbers(block).astype("<i2").tobytes())
     return frames / sr
 
 

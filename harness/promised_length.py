@@ -1,8 +1,8 @@
 """What the header of a sound file promises, and whether it is there.
 
-A file is cut short where it holds less than its own header promises: the size of a WAV's data, the samples of a FLAC,
-the frames that an MP3's Info tag counts, the samples of a SPHERE, the pages of an Ogg, the duration of an MP4. What promises nothing, such as
-an MP3 without that tag or a WAV that was written to a pipe, is as long as it is.
+A file is cut short where it holds less than its own header promises: the size of a WAV's data, the samples of a FLAC
+or a SPHERE, the frames that an MP3's Info tag counts, the pages of an Ogg, the duration of an MP4. What promises
+nothing, such as an MP3 without that tag or a WAV that was written to a pipe, is as long as it is.
 """
 
 from __future__ import annotations

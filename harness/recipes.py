@@ -37,6 +37,9 @@ class Recipes:
         Length in seconds of the longest sound that each encoding drew.
     augment : mapping of str to dict
         How the sounds were augmented that each encoding drew for training; empty where none were.
+    sources : mapping of str to dict
+        Of each merge that was made of the images of another folder, that folder (``folder``) and a digest of the
+        partners' bytes (``digest``); empty for the others.
     """
 
     encodings: Mapping[str, Any] = field(default_factory=dict)
@@ -44,6 +47,7 @@ class Recipes:
     partners: Mapping[str, Sequence[str]] = field(default_factory=dict)
     longest_s: Mapping[str, float] = field(default_factory=dict)
     augment: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __or__(self, other: Recipes) -> Recipes:
         """Both together; where a name is in both, that of `other`."""
@@ -74,7 +78,7 @@ class Recipes:
         return {"merge": name, "spec": self.merges[name], "of": of}
 
     def _parts(self) -> tuple[Mapping[str, Any], ...]:
-        return (self.encodings, self.merges, self.partners, self.longest_s, self.augment)
+        return (self.encodings, self.merges, self.partners, self.longest_s, self.augment, self.sources)
 
 
 def longest_sound(recipe: Mapping[str, Any] | None) -> float:
@@ -106,6 +110,7 @@ def read_recipes(images_folder: str | Path) -> Recipes:
         merged.get("partners", {}),
         drawn.get("longest_s", {}),
         drawn.get("augment", {}),
+        merged.get("sources", {}),
     )
 
 
@@ -127,9 +132,11 @@ def record_recipes(
     """
     augment = {name: own for name, own in recipes.augment.items() if own}
     drawn = {"longest_s": recipes.longest_s, "augment": augment}
+    sources = {name: dict(source) for name, source in recipes.sources.items() if source}
     spec = (
         {"encodings": recipes.encodings, **{name: each for name, each in drawn.items() if each}}
         if step == CONVERT
         else {"merges": recipes.merges, "partners": {name: list(of) for name, of in recipes.partners.items()}}
+        | ({"sources": sources} if sources else {})
     )
     record_step(folder, step, spec=spec, inputs=inputs, started=started)

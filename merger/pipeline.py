@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from harness.store import Store, key_of
 from harness.store_care.runs import record_use
 from harness.tables import IMAGES
 from merger.merging import merge_pngs
+from merger.other_folders import source_of, stale_merges
 from merger.registry import method_code
 from merger.spec import MergeMethod
 
@@ -102,8 +103,11 @@ def merge_images(
     if run.failures and not run.done:
         first = f"{run.failures[0]['clip_id']}: {run.failures[0]['reason']}"
         raise ImageError(f"none of {len(run.failures)} images could be merged; the first: {first}")
+    with FileDigests(store) as digests:
+        stale = stale_merges(images, root, partners, digests)
+        sources = {name: _source(images, root, out, name, methods, run, digests) for name in methods}
     by_name = {name: [row for row in run.done if row["encoding"] == name] for name in methods}
-    return finish(
+    made = finish(
         out,
         MERGE,
         rows=(row for rows in by_name.values() for row in rows),
@@ -111,11 +115,13 @@ def merge_images(
         recipes=Recipes(
             merges={name: method.to_json() for name, method in methods.items()},
             partners={name: method.partners for name, method in methods.items()},
+            sources=sources,
         ),
         inputs={"images": digest_json(used[["clip_id", "encoding", "path", "spec"]].values.tolist())},
         started=started,
         waiting=run.waiting,
     )
+    return replace(made, warnings=(*made.warnings, *stale))
 
 
 @dataclass
@@ -181,6 +187,23 @@ class _Merging:
         if self.strict:
             raise ImageError(f"clip_id={clip_id!r}: {reason}")
         self.failures.append({"clip_id": clip_id, "path": path, "reason": reason})
+
+
+def _source(
+    images: pd.DataFrame,
+    root: Path,
+    out: Path,
+    name: str,
+    methods: Mapping[str, MergeMethod],
+    run: _Merging,
+    digests: FileDigests,
+) -> dict[str, str]:
+    """Where the partners of a merge lie, and a digest of them; empty where they lie in the merge's own folder."""
+    of = methods[name].partners
+    if root.resolve() == out.resolve() or not set(of).isdisjoint(methods):
+        return {}
+    clips = [str(row["clip_id"]) for row in run.done if row["encoding"] == name]
+    return {"folder": str(root.absolute()), "digest": source_of(images, root, of, clips, digests)}
 
 
 def _rows_by_clip(images: pd.DataFrame, root: Path) -> dict[str, dict[str, dict[str, Any]]]:

@@ -181,7 +181,9 @@ def test_nothing_cut_is_a_failure(night: Path, tmp_path: Path, capsys: pytest.Ca
     (tmp_path / "night.txt").write_text("9\t10\tcall\n")
     args = ("cut", night, "--out", tmp_path / "out", "--labels", tmp_path / "night.txt", "--jobs", 1)
     said = command(app, *args, capsys=capsys)
-    assert said.code == 1 and said.warnings[-1].endswith("nothing was cut; are there labels, and within the recordings?")
+    assert said.code == 1 and said.warnings[-1].endswith(
+        "nothing was cut; are there labels, and within the recordings?"
+    )
 
 
 def test_a_second_audio_stream_is_named(tmp_path: Path) -> None:
@@ -191,9 +193,7 @@ def test_a_second_audio_stream_is_named(tmp_path: Path) -> None:
     assert np.abs(y).max() > 0.1
 
 
-def test_whole_goes_on_after_what_has_no_sound(
-    night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_whole_goes_on_after_what_has_no_sound(night: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A video without sound and a wav without samples fail alone."""
     with av.open(str(night.with_name("mute.mp4")), "w") as container:
         video = container.add_stream("mpeg4", rate=10)
@@ -279,7 +279,9 @@ POINTS = """    item [2]:
             number = 3
             mark = "click"
 """
-HEAD = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 4\ntiers? <exists>\nsize = {}\nitem []:\n'
+HEAD = (
+    'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 4\ntiers? <exists>\nsize = {}\nitem []:\n'
+)
 
 
 def test_points_of_praat_are_not_lost_in_silence(tmp_path: Path) -> None:

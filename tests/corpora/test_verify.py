@@ -51,6 +51,18 @@ def test_missing_changed_and_added_are_named(
     ]
 
 
+def test_a_second_table_in_the_folder_is_named(
+    scanned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ("scan", "folders", tmp_path / "sounds", "--out")
+    assert not any("into the same folder" in line for line in command(app, *args, scanned, capsys=capsys).warnings)
+    said = command(app, *args, scanned.with_name("others.csv"), capsys=capsys)
+    assert said.code == 0
+    assert said.warnings[-1].startswith(
+        f"warning: {scanned}: was scanned into the same folder; run.json and digests.csv"
+    )
+
+
 def test_what_cannot_be_checked_is_said(scanned: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = scanned.parents[1] / "sounds" / "bat" / "a.wav"
     (scanned.parent / DIGESTS.name).unlink()

@@ -232,5 +232,5 @@ def test_semicolons_and_decimal_commas(tmp_path: Path) -> None:
     assert table["label"].tolist() == ["a,b", "c", "d", "e"]
     assert table["start_s"].tolist()[:3] == [-0.5, 1200.0, 1.25]
     file.write_text("label;start_s\na;1.200,5\n")
-    with pytest.raises(TableError, match=r"line 2: '1.200,5' is not a number"):
+    with pytest.raises(TableError, match=r"column 'start_s', row 2: '1.200,5' is not a number"):
         tables.read(file, schema)

@@ -166,6 +166,22 @@ def test_nothing_that_can_be_merged_is_an_error(root: Path, store: Store) -> Non
     assert "stacked" not in set(images_of(root)["encoding"])
 
 
+def test_partners_in_another_folder_that_were_drawn_anew(root: Path, store: Store, tmp_path: Path) -> None:
+    """The merge that is made of them is named where it is merged with others."""
+    out = tmp_path / "other"
+    merge_images(images_of(root), root, {"m1": Stack(of=["gray", "waveform"])}, out, store=store)
+    again = merge_images(images_of(out), out, {"m2": Stack(of=["m1", "m1"])}, out, store=store)
+    assert again.warnings == ()
+    path = next(root.rglob("gray/*/*.png"))
+    write_bytes(path, image.encode_png(255 - image.read(path)))
+    again = merge_images(images_of(out), out, {"m2": Stack(of=["m1", "m1"])}, out, store=store)
+    assert len(again.warnings) == 1
+    assert again.warnings[0].startswith(f"merge 'm1' in {out}: images of gray, waveform in {root} that it was made of")
+    merge_images(images_of(root), root, {"m1": Stack(of=["gray", "waveform"])}, out, store=store)
+    again = merge_images(images_of(out), out, {"m2": Stack(of=["m1", "m1"])}, out, store=store)
+    assert again.warnings == ()
+
+
 def test_names_that_are_taken_and_partners_that_are_not_there(root: Path, store: Store) -> None:
     images = images_of(root)
     for name in ("gray", "linear"):
