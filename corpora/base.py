@@ -41,9 +41,9 @@ Row = dict[str, Any]
 _NO_SOUNDS = image.SUFFIXES | frozenset(
     (
         " .svg .pdf .md .rst .txt .html .htm .css .js .xml .rtf .doc .docx .odt .tex .bib .ppt .pptx "  # documents
-        ".csv .tsv .json .jsonl .toml .yaml .yml .ini .cfg .xls .xlsx .ods .parquet .npy .npz .pkl .h5 .hdf5 .db "
-        ".sqlite .textgrid .lab .eaf .jams .phn .wrd .srt .vtt .cue .m3u .m3u8 .pls .log .nfo .lnk .url .bak .tmp .part "
-        ".zip .tar .gz .tgz .bz2 .xz .7z .rar .md5 .sha1 .sha256 .py .pyc .ipynb .sh .bat .m .r .lock"
+        ".csv .tsv .json .toml .yaml .yml .ini .cfg .xls .xlsx .ods .parquet .npy .npz .pkl .h5 .hdf5 .db "
+        ".sqlite .textgrid .lab .eaf .jams .phn .wrd .srt .vtt .cue .m3u .m3u8 .pls .log .nfo .lnk .bak .tmp .part "
+        ".zip .tar .gz .tgz .bz2 .xz .7z .rar .md5 .sha1 .sha256 .py .pyc .ipynb .sh .bat .m .r .jsonl .url"
     ).split(" ")
 )  # the empty one is of a README
 
