@@ -110,8 +110,8 @@ def augmented_notes(table: pd.DataFrame) -> list[str]:
     if not n:
         return []
     return [
-        f"Training sets also have the augmented sounds of their clips ({n} of {n_clips} clips in all); what is validated "
-        "and tested are the clips as they are."
+        f"Training sets also have the augmented sounds of their clips ({n} of {n_clips} clips in all); what is "
+        "validated and tested are the clips as they are."
     ]
 
 
