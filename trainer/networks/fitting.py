@@ -4,7 +4,9 @@ The number of epochs is chosen on the validation fold: a network is trained on t
 is taken that is best on the validation fold. Then a new one is trained on all training folds, for as many epochs
 (``patience = 0``: for all of them, and nothing is chosen). Nothing is chosen on the fold that is tested. Both start
 from the same weights, of a module that is fine-tuned from its own; its last layer is the head that
-`trainer.logistic` fits to the same rows on the module as it comes.
+`trainer.logistic` fits to the same rows on the module as it comes: on all training folds the very one that the row
+without fine-tuning has. Another fit is as good, but stops elsewhere; where a feature is nearly constant in the training
+rows, its raw weight is large, and scores of other clips may differ in the third decimal.
 
 Batch normalisation, where a module has it, stays as it is in a module at rest: its statistics are not those of the few
 clips of a batch, and do not change.
@@ -80,7 +82,9 @@ class Fitted:
     history: dict[str, list[dict[str, Figures]]]
 
 
-def phases(split: Split, settings: NetworkSettings, head_of: Callable[[np.ndarray], Head | None]) -> list[Phase]:
+def phases(
+    split: Split, settings: NetworkSettings, head_of: Callable[[np.ndarray], Head | None], refit: Head | None
+) -> list[Phase]:
     """What a fold's network is trained on, one after the other.
 
     Parameters
@@ -90,7 +94,9 @@ def phases(split: Split, settings: NetworkSettings, head_of: Callable[[np.ndarra
     head_of : callable
         Of rows to train on the last layer at the start.
     """
-    last = Phase(REFITTING, split.refit, None, head_of(split.refit))
+    last = Phase(REFITTING, split.refit, None, refit)
+    refit : Head, optional
+        The same for all training folds.
     if not settings.patience:
         return [last]
     return [Phase(CHOOSING, split.train, split.validation, head_of(split.train)), last]

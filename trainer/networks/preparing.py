@@ -138,8 +138,10 @@ class Prepared:
 
     def phases(self, split: Split) -> list[Phase]:
         """The phases of a fold's training."""
-        strength = self.frozen.chosen[split.fold] if self._fitted_start else 0.0
-        return phases(split, self.settings, lambda rows: self._head(rows, strength))
+        if not self._fitted_start:
+            return phases(split, self.settings, lambda _: None, None)
+        strength, head = self.frozen.chosen[split.fold], self.frozen.heads[split.fold]
+        return phases(split, self.settings, lambda rows: self._head(rows, strength), head)
 
     def final_phase(self) -> Phase:
         """The training of the final network."""
