@@ -25,6 +25,7 @@ from trainer.networks.folds import prepare, train_network
 from trainer.networks.preparing import Prepared
 from trainer.networks.timing import Clock, duration, measured_step, steps_in
 from trainer.networks.trained import network_module
+from trainer.networks.training import scores_of
 
 __all__ = ["NetworkFit", "final_network"]
 
@@ -91,6 +92,7 @@ def _train(prepared: Prepared, epochs: int, key: str) -> list[Any]:
     trained = train_network(prepared, ALL, [phase], clock, None, epochs=epochs)
     for fitted in track(trained, total=epochs + 1, what="final model"):
         if isinstance(fitted, Fitted):
+            scores_of(prepared.network, prepared.data.images[phase.rows], epoch=fitted.epochs)  # all finite
             arrays = [fitted.head.weights, fitted.head.bias, *fitted.weights]
             checkpoints.put(prepared.task.store, key, arrays, {"epochs": epochs})
     return arrays

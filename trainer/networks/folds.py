@@ -25,7 +25,7 @@ from trainer.networks.images import digests_of
 from trainer.networks.preparing import Prepared
 from trainer.networks.timing import Clock, duration, measured_step, steps_in
 from trainer.networks.trained import write_network
-from trainer.networks.training import Progress
+from trainer.networks.training import Progress, scores_of
 
 __all__ = ["NetworkRun", "cross_validate_network", "prepare", "train_network"]
 
@@ -80,7 +80,7 @@ def cross_validate_network(task: HeadTask, out: str | Path, *, on_epoch: OnEpoch
     ModuleError
         The module is not available, or has no weights that can be trained.
     DivergedError
-        A loss is not finite.
+        A loss, a weight or a score is not finite.
     """
     prepared, failures = prepare(task)
     found: dict[str, bytes] = {}
@@ -184,7 +184,7 @@ def train_network(
 
 def _put(prepared: Prepared, split: Split, fitted: Fitted) -> bytes:
     """Put a network into the store, with the scores of the clips that it is tested with; give the entry."""
-    scores = fitted.head.scores(prepared.network.features(prepared.data.images[split.test]))
+    scores = scores_of(prepared.network, prepared.data.images[split.test], epoch=fitted.epochs)
     arrays: list[np.ndarray] = [scores, fitted.head.weights, fitted.head.bias, *fitted.weights]
     record: dict[str, Any] = {"epochs": fitted.epochs, "history": fitted.history, "classes": prepared.classes}
     data = checkpoints.to_bytes(arrays, record)

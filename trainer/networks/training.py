@@ -16,7 +16,7 @@ from harness.errors import DivergedError
 from harness.hub.network_settings import NetworkSettings
 from trainer.networks.steps import Network, learning_rate
 
-__all__ = ["Data", "Figures", "Progress", "better", "run_epochs", "validation_figures"]
+__all__ = ["Data", "Figures", "Progress", "better", "run_epochs", "scores_of", "validation_figures"]
 
 Figures = dict[str, float]
 """Of one epoch and part: ``loss``, ``accuracy``, and of the validation rows ``recall`` and ``precision`` too."""
@@ -98,7 +98,7 @@ def run_epochs(
     Raises
     ------
     DivergedError
-        The loss is not a finite number.
+        The loss, a weight or a score is not a finite number.
     """
     settings = network.settings
     patience = settings.patience if validation is not None else 0
@@ -106,7 +106,7 @@ def run_epochs(
         figures = {"train": _epoch(network, data, rows, epoch=progress.epoch, seeds=seeds)}
         progress.epoch += 1
         if validation is not None:
-            figures["validation"] = validation_figures(network, data, validation)
+            figures["validation"] = validation_figures(network, data, validation, epoch=progress.epoch)
         progress.history.append(figures)
         if validation is not None:
             best = progress.history[progress.best - 1]["validation"] if progress.best else None
@@ -139,16 +139,47 @@ def _epoch(network: Network, data: Data, rows: np.ndarray, *, epoch: int, seeds:
         )  # fmt: skip
         loss, right = loss + of_batch / n_steps, right + n_right
     if not np.isfinite(loss):
-        raise DivergedError(
-            f"training has diverged: the loss of epoch {epoch + 1} is not finite; try a smaller learning_rate, or "
-            "clip_norm = 1.0"
-        )
+        raise _diverged("the loss", epoch + 1)
+    if not all(np.isfinite(values).all() for values in network.weights()):
+        raise _diverged("a weight", epoch + 1)
     return {"loss": loss, "accuracy": right / len(order), "learning_rate": rate}
 
 
-def validation_figures(network: Network, data: Data, rows: np.ndarray) -> Figures:
-    """Log loss, accuracy, and recall and precision as means over the classes of the rows."""
-    scores = network.head().scores(network.features(data.images[rows]))
+def _diverged(what: str, epoch: int) -> DivergedError:
+    return DivergedError(
+        f"training has diverged: {what} of epoch {epoch} is not finite; try a smaller learning_rate, or clip_norm = 1.0"
+    )
+
+
+def scores_of(network: Network, images: np.ndarray, *, epoch: int) -> np.ndarray:
+    """Class probabilities, which finite weights alone do not promise.
+
+    Parameters
+    ----------
+    network : Network
+    images : ndarray of uint8, shape (n, H, W, 3)
+    epoch : int
+        The last one, counted from 1, for the message.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, classes)
+
+    Raises
+    ------
+    DivergedError
+        A score is not a finite number.
+    """
+    features = network.features(images)
+    scores = network.head().scores(features) if np.isfinite(features).all() else np.full(1, np.nan)
+    if not np.isfinite(scores).all():
+        raise _diverged("a score", epoch)
+    return scores
+
+
+def validation_figures(network: Network, data: Data, rows: np.ndarray, *, epoch: int) -> Figures:
+    """Log loss, accuracy, and recall and precision as means over the classes of the rows; as :func:`scores_of`."""
+    scores = scores_of(network, data.images[rows], epoch=epoch)
     targets, found = data.targets[rows], scores.argmax(axis=1)
     matrix = np.zeros((data.n_classes, data.n_classes))
     np.add.at(matrix, (targets, found), 1)

@@ -74,7 +74,7 @@ def test_predictions_history_and_a_second_run_that_trains_nothing(
         assert own.loc[own["split"] == "validation", "value"].idxmin() == epochs
         assert own.loc[own["split"] == "refit"].index.max() == epochs
     assert {(e.fold, e.phase) for e in seen} == {(fold, phase) for fold in "123" for phase in ("choose", "refit")}
-    assert not list(store.keys("checkpoints"))
+    assert len(list(store.keys(checkpoints.KIND))) == 3, "checkpoints are removed"
     monkeypatch.setattr("trainer.networks.fitting.run_epochs", None)
     train(images, tmp_path / "b", store)
     assert tables(tmp_path / "a") == tables(tmp_path / "b")
@@ -99,7 +99,7 @@ def test_a_stopped_training_goes_on_to_the_same_numbers(
     train(images, tmp_path / "stopped", other, spec, on_epoch=first.append)
     assert first[0].fold == "2"
     assert tables(tmp_path / "whole") == tables(tmp_path / "stopped")
-    assert sorted(store.keys("heads")) == sorted(other.keys("heads")), "checkpoints are removed"
+    assert sorted(store.keys(checkpoints.KIND)) == sorted(other.keys(checkpoints.KIND)), "checkpoints are removed"
 
 
 def test_nothing_of_the_tested_fold_is_used(store: Store, tmp_path: Path) -> None:
@@ -178,6 +178,17 @@ def test_balanced_classes_and_an_image_that_cannot_be_read(images: Path, store: 
 def test_a_training_that_diverges_says_so(images: Path, store: Store, tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match=r"the loss of epoch 1 is not finite; try a smaller learning_rate"):
         train(images, tmp_path / "run", store, module(optimizer="sgd", learning_rate=1e30, batch_size=4))
+
+
+@pytest.mark.parametrize(("rate", "what"), [(1e38, "weight"), (1e18, "score")])
+def test_a_last_step_that_diverges_says_so_before_anything_is_written(
+    images: Path, store: Store, tmp_path: Path, rate: float, what: str
+) -> None:
+    spec = module(optimizer="sgd", learning_rate=rate, epochs=1, patience=0, batch_size=32)
+    with pytest.raises(DivergedError, match=rf"a {what} of epoch 1 is not finite; try a smaller learning_rate"):
+        train(images, tmp_path / "run", store, spec)
+    assert not list(store.keys(checkpoints.KIND))
+    assert not (tmp_path / "run" / PREDICTIONS.name).exists()
 
 
 def test_what_cannot_be_trained_is_said(images: Path, store: Store, tmp_path: Path, tiny_yamnet: str) -> None:
