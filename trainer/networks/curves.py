@@ -40,7 +40,7 @@ class Epoch:
     epoch : int
         Counted from 1.
     of : int
-        How many there are at most.
+        How many there are at most in this phase.
     figures : mapping
         By part (``train``, ``validation``) and metric: ``loss``, ``accuracy``; ``recall``, ``precision`` of the
         validation clips.

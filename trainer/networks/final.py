@@ -21,9 +21,9 @@ from trainer.head_tasks import HeadTask
 from trainer.inputs import training_order
 from trainer.networks import checkpoints
 from trainer.networks.fitting import Fitted
-from trainer.networks.folds import prepare, train_network
+from trainer.networks.folds import epoch_s, prepare, train_network
 from trainer.networks.preparing import Prepared
-from trainer.networks.timing import Clock, duration, measured_step, steps_in
+from trainer.networks.timing import Clock, duration, measured_pace
 from trainer.networks.trained import network_module
 from trainer.networks.training import scores_of
 
@@ -83,13 +83,13 @@ def _train(prepared: Prepared, epochs: int, key: str) -> list[Any]:
     if prepared.failures:
         prepared = prepared.without(prepared.failures)
     phase = prepared.final_phase()
-    step_s = measured_step(prepared.network, prepared.data.images, phase.rows)
-    clock = Clock(step_s, epochs * steps_in(len(phase.rows), prepared.settings))
+    pace = measured_pace(prepared.network, prepared.data.images, phase.rows)
+    clock = Clock({(ALL, phase.phase): epochs * epoch_s(phase, pace, prepared.settings)})
     named = f"{prepared.task.named['encoding']} through {prepared.task.named['module']}"
     what = f"final model: {named}, all clips, {epochs} epochs"
-    print(f"{what}: about {duration(clock.seconds_left())}", file=sys.stderr, flush=True)
+    print(f"{what}: about {duration(clock.total)}", file=sys.stderr, flush=True)
     arrays: list[Any] = []
-    trained = train_network(prepared, ALL, [phase], clock, None, epochs=epochs)
+    trained = train_network(prepared, ALL, [phase], clock, pace, None, epochs=epochs)
     for fitted in track(trained, total=epochs + 1, what="final model"):
         if isinstance(fitted, Fitted):
             scores_of(prepared.network, prepared.data.images[phase.rows], epoch=fitted.epochs)  # all finite

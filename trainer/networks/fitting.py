@@ -31,11 +31,13 @@ from trainer.networks.curves import CHOOSING, REFITTING
 from trainer.networks.steps import Network
 from trainer.networks.training import Data, Figures, Progress, run_epochs
 
-__all__ = ["Fitted", "Phase", "fit_network", "phases", "starting_head"]
+__all__ = ["Fitted", "Phase", "Report", "fit_network", "phases", "starting_head"]
 
 _SAVED_S = 2.0  # from one checkpoint to the next, at least
 _HEAD_PARTS = 2  # weights and bias
 _SEEDS = {CHOOSING: 0, REFITTING: 1}
+
+Report = Callable[[str, Progress, int, float], None]
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,10 @@ def phases(
     settings : NetworkSettings
     head_of : callable
         Of rows to train on the last layer at the start.
-    """
-    last = Phase(REFITTING, split.refit, None, refit)
     refit : Head, optional
         The same for all training folds.
+    """
+    last = Phase(REFITTING, split.refit, None, refit)
     if not settings.patience:
         return [last]
     return [Phase(CHOOSING, split.train, split.validation, head_of(split.train)), last]
@@ -118,7 +120,7 @@ def fit_network(
     seed: int,
     store: Store,
     key: str,
-    report: Callable[[str, Progress], None],
+    report: Report,
 ) -> Iterator[Fitted | None]:
     """Train a network, from its last checkpoint where there is one; the checkpoint is removed at the end.
 
@@ -138,7 +140,8 @@ def fit_network(
     key : str
         Of the checkpoint.
     report : callable
-        Is called with the phase after every epoch.
+        Is called after every epoch with the phase, its progress, how many epochs it has at most, and the seconds that
+        the epoch took.
 
     Yields
     ------
@@ -159,15 +162,17 @@ def fit_network(
             progress = Progress()
         histories[part.phase] = progress.history
         seeds = (seed, _SEEDS[part.phase])
+        began = time.monotonic()
         for _ in run_epochs(
             network, data, part.rows, epochs=most, seeds=seeds, progress=progress, validation=part.validation
         ):
-            report(part.phase, progress)
+            report(part.phase, progress, most, time.monotonic() - began)
             if time.monotonic() - saved > _SAVED_S:
                 said = {"phase": part.phase, "chosen": chosen, "epoch": progress.epoch, "best": progress.best}
                 checkpoints.put(store, key, network.state(), {**said, "histories": histories})
                 saved = time.monotonic()
             yield None
+            began = time.monotonic()
         chosen = progress.best or progress.epoch
         arrays = []
     weights = network.weights()

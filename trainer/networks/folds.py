@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from harness.head import Head
+from harness.hub.network_settings import NetworkSettings
 from harness.progress import track
 from harness.protocol import Split
 from harness.store import key_of
@@ -19,11 +21,11 @@ from trainer.crossvalidate import prediction_rows
 from trainer.fitting import Trained
 from trainer.head_tasks import HeadTask
 from trainer.networks import checkpoints
-from trainer.networks.curves import Epoch, OnEpoch, history_rows
+from trainer.networks.curves import CHOOSING, REFITTING, Epoch, OnEpoch, history_rows
 from trainer.networks.fitting import Fitted, Phase, fit_network
 from trainer.networks.images import digests_of
 from trainer.networks.preparing import Prepared
-from trainer.networks.timing import Clock, duration, measured_step, steps_in
+from trainer.networks.timing import Clock, Pace, duration, measured_pace
 from trainer.networks.trained import write_network
 from trainer.networks.training import Progress, scores_of
 
@@ -130,56 +132,72 @@ def _train_folds(prepared: Prepared, missing: list[Split], on_epoch: OnEpoch | N
     todo = {split.fold: prepared.phases(split) for split in missing}
     settings, what = prepared.settings, f"{prepared.task.named['encoding']} through {prepared.task.named['module']}"
     epochs = f"up to {settings.epochs}" if settings.patience else str(settings.epochs)
-    clock = _clock(prepared, todo, f"{what}, seed {prepared.task.seed}: {len(todo)} folds x {epochs} epochs")
+    clock, pace = _clock(
+        prepared, missing, todo, f"{what}, seed {prepared.task.seed}: {len(todo)} folds x {epochs} epochs"
+    )
     done: dict[str, bytes] = {}
 
-    def steps() -> Iterator[int]:
+    def seconds() -> Iterator[float]:
         for split in missing:
-            for fitted in train_network(prepared, split.fold, todo[split.fold], clock, on_epoch):
+            for fitted in train_network(prepared, split.fold, todo[split.fold], clock, pace, on_epoch):
                 yield clock.taken()
                 if isinstance(fitted, Fitted):
                     done[split.fold] = _put(prepared, split, fitted)
 
-    for _ in track(steps(), total=clock.steps, what=what, size=lambda n: n):
+    for _ in track(seconds(), total=math.ceil(clock.total), what=f"{what}, seconds", size=round):
         pass
     yield from done.items()
 
 
-def _clock(prepared: Prepared, todo: Mapping[str, list[Phase]], what: str) -> Clock:
+def _clock(prepared: Prepared, missing: list[Split], todo: Mapping[str, list[Phase]], what: str) -> tuple[Clock, Pace]:
     """Measure a step, and say how long all of it will take."""
-    some = next(iter(todo.values()))[0].rows
-    step_s = measured_step(prepared.network, prepared.data.images, some)
-    steps = sum(steps_in(len(p.rows), prepared.settings) for phases in todo.values() for p in phases)
-    clock = Clock(step_s, steps * prepared.settings.epochs)
-    print(f"{what}, {step_s:.2g} s a step: at most {duration(clock.seconds_left())}", file=sys.stderr, flush=True)
-    return clock
+    settings, planned = prepared.settings, {}
+    pace = measured_pace(prepared.network, prepared.data.images, todo[missing[0].fold][0].rows)
+    for split in missing:
+        for phase in todo[split.fold]:
+            planned[split.fold, phase.phase] = settings.epochs * epoch_s(phase, pace, settings)
+        planned[split.fold, REFITTING] += pace.scoring_s(len(split.test))
+    clock = Clock(planned)
+    print(f"{what}, {pace.step_s:.2g} s a step: at most {duration(clock.total)}", file=sys.stderr, flush=True)
+    return clock, pace
+
+
+def epoch_s(phase: Phase, pace: Pace, settings: NetworkSettings) -> float:
+    """Seconds of an epoch of a phase, by the measured pace."""
+    return pace.epoch_s(len(phase.rows), 0 if phase.validation is None else len(phase.validation), settings)
 
 
 def train_network(
-    prepared: Prepared, fold: str, phases: list[Phase], clock: Clock, on_epoch: OnEpoch | None, *, epochs: int = 0
+    prepared: Prepared,
+    fold: str,
+    phases: list[Phase],
+    clock: Clock,
+    pace: Pace,
+    on_epoch: OnEpoch | None,
+    *,
+    epochs: int = 0,
 ) -> Iterator[Fitted | None]:
-    """Train one network, and count its steps; other parameters as :func:`trainer.networks.fitting.fit_network`."""
-    most = epochs or prepared.settings.epochs
-    steps = {phase.phase: steps_in(len(phase.rows), prepared.settings) for phase in phases}
-    left = {phase.phase: most * steps[phase.phase] for phase in phases}
-    before = {phase.phase: 0 for phase in phases}
+    """Train one network, and note what is left; other parameters as :func:`trainer.networks.fitting.fit_network`."""
+    settings, most = prepared.settings, epochs or prepared.settings.epochs
+    planned = {phase.phase: epoch_s(phase, pace, settings) for phase in phases}
 
-    def report(phase: str, progress: Progress) -> None:
-        own = (progress.epoch - before[phase]) * steps[phase]
-        before[phase] = progress.epoch
-        left[phase] -= own
-        clock.advance(own)
+    def report(phase: str, progress: Progress, of: int, seconds: float) -> None:
+        if progress.epoch > settings.warmup_epochs:  # those before it are shorter
+            clock.took(seconds, planned[phase])
+        clock.left((fold, phase), (of - progress.epoch) * planned[phase])
+        if phase == REFITTING:
+            clock.left((fold, CHOOSING), 0)
+        elif progress.is_over(of, settings.patience):
+            clock.left((fold, CHOOSING), 0)
+            clock.left((fold, REFITTING), progress.best * planned[REFITTING])
         if on_epoch:
             figures = progress.history[-1]
-            on_epoch(Epoch(prepared.task.named, fold, phase, progress.epoch, most, figures, clock.seconds_left()))
+            on_epoch(Epoch(prepared.task.named, fold, phase, progress.epoch, of, figures, clock.seconds_left()))
 
-    for fitted in fit_network(
+    yield from fit_network(
         prepared.network, prepared.data, phases, start=prepared.start, epochs=most, seed=prepared.task.seed,
         store=prepared.task.store.local, key=key_of(checkpoint=prepared.key(fold), epochs=most), report=report,
-    ):  # fmt: skip
-        if fitted:
-            clock.advance(sum(left.values()), done=False)
-        yield fitted
+    )  # fmt: skip
 
 
 def _put(prepared: Prepared, split: Split, fitted: Fitted) -> bytes:

@@ -15,11 +15,11 @@ from harness.hub.network_settings import NetworkSettings
 from harness.hub.tensorflow import import_tensorflow
 from trainer.networks.augmenting import augment
 
-__all__ = ["Network", "learning_rate", "trained_variables"]
+__all__ = ["SCORED", "Network", "learning_rate", "trained_variables"]
 
 _BETAS = (0.9, 0.999)  # of Adam
 _EPSILON = 1e-7
-_SCORED = 32  # images that are scored at a time
+SCORED = 32  # images that are scored at a time
 
 
 def trained_variables(module: HubModule) -> list[Any]:
@@ -216,9 +216,9 @@ class Network:
         ndarray of float32, shape (n, features)
         """
         tf, found = import_tensorflow(), [np.zeros((0, self.module.info.features), np.float32)]
-        for start in range(0, len(images), _SCORED):
-            part = images[start : start + _SCORED]
-            padded = np.concatenate([part, np.repeat(part[-1:], _SCORED - len(part), axis=0)])
+        for start in range(0, len(images), SCORED):
+            part = images[start : start + SCORED]
+            padded = np.concatenate([part, np.repeat(part[-1:], SCORED - len(part), axis=0)])
             values = np.divide(padded, np.float32(255), dtype=np.float32)
             found.append(self._features(tf.constant(values)).numpy()[: len(part)])
         return np.concatenate(found)

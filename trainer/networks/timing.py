@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
+import statistics
 import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from harness.hub.network_settings import NetworkSettings
-from trainer.networks.steps import Network
+from trainer.networks.steps import SCORED, Network
 
-__all__ = ["Clock", "duration", "measured_step", "steps_in"]
+__all__ = ["Clock", "Pace", "duration", "measured_pace", "steps_in"]
 
 _MEASURED = 3
+_RECENT = 9  # epochs that the pace is taken from
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What a network takes, measured.
+
+    Parameters
+    ----------
+    step_s : float
+        Seconds of a training step.
+    scored_s : float
+        Seconds in which a batch of images is scored.
+    """
+
+    step_s: float
+    scored_s: float
+
+    def epoch_s(self, n_rows: int, n_validation: int, settings: NetworkSettings) -> float:
+        """Seconds of an epoch over so many rows, with those that it is judged on."""
+        return steps_in(n_rows, settings) * self.step_s + self.scoring_s(n_validation)
+
+    def scoring_s(self, n_images: int) -> float:
+        """Seconds in which so many images are scored."""
+        return -(-n_images // SCORED) * self.scored_s
 
 
 def steps_in(n_rows: int, settings: NetworkSettings) -> int:
@@ -20,8 +48,8 @@ def steps_in(n_rows: int, settings: NetworkSettings) -> int:
     return -(-n_rows // min(settings.batch_size, n_rows))
 
 
-def measured_step(network: Network, images: np.ndarray, rows: np.ndarray) -> float:
-    """Seconds of a training step: the median of a few on the first rows; the weights are changed.
+def measured_pace(network: Network, images: np.ndarray, rows: np.ndarray) -> Pace:
+    """What a network takes: medians of a few steps on the first rows; the weights are changed.
 
     Parameters
     ----------
@@ -31,12 +59,18 @@ def measured_step(network: Network, images: np.ndarray, rows: np.ndarray) -> flo
         To train on.
     """
     batch = images[rows[: min(network.settings.batch_size, len(rows))]]
+    step_s = _median_s(lambda: network.step(batch, np.zeros(len(batch), int), (0, 0), rate=0.0, last_only=False))
+    return Pace(step_s, _median_s(lambda: network.features(batch[:1])))
+
+
+def _median_s(work: Callable[[], object]) -> float:
+    """Median seconds of some work, without the first time, in which it is compiled."""
     seconds = []
     for _ in range(1 + _MEASURED):
         started = time.perf_counter()
-        network.step(batch, np.zeros(len(batch), int), (0, 0), rate=0.0, last_only=False)
+        work()
         seconds.append(time.perf_counter() - started)
-    return float(np.median(seconds[1:]))  # the first one is compiled, too
+    return float(np.median(seconds[1:]))
 
 
 def duration(seconds: float) -> str:
@@ -57,33 +91,42 @@ def duration(seconds: float) -> str:
 class Clock:
     """What is left of a training.
 
+    Its pace is the median of the last epochs that were trained here and now, against what was measured before them;
+    what a stopped training had done says nothing of it.
+
     Parameters
     ----------
-    step_s : float
-        Seconds of a step.
-    steps : int
-        How many are left at most.
+    planned : mapping of (str, str) to float
+        Seconds at most by the measured pace, by part of the training: fold and phase.
     """
 
-    step_s: float
-    steps: int
-    _begun: float = field(default_factory=time.monotonic)
-    _done: int = 0
-    _gone: int = 0
-    _reported: int = 0
+    planned: Mapping[tuple[str, str], float]
+    _left: dict[tuple[str, str], float] = field(init=False)
+    _ratios: deque[float] = field(default_factory=lambda: deque([1.0], _RECENT))
+    _reported: float = 0.0
 
-    def advance(self, steps: int, *, done: bool = True) -> None:
-        """Count steps that are done, or that need not be done."""
-        self.steps -= steps
-        self._gone += steps
-        self._done += steps if done else 0
+    def __post_init__(self) -> None:
+        """Everything is left."""
+        self._left = dict(self.planned)
 
-    def taken(self) -> int:
-        """Steps by which fewer are left than when this was last asked."""
-        before, self._reported = self._reported, self._gone
-        return self._gone - before
+    @property
+    def total(self) -> float:
+        """Seconds at most of all of it, by the measured pace."""
+        return sum(self.planned.values())
+
+    def left(self, part: tuple[str, str], seconds: float) -> None:
+        """Note what is left of a part, by the measured pace."""
+        self._left[part] = seconds
+
+    def took(self, seconds: float, planned: float) -> None:
+        """Count an epoch into the pace: how long it took, and what it was to take by the measured pace."""
+        self._ratios.append(seconds / planned)
+
+    def taken(self) -> float:
+        """Seconds by which less is left than when this was last asked, by the measured pace."""
+        before, self._reported = self._reported, self.total - sum(self._left.values())
+        return self._reported - before
 
     def seconds_left(self) -> float:
-        """Seconds at most, by the pace so far."""
-        pace = (time.monotonic() - self._begun) / self._done if self._done else self.step_s
-        return max(self.steps, 0) * pace
+        """Seconds at most."""
+        return sum(self._left.values()) * statistics.median_low(self._ratios)
