@@ -152,10 +152,18 @@ class ModuleSpec(GivenModule):
         --------
         >>> ModuleSpec(handle="keras:ResNet50", finetune=True, epochs=8).row
         'keras:ResNet50 (fine-tuned, epochs=8)'
+        >>> ModuleSpec(handle="cnn:small", image_size=(64, 110)).row
+        'cnn:small (image_size=64x110)'
         >>> ModuleSpec(handle="cnn:small", named="masks", spec_augment=0.1).row
         'cnn:small (masks)'
         """
         values = self.training().items()
         settings = [f"{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in values]
+        if settings or self.finetune or self.scheme == "cnn":  # a network; others may be given once
+            settings += [
+                f"{name}={separator.join(map(json.dumps, getattr(self, name)))}"
+                for name, separator in (("image_size", "x"), ("value_range", " to "))
+                if getattr(self, name)
+            ]
         words = [*(["fine-tuned"] if self.finetune else []), *([self.named] if self.named else settings)]
         return f"{self.handle} ({', '.join(words)})" if words else self.handle

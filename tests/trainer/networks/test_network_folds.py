@@ -24,7 +24,9 @@ from harness.store import Store
 from harness.tables import PREDICTIONS, read
 from labeler.loading import load_model
 from trainer.__main__ import app
+from trainer.ablation import combinations
 from trainer.export import export_fold
+from trainer.fitting import HeadSettings
 from trainer.networks import checkpoints, fitting
 from trainer.networks.curves import HISTORY, Epoch
 from trainer.networks.trained import read_weights
@@ -63,7 +65,7 @@ def test_predictions_history_and_a_second_run_that_trains_nothing(
     seen: list[Epoch] = []
     outcome = train(images, tmp_path / "a", store, on_epoch=seen.append)
     assert named(outcome)["head"] == "network"
-    assert named(outcome)["module"] == "cnn:small (epochs=3, patience=2, batch_size=8)"
+    assert named(outcome)["module"] == "cnn:small (epochs=3, patience=2, batch_size=8, image_size=8x8)"
     assert len(read(tmp_path / "a" / PREDICTIONS.name, PREDICTIONS)) == 24
     history = read(tmp_path / "a" / HISTORY.name, HISTORY)
     assert set(history["split"]) == {"train", "validation", "refit"}
@@ -111,6 +113,12 @@ def test_nothing_of_the_tested_fold_is_used(store: Store, tmp_path: Path) -> Non
         weights.append({f: read_weights(run, named(outcome), f, read_networks(run)) for f in "123"})
     same = {f: all((a == b).all() for a, b in zip(weights[0][f], weights[1][f], strict=True)) for f in "123"}
     assert same == {"1": False, "2": True, "3": False}
+
+
+def test_sizes_of_images_are_rows_of_their_own(store: Store) -> None:
+    modules = [module(), module(image_size=[8, 9]), module(value_range=[0, 1])]
+    found = combinations(["gray"], modules, HeadSettings(), [0], store=store)
+    assert len({c.module.row for c in found}) == 3
 
 
 def test_the_labeler_gives_the_scores_of_the_predictions(images: Path, store: Store, tmp_path: Path) -> None:
