@@ -75,7 +75,7 @@ class Network:
         self.last = [tf.Variable(tf.zeros((module.info.features, n_classes))), tf.Variable(tf.zeros((n_classes,)))]
         n_slots = 2 if settings.optimizer == "adam" else 1
         self.slots = [[tf.Variable(tf.zeros(v.shape)) for _ in range(n_slots)] for v in self.trained]
-        self.step_count = tf.Variable(0.0)
+        self.step_count = tf.Variable([0.0, 0.0])  # of the module, which rests in a warm-up, and of the last layer
         self._steps: dict[tuple[int, bool], Any] = {}
         self._features = tf.function(
             module.function, [tf.TensorSpec((None, module.info.height, module.info.width, 3))], autograph=False
@@ -176,7 +176,7 @@ class Network:
             gradients = tape.gradient(total, variables)
             if settings.clip_norm:
                 gradients, _ = tf.clip_by_global_norm(gradients, settings.clip_norm)
-            self.step_count.assign_add(1.0)
+            self.step_count.assign_add([0.0 if last_only else 1.0, 1.0])
             for k, gradient in zip(used, gradients, strict=True):
                 if gradient is not None:
                     self._update(k, gradient, rate)
@@ -199,9 +199,10 @@ class Network:
             v.assign_add(slots[0])
             return
         first, second = _BETAS
+        step_count = self.step_count[int(k >= len(self.body))]
         tf.raw_ops.ResourceApplyAdam(
-            var=v.handle, m=slots[0].handle, v=slots[1].handle, beta1_power=first**self.step_count,
-            beta2_power=second**self.step_count, lr=rate, beta1=first, beta2=second, epsilon=_EPSILON, grad=gradient,
+            var=v.handle, m=slots[0].handle, v=slots[1].handle, beta1_power=first**step_count,
+            beta2_power=second**step_count, lr=rate, beta1=first, beta2=second, epsilon=_EPSILON, grad=gradient,
         )  # fmt: skip
 
     def features(self, images: np.ndarray) -> np.ndarray:
