@@ -15,7 +15,7 @@ from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_json
 from harness.hub.base import HubModule, ModuleInfo, ModuleKind
 from harness.hub.handles import ModuleSpec
-from harness.hub.network_settings import NetworkSettings
+from harness.hub.network_settings import NetworkSettings, without_effect
 from harness.hub.tensorflow import import_tensorflow
 
 __all__ = ["CNN", "ConvolutionalNetwork", "convolutional"]
@@ -114,6 +114,10 @@ def _check(spec: ModuleSpec) -> None:
     if spec.image_size and min(spec.image_size) < least:
         height, width = spec.image_size
         raise SettingsError(f"module {spec.handle!r}: image_size={height}x{width}: must be {least}x{least} or more")
+    given = spec.training()
+    wrong = without_effect(given, _SETTINGS[spec.name].replace(**given))
+    if wrong:
+        raise SettingsError(f"module {spec.handle!r}: {wrong[0]}={given[wrong[0]]!r}: {wrong[1]}")
 
 
 CNN = ModuleKind(

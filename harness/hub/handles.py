@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, model_validator
 
-from harness.hub.network_settings import Amount, Monitor, Optimizer, Schedule, Share, Start
-from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings, is_number
+from harness.hub.network_settings import (
+    FINE_TUNING,
+    Amount,
+    Monitor,
+    NetworkSettings,
+    Optimizer,
+    Schedule,
+    Share,
+    Start,
+    without_effect,
+)
+from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings, field_error, is_number
 
 __all__ = ["GivenModule", "ModuleSpec"]
 
@@ -101,6 +111,15 @@ label_smoothing, l1, l2, warmup_epochs, start, spec_augment, time_shift, mixup :
     spec_augment: Share | None = None
     time_shift: Share | None = None
     mixup: Amount | None = None
+
+    @model_validator(mode="after")
+    def _check_effects(self) -> Self:
+        """Refuse what has no effect on a module that is fine-tuned; a kind of networks checks its own."""
+        given = {name: value for name, value in self if name in NetworkSettings.model_fields and value is not None}
+        wrong = without_effect(given, FINE_TUNING.replace(**given)) if self.finetune else None
+        if wrong:
+            raise field_error(*wrong)
+        return self
 
 
 class ModuleSpec(GivenModule):

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal
 
 from pydantic import PlainValidator
 
 from harness.settings import Check, Count, PositiveFloat, PositiveInt, Settings, at_least, is_number
 
-__all__ = ["FINE_TUNING", "Amount", "Monitor", "NetworkSettings", "Optimizer", "Schedule", "Share", "Start"]
+__all__ = [
+    "FINE_TUNING",
+    "Amount",
+    "Monitor",
+    "NetworkSettings",
+    "Optimizer",
+    "Schedule",
+    "Share",
+    "Start",
+    "without_effect",
+]
 
 Optimizer = Literal["adam", "sgd"]
 Schedule = Literal["constant", "cosine", "step"]
 Monitor = Literal["loss", "accuracy"]
 Start = Literal["fitted", "random"]
+
+
+def without_effect(given: Collection[str], settings: NetworkSettings) -> tuple[str, str] | None:
+    """A setting that was given and changes nothing, or keeps the module from being trained; and why.
+
+    Parameters
+    ----------
+    given : collection of str
+        Names of the settings that were given.
+    settings : NetworkSettings
+        What holds, with what was not given.
+    """
+    if "momentum" in given and settings.optimizer != "sgd":
+        return "momentum", f"the optimizer is {settings.optimizer}; leave it out, or give optimizer = 'sgd'"
+    if "monitor" in given and not settings.patience:
+        return "monitor", "with patience = 0 nothing is chosen; leave it out, or give another patience"
+    if settings.warmup_epochs >= settings.epochs:
+        return "warmup_epochs", f"must be below epochs={settings.epochs}, or the last layer alone is ever trained"
+    return None
 
 
 def _below(most: float) -> Check:

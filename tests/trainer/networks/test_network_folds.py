@@ -19,6 +19,7 @@ from small_study import command
 from harness.errors import DivergedError, ModuleError, SettingsError
 from harness.hub.handles import ModuleSpec
 from harness.hub.kinds import load, network_settings, parse
+from harness.hub.network_settings import NetworkSettings
 from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
 from harness.tables import PREDICTIONS, read
@@ -29,6 +30,7 @@ from trainer.export import export_fold
 from trainer.fitting import HeadSettings
 from trainer.networks import checkpoints, fitting
 from trainer.networks.curves import HISTORY, Epoch
+from trainer.networks.steps import Network
 from trainer.networks.trained import read_weights
 from trainer.run_record import read_networks
 from trainer.running import Outcome, train_images
@@ -161,16 +163,27 @@ def test_fine_tuning_takes_small_steps_unless_others_are_asked_for(tiny_module: 
     assert network_settings(parse({**given, "learning_rate": 0.005})).learning_rate == 0.005
 
 
-def test_warm_up_trains_the_last_layer_alone(images: Path, store: Store, tmp_path: Path, tiny_module: str) -> None:
-    given = {"handle": tiny_module, "finetune": True, "epochs": 2, "patience": 0, "start": "random"}
-    found = []
-    for warmup in (2, 0):
-        outcome = train(images, tmp_path / str(warmup), store, parse({**given, "warmup_epochs": warmup}))
-        run = tmp_path / str(warmup)
-        found.append(read_weights(run, named(outcome), "1", read_networks(run))[0])
-    kernel = load(parse(tiny_module), store=store).parts.kernel.numpy()
-    assert (found[0] == kernel).all()
-    assert (found[1] != kernel).any()
+def test_warm_up_trains_the_last_layer_alone_and_the_first_step_after_it_is_a_whole_one(
+    store: Store, tiny_module: str
+) -> None:
+    settings = NetworkSettings(optimizer="adam", learning_rate=0.01, dropout=0.0)
+    network = Network(load(parse(tiny_module), store=store), 2, settings)
+    info = network.module.info
+    images = np.random.default_rng(0).integers(0, 256, (4, info.height, info.width, 3), dtype=np.uint8)
+    network.begin(np.random.default_rng(0), body=network.original, head=None)
+    before = network.weights()
+
+    def step(*, last_only: bool) -> None:
+        network.step(images, np.array([0, 1, 0, 1]), (0, 0), rate=0.01, last_only=last_only)
+
+    for _ in range(5):
+        step(last_only=True)
+    warm = network.weights()
+    assert all((a == b).all() for a, b in zip(before[:-2], warm[:-2], strict=True))
+    assert (before[-2] != warm[-2]).any()
+    step(last_only=False)
+    moved = np.abs(network.weights()[0] - before[0])
+    assert moved.max() == pytest.approx(0.01, rel=0.02)  # Adam's first step is as long as the learning rate
 
 
 def test_balanced_classes_and_an_image_that_cannot_be_read(images: Path, store: Store, tmp_path: Path) -> None:
@@ -228,6 +241,17 @@ def test_what_cannot_be_trained_is_said(images: Path, store: Store, tmp_path: Pa
         ({"handle": "keras:ResNet50", "named": "x"}, r"^named: module 'keras:ResNet50' is not trained"),
         ({"mixup": "yes"}, r"^mixup='yes': must be a number of 0 or more"),
         ({"finetune": True}, r"^finetune: module 'cnn:small' is trained from scratch; leave it out"),
+        ({"momentum": 0.5}, r"momentum=0\.5: the optimizer is adam; leave it out, or give optimizer = 'sgd'"),
+        ({"patience": 0, "monitor": "accuracy"}, r"monitor='accuracy': with patience = 0 nothing is chosen"),
+        ({"warmup_epochs": 60}, r"warmup_epochs=60: must be below epochs=60"),
+        (
+            {"handle": "keras:ResNet50", "finetune": True, "warmup_epochs": 10},
+            r"^warmup_epochs=10: must be below epochs=10",
+        ),
+        (
+            {"handle": "keras:ResNet50", "finetune": True, "optimizer": "adam", "momentum": 0.5},
+            r"^momentum=0\.5: the optimizer is adam",
+        ),
         ({"start": "fitted"}, r"^start='fitted': module 'cnn:small' has no features before"),
         ({"sample_rate": 8000}, r"'cnn:small' takes images; leave out sample_rate"),
         ({"image_size": [4, 4]}, r"image_size=4x4: must be 8x8 or more"),
