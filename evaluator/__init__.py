@@ -22,7 +22,8 @@
 - `feature_maps`: where the clips lie by their feature vectors, each clip's nearest one
 - `legacy`: the outputs of the first projects
 - `plots`: confusion matrix, recall, heat map of encodings and modules, as figures of matplotlib
-- `learning_curves`: loss and accuracy of a training as a figure; `live_curves`: one in a notebook that follows it
+- `learning_curves`: loss and accuracy of a training as a figure; `live_curves`: one in a notebook that follows it;
+  `histories`: those of a run, read; `report_curves`: those in the report
 - `report`: one self-contained HTML file; `report.html.j2`, `report.css` and `report.js` are what it is made from;
   `report_tables`: what it shows without a script; `report_clips`: what every combination made of every clip;
   `report_media`: which sounds and images go into it; `report_sources`: where they are; `report_made`: the steps

@@ -58,8 +58,9 @@ def evaluated(facts: RunFacts) -> str:
         )
     if fixed < len(settings):
         found.append(
-            f"{'Other networks' if fixed else 'Networks'} are trained twice: without the validation clips, to choose the number of epochs on these, and "
-            "then anew, on all clips that may be trained on, for that number; the second scores the tested clips."
+            f"{'Other networks' if fixed else 'Networks'} are trained twice: without the validation clips, to choose "
+            "the number of epochs on these, and then anew, on all clips that may be trained on, for that number; the "
+            "second scores the tested clips."
         )
     if _weighted(spec):
         found.append(

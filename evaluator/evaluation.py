@@ -1,9 +1,9 @@
 """Everything about one run folder, or several: read the predictions, compute and write what they are worth.
 
-Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``repeats.csv``, ``failures.csv`` and
-``run.json``. Writes ``metrics.csv``, ``ranking.csv``, ``folds.csv`` and ``differences.csv`` (these also as ``.md`` and
-``.tex``), ``recall.csv``, ``verdict.txt``, ``suspects.csv``, ``checklist.md``, ``confusion/`` and ``report.html``. The
-same predictions give the same tables, byte for byte.
+Reads ``predictions.csv``, and where they are there ``clips.csv`` (groups), ``repeats.csv``, ``failures.csv``,
+``history.csv`` and ``run.json``. Writes ``metrics.csv``, ``ranking.csv``, ``folds.csv`` and ``differences.csv`` (these
+also as ``.md`` and ``.tex``), ``recall.csv``, ``verdict.txt``, ``suspects.csv``, ``checklist.md``, ``confusion/`` and
+``report.html``. The same predictions give the same tables, byte for byte.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import pandas as pd
 from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
+from evaluator.histories import HISTORY
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.intervals import bootstrap
 from evaluator.legacy import write_legacy
@@ -42,7 +43,7 @@ from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]
 
-_READ = (CLIPS, FAILURES, REPEATS)
+_READ = (CLIPS, FAILURES, REPEATS, HISTORY)
 
 
 def evaluate(
@@ -185,7 +186,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     data = ReportData(
         folder.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
         sources=read_sources(folder, groups),
-        projections=look.projections, nearest=look.nearest, suspects=look.suspects, **asked.report,
+        projections=look.projections, nearest=look.nearest, suspects=look.suspects, histories=look.histories,
+        **asked.report,
     )  # fmt: skip
     text = render(data)
     write_text(found.report, text)

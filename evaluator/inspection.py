@@ -1,9 +1,9 @@
-"""What a person looks at and listens to beyond the figures: maps, nearest clips, suspected labels, the checklist."""
+"""What a person looks at beyond the figures: maps, nearest clips, suspected labels, learning curves, the checklist."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from evaluator.checklist import NAME, checklist_text, write_checklist
 from evaluator.checklist_facts import RunFacts
 from evaluator.combinations import Combination
 from evaluator.feature_maps import nearest, projections
+from evaluator.histories import read_histories
 from evaluator.predictions import read_optional
 from evaluator.results import Evaluation
 from evaluator.suspects import choose_rows, suspected_labels, write_suspects
@@ -39,6 +40,8 @@ class Inspection:
         As `harness.tables.CLIPS`; without rows where the run has none.
     warnings : tuple of str
         What could not be done.
+    histories : mapping of Combination to DataFrame
+        As :func:`evaluator.histories.read_histories` gives them.
     """
 
     projections: pd.DataFrame | None
@@ -46,6 +49,7 @@ class Inspection:
     suspects: pd.DataFrame | None
     clips: pd.DataFrame
     warnings: tuple[str, ...] = ()
+    histories: Mapping[Combination, pd.DataFrame] = field(default_factory=dict)
 
 
 def inspect_run(
@@ -88,13 +92,15 @@ def inspect_run(
         near = nearest(features, predictions.loc[predictions["predicted"] != predictions["label"]])
     except TableError as error:
         said.append(f"No map and no nearest clips: {error}.")
+    histories, damaged = read_histories(run, order)
     known = suspects.attrs["estimate"] is not None
     return Inspection(
         places if places is not None and len(places) else None,
         near if near is not None and len(near) else None,
         suspects if known else None,
         clips,
-        tuple(filter(None, said)),
+        tuple(filter(None, [*said, *damaged])),
+        histories,
     )
 
 

@@ -20,10 +20,11 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from evaluator.answers import p_text, parts_of_answer, signed
-from evaluator.combinations import COLUMNS, combinations_of, short_modules, titles
+from evaluator.combinations import COLUMNS, Combination, combinations_of, short_modules, titles
 from evaluator.comparisons import Difference
 from evaluator.confusion import most_confused
 from evaluator.report_clips import ClipTable, clip_table, map_data, nearest_data, row_data
+from evaluator.report_curves import curve_values
 from evaluator.report_made import made
 from evaluator.report_media import Media, clips_by_interest, collect_media, image_encodings
 from evaluator.report_sources import Sources
@@ -86,6 +87,8 @@ class ReportData:
     suspects : DataFrame, optional
         Columns ``clip_id``, ``label``, ``suggested``, ``quality`` (0, the worst, to 1), ``p_label``, ``p_suggested``;
         its ``attrs["estimate"]`` says how many labels of ``attrs["clips"]`` are wrong, about.
+    histories : mapping of Combination to DataFrame
+        As :func:`evaluator.histories.read_histories` gives them.
     budget_mb : float
         Greatest size of the report in millions of bytes; sounds and images are left out where it takes that.
     link_sounds : bool
@@ -106,6 +109,7 @@ class ReportData:
     projections: pd.DataFrame | None = None
     nearest: pd.DataFrame | None = None
     suspects: pd.DataFrame | None = None
+    histories: Mapping[Combination, pd.DataFrame] = field(default_factory=dict)
     budget_mb: float = BUDGET_MB
     link_sounds: bool = False
     store: Store | None = None
@@ -194,6 +198,7 @@ def _values(data: ReportData) -> dict[str, Any]:
         "names": names,
         "map_method": data.projections is not None and str(data.projections.attrs.get("method", "")),
         "suspects": suspect_values(data.suspects),
+        "curves": curve_values(data.histories, names),
         "failures": data.failures.head(_FAILURES_SHOWN).to_dict("records"),
         "n_failures": len(data.failures),
         "unit": "groups of clips from one recording" if data.unit == "groups" else data.unit,
