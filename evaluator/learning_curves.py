@@ -75,6 +75,7 @@ def draw_fold_curves(history: pd.DataFrame, metric: str) -> Figure:
         One of :data:`METRICS`.
     """
     from matplotlib.figure import Figure  # only where a plot is drawn
+    from matplotlib.ticker import MaxNLocator  # only where a plot is drawn
 
     rows = history[history["metric"] == metric]
     figure = Figure(figsize=(4.3, 2.7), dpi=144, facecolor="white")
@@ -91,7 +92,7 @@ def draw_fold_curves(history: pd.DataFrame, metric: str) -> Figure:
         axes.plot(mean.index, scale * mean, linewidth=2, marker=marker, label=SPLITS[split], **style)
     _finish_axes(axes, "epoch", metric)
     axes.set_xlim(1, max(2.0, float(rows["epoch"].max())))
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.legend(fontsize=9, frameon=False)
     return figure
 
