@@ -100,11 +100,13 @@ def combinations(
     ModuleError
         A module is not available: found out here, before any work is done.
     """
+    networks = {m.row for m in modules if kinds.is_network(m)}
     given: dict[str, Sequence[object]] = {"encoding": encodings, "module": [m.row for m in modules], "seed": seeds}
     for what, names in given.items():
         for name in names:
             if list(names).count(name) > 1:
-                raise SettingsError(f"{what} {name!r} is given twice; each may be given once")
+                other = '; named = "..." gives a network a name of its own' if name in networks else ""
+                raise SettingsError(f"{what} {name!r} is given twice; each may be given once{other}")
     files: dict[str, str] = {}
     for module in modules:
         name = combination_name({"encoding": "", "module": module.row, "head": "", "seed": ""})
