@@ -108,7 +108,7 @@ def start_workers(jobs: int, modules: Sequence[str]) -> None:
 
 def _start(jobs: int, modules: list[str]) -> None:
     with suppress(Exception):  # whoever needs them will say what is the matter
-        Parallel(n_jobs=jobs, backend="loky", batch_size=1, initializer=_end_with_parent, initargs=(os.getpid(),))(
+        Parallel(n_jobs=jobs, backend="loky", batch_size=1)(
             delayed(_in_worker)(_import, modules, os.getpid()) for _ in range(jobs)
         )
 
@@ -129,8 +129,7 @@ def _part(
         _STARTING.pop().join()
     done = 0
     while done < len(items):
-        watch = {"initializer": _end_with_parent, "initargs": (os.getpid(),)}
-        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator", **watch)
+        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")  # initializers make new pools
         try:
             for result, messages in parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:]):
                 done += 1
@@ -179,7 +178,7 @@ def _in_worker(work: Callable[[Item], Result], item: Item, parent: int) -> tuple
 
 
 def _end_with_parent(parent: int) -> None:
-    """Have this worker process end with its parent, also while it waits for its first task."""
+    """Have this worker process end with its parent, also while it waits for its next task."""
     if os.getpid() != parent and parent not in _WATCHED:
         _WATCHED.add(parent)
         Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -20,7 +20,7 @@ from trainer.networks.curves import HISTORY, Epoch
 NETWORK = (
     '{handle = "cnn:small", image_size = [16, 16], epochs = 6, patience = 0, dropout = 0.0, learning_rate = 0.003}'
 )
-ROW = "cnn:small (epochs=6, patience=0, learning_rate=0.003, dropout=0.0)"
+ROW = "cnn:small (epochs=6, patience=0, learning_rate=0.003, dropout=0.0, image_size=16x16)"
 
 
 @dataclass

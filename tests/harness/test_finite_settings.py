@@ -14,7 +14,12 @@ from harness.errors import SettingsError
 from harness.settings import Settings
 
 PACKAGES = ("converter", "corpora", "evaluator", "harness", "labeler", "merger", "trainer")
-LATER = {("Study", "convert"), ("Study", "merge"), ("Study", "fuse")}  # tables that are checked by those who use them
+LATER = {
+    ("Study", "convert"),
+    ("Study", "merge"),
+    ("Study", "fuse"),
+    ("Study", "augment"),
+}  # tables that are checked by those who use them
 VALUES: list[Any] = [math.nan, math.inf, -math.inf]
 VALUES += [kind for value in VALUES for kind in ([value], (value,), [value, 1.0], (1.0, value), {"train": value})]
 
