@@ -19,7 +19,6 @@ import pandas as pd
 from evaluator.combinations import combinations_of
 from evaluator.comparisons import compare, differences_table, families_of
 from evaluator.confusion import confusion_matrices, over_seeds
-from evaluator.histories import HISTORY
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.intervals import bootstrap
 from evaluator.legacy import write_legacy
@@ -38,7 +37,7 @@ from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
 from harness.store import Store
-from harness.tables import CLIPS, FAILURES, REPEATS, lines_named
+from harness.tables import CLIPS, FAILURES, HISTORY, REPEATS, lines_named
 from harness.written import check_one_folder_each, claim
 
 __all__ = ["compare_runs", "evaluate", "output_folders"]

@@ -11,18 +11,9 @@ import pandas as pd
 from evaluator.combinations import COLUMNS, Combination
 from evaluator.learning_curves import METRICS, SPLITS
 from harness.errors import TableError
-from harness.tables import Schema, read
+from harness.tables import HISTORY, read
 
-__all__ = ["HISTORY", "read_histories"]
-
-HISTORY = Schema(
-    "history.csv",
-    text=("encoding", "module", "head", "seed", "fold", "split", "metric"),
-    number=("epoch", "value"),
-    key=("encoding", "module", "head", "seed", "fold", "split", "metric", "epoch"),
-    filled=("encoding", "module", "fold", "split", "metric"),
-)
-"""As the trainer writes it."""
+__all__ = ["read_histories"]
 
 
 def read_histories(
@@ -40,7 +31,8 @@ def read_histories(
     Returns
     -------
     histories : mapping of Combination to DataFrame
-        Rows of :data:`HISTORY` of each that has any, in that order, by epoch; figures that are not finite are left out.
+        Rows of :data:`harness.tables.HISTORY` of each that has any, in that order, by epoch; figures that are not
+        finite are left out.
     warnings : tuple of str
         What could not be read, a sentence at most.
     """

@@ -29,6 +29,7 @@ __all__ = [
     "CLIPS",
     "DUPLICATES",
     "FAILURES",
+    "HISTORY",
     "IMAGES",
     "METRICS",
     "PREDICTIONS",
@@ -141,6 +142,14 @@ REPEATS = Schema(
     key=("encoding", "module", "head", "seed", "repeat", "fold"),
     filled=("encoding", "repeat", "fold"),
 )
+HISTORY = Schema(
+    "history.csv",
+    text=("encoding", "module", "head", "seed", "fold", "split", "metric"),
+    number=("epoch", "value"),
+    key=("encoding", "module", "head", "seed", "fold", "split", "metric", "epoch"),
+    filled=("encoding", "module", "fold", "split", "metric"),
+)
+"""``split`` is ``train`` or ``validation`` while the number of epochs is chosen, and ``refit`` in the final fit."""
 DUPLICATES = Schema(
     "duplicates.csv",
     text=("clip_a", "clip_b", "fold_a", "fold_b", "group_a", "group_b", "kind"),

@@ -12,10 +12,10 @@ from small_study import Said, command, write_corpus, write_study
 
 import study
 from harness.model import read_card
-from harness.tables import CLIPS, PREDICTIONS, read
+from harness.tables import CLIPS, HISTORY, PREDICTIONS, read
 from labeler.loading import load_model
 from trainer.__main__ import app
-from trainer.networks.curves import HISTORY, Epoch
+from trainer.networks.curves import Epoch
 
 NETWORK = (
     '{handle = "cnn:small", image_size = [16, 16], epochs = 6, patience = 0, dropout = 0.0, learning_rate = 0.003}'

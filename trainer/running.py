@@ -41,7 +41,7 @@ from harness.run_lock import locks_folder
 from harness.shared_groups import OFFICIAL, Policy, SharedGroups
 from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
-from harness.tables import FAILURES, IMAGES, PREDICTIONS, frame, read, write
+from harness.tables import FAILURES, HISTORY, IMAGES, PREDICTIONS, frame, read, write
 from harness.written import claim, inside
 from trainer.ablation import SOUND, Combination, combination_name, combinations, heads_file
 from trainer.augmented_rows import check_images_only, of_originals, originals
@@ -54,7 +54,7 @@ from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
 from trainer.logistic import takes_one_thread
-from trainer.networks.curves import HISTORY, OnEpoch
+from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
 from trainer.reduced import remove_others, write_reduced

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 
 from evaluator.combinations import Combination
-from evaluator.histories import HISTORY, read_histories
+from evaluator.histories import read_histories
 from evaluator.learning_curves import draw_fold_curves, mean_curve
 from evaluator.report_curves import curve_values
-from harness.tables import frame, write
-from trainer.networks import curves
+from harness.tables import HISTORY, frame, write
 
 NETWORK = Combination("gray", "cnn:small", "network")
 
@@ -33,10 +32,6 @@ def history(module: str = "cnn:small", *, value: float = 1.5) -> list[dict[str, 
 def write_rows(folder: Path, rows: list[dict[str, object]]) -> Path:
     write(frame(rows, HISTORY), folder / HISTORY.name, HISTORY)
     return folder
-
-
-def test_the_schema_is_that_of_the_trainer() -> None:
-    assert HISTORY == curves.HISTORY
 
 
 def test_each_network_has_an_image_for_each_metric_and_its_figures_in_words(tmp_path: Path) -> None:

@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.tables import Schema, frame, write
+from harness.tables import HISTORY, frame, write
 from trainer.networks.training import Figures
 
-__all__ = ["CHOOSING", "HISTORY", "REFITTING", "Epoch", "OnEpoch", "history_rows", "write_history"]
-
-HISTORY = Schema(
-    "history.csv",
-    text=("encoding", "module", "head", "seed", "fold", "split", "metric"),
-    number=("epoch", "value"),
-    key=("encoding", "module", "head", "seed", "fold", "split", "metric", "epoch"),
-    filled=("encoding", "module", "fold", "split", "metric"),
-)
-"""``split`` is ``train`` or ``validation`` while the number of epochs is chosen, and ``refit`` in the final fit."""
+__all__ = ["CHOOSING", "REFITTING", "Epoch", "OnEpoch", "history_rows", "write_history"]
 
 CHOOSING, REFITTING = "choose", "refit"
 

@@ -22,14 +22,14 @@ from harness.hub.kinds import load, network_settings, parse
 from harness.hub.network_settings import NetworkSettings
 from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
-from harness.tables import PREDICTIONS, read
+from harness.tables import HISTORY, PREDICTIONS, read
 from labeler.loading import load_model
 from trainer.__main__ import app
 from trainer.ablation import combinations
 from trainer.export import export_fold
 from trainer.fitting import HeadSettings
 from trainer.networks import checkpoints, fitting
-from trainer.networks.curves import HISTORY, Epoch
+from trainer.networks.curves import Epoch
 from trainer.networks.steps import Network
 from trainer.networks.trained import read_weights
 from trainer.run_record import read_networks
