@@ -35,6 +35,7 @@ def kill_and_finish(base: Base, tmp_path: Path, moments: int, *, in_a_row: int, 
         base.check(base.start(out, store), out)
 
 
+@pytest.mark.long
 def test_killed_three_times(base: Base, tmp_path: Path) -> None:
     kill_and_finish(base, tmp_path, 3, in_a_row=3, seed=0)
 

@@ -151,6 +151,7 @@ def test_a_loop_of_a_sound_is_what_the_sound_is(studied: Path, seconds: float) -
         assert looped.index[0] == label
 
 
+@pytest.mark.long
 def test_the_memory_for_drawing_long_sounds_does_not_grow(studied: Path, tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(str(path), np.zeros((600 * RATE, 2), np.float32), RATE, subtype="PCM_16")

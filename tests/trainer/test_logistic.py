@@ -344,7 +344,7 @@ def test_separable_data_ends() -> None:
     assert np.isfinite(head.weights).all()
 
 
-@pytest.mark.parametrize("features", [40, 3000])
+@pytest.mark.parametrize("features", [40, pytest.param(3000, marks=pytest.mark.long)])
 def test_features_that_move_together_are_solved_too(features: int) -> None:
     """As those of scattering: descent crawls along them, and must not be cut short."""
     rng = np.random.default_rng(0)
@@ -385,6 +385,7 @@ def real_features(esc10: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
     return x, np.unique(table["label"], return_inverse=True)[1], table["fold"].to_numpy().astype(int)
 
 
+@pytest.mark.long
 def test_a_cold_start_finds_what_a_path_of_strengths_finds_on_real_sounds(
     real_features: tuple[np.ndarray, ...],
 ) -> None:
