@@ -16,7 +16,7 @@ from converter.dsp import fft_frequencies, mel_bands, mel_bank, mel_frequencies,
 from converter.levels import level
 from converter.raster import shades
 from converter.sound import Sound
-from converter.time_frequency import InColour, InDecibels, TimeFrequency
+from converter.time_frequency import InColour, InDecibels, TimeFrequency, check_band
 from harness.settings import Count, PositiveInt, at_least, field_error
 
 __all__ = [
@@ -60,18 +60,11 @@ class Spectrogram(TimeFrequency):
 
     @model_validator(mode="after")
     def _check_band(self) -> Self:
-        nyquist = self.sample_rate / 2
         if self.n_fft < 2:
             raise field_error("n_fft", "must be 2 or more")
         if self.win_length > self.n_fft:
             raise field_error("win_length", f"must not be above n_fft={self.n_fft}")
-        if self.fmax > nyquist:
-            raise field_error(
-                "fmax",
-                f"above {nyquist:g} Hz, half of sample_rate={self.sample_rate}; lower it, or give 0 for half the rate",
-            )
-        if self.fmin >= self.highest_hz:
-            raise field_error("fmin", f"must be below fmax={self.highest_hz:g}")
+        check_band(self.fmin, self.fmax, self.sample_rate)
         return self
 
     @property

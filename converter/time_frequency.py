@@ -22,7 +22,7 @@ from converter.spec import MAX_PIXELS, ColourMap, Encoding, Reference
 from harness.audio import MOST_SAMPLES
 from harness.settings import Count, PositiveFloat, PositiveInt, field_error
 
-__all__ = ["InColour", "InDecibels", "TimeFrequency"]
+__all__ = ["InColour", "InDecibels", "TimeFrequency", "check_band"]
 
 _STEPS = (FunctionType, property, classmethod, staticmethod, int, float, str)
 _NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "silence", "warnings"})
@@ -181,3 +181,20 @@ def _steps(cls: type[TimeFrequency]) -> frozenset[tuple[str, Any]]:
         for name, member in members.items()
         if isinstance(member, _STEPS) and not name.startswith("__") and name not in _NOT_OF_SHADES
     )
+
+
+def check_band(fmin: float, fmax: float, sample_rate: int) -> None:
+    """Check the lowest and the highest frequency of an encoding, in Hz; `fmax` 0 stands for half the rate.
+
+    Raises
+    ------
+    PydanticCustomError
+        As :func:`harness.settings.field_error`, to be raised in a validator.
+    """
+    nyquist = sample_rate / 2
+    if fmax > nyquist:
+        raise field_error(
+            "fmax", f"above {nyquist:g} Hz, half of sample_rate={sample_rate}; lower it, or give 0 for half the rate"
+        )
+    if fmin >= (fmax or nyquist):
+        raise field_error("fmin", f"must be below fmax={fmax or nyquist:g}")

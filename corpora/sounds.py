@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:  # worker processes do not need it
 
 __all__ = ["SoundTask", "digest_clips", "fingerprints", "levels_of", "read_low"]
 
+Found = TypeVar("Found")
 _KIND = "fingerprints"
 _FEW = 100  # are made in less time than processes are started
 
@@ -108,15 +109,7 @@ def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fing
     dict of str to Fingerprint
         By digest. Sounds that cannot be read are left out.
     """
-    unique = {task.digest: task for task in tasks if task.digest}
-    found = {digest: _cached(task) for digest, task in unique.items()}
-    missing = [unique[digest] for digest, known in found.items() if known is None]
-    jobs = jobs if len(missing) > _FEW else 1
-    if missing:
-        cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
-    made = in_parallel(_make, missing, jobs=jobs, what="fingerprints", if_killed=lambda _: None)
-    found.update(zip([task.digest for task in missing], made, strict=True))
-    return {digest: known for digest, known in found.items() if known is not None}
+    return _from_store_or_made(tasks, _cached, _make, jobs=jobs, what="fingerprints")
 
 
 def levels_of(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Levels]:
@@ -128,13 +121,25 @@ def levels_of(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Levels]
     jobs : int
         Processes; -1 takes as many as there are cores.
     """
+    return _from_store_or_made(tasks, _cached_levels, _make_levels, jobs=jobs, what="levels")
+
+
+def _from_store_or_made(
+    tasks: Sequence[SoundTask],
+    cached: Callable[[SoundTask], Found | None],
+    make: Callable[[SoundTask], Found | None],
+    *,
+    jobs: int,
+    what: str,
+) -> dict[str, Found]:
+    """What the store has of each sound, by digest, and what is missing made by workers, but for what cannot be."""
     unique = {task.digest: task for task in tasks if task.digest}
-    found = {digest: _cached_levels(task) for digest, task in unique.items()}
+    found = {digest: cached(task) for digest, task in unique.items()}
     missing = [unique[digest] for digest, known in found.items() if known is None]
+    jobs = jobs if len(missing) > _FEW else 1
     if missing:
         cluster.require(files=[missing[0].path], folders=[missing[0].store.root])
-    jobs = jobs if len(missing) > _FEW else 1
-    made = in_parallel(_make_levels, missing, jobs=jobs, what="levels", if_killed=lambda _: None)
+    made = in_parallel(make, missing, jobs=jobs, what=what, if_killed=lambda _: None)
     found.update(zip([task.digest for task in missing], made, strict=True))
     return {digest: known for digest, known in found.items() if known is not None}
 

@@ -11,7 +11,7 @@ from pydantic import PlainValidator, model_validator
 
 from converter.filter_bank import FilterBank, filter_bank, filtered_power, segment_length
 from converter.sound import Sound
-from converter.time_frequency import InColour, InDecibels
+from converter.time_frequency import InColour, InDecibels, check_band
 from harness.settings import PositiveInt, at_least, field_error
 
 __all__ = ["Scalogram", "wavelet_power"]
@@ -48,14 +48,7 @@ class Scalogram(InDecibels, InColour):
 
     @model_validator(mode="after")
     def _check_band(self) -> Self:
-        nyquist = self.sample_rate / 2
-        if self.fmax > nyquist:
-            raise field_error(
-                "fmax",
-                f"above {nyquist:g} Hz, half of sample_rate={self.sample_rate}; lower it, or give 0 for half the rate",
-            )
-        if self.fmin >= self.highest_hz:
-            raise field_error("fmin", f"must be below fmax={self.highest_hz:g}")
+        check_band(self.fmin, self.fmax, self.sample_rate)
         longest = 2 * _REACH * self.omega0 / (2 * np.pi * self.fmin)
         if longest > _LONGEST_S:
             raise field_error(
