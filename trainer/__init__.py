@@ -14,7 +14,8 @@
 - `single_fold`: one fold's head by gradient descent, with figures after some steps
 - `vector_tasks`: feature vectors by the workers of a cluster
 - `head_tasks`: the heads of one combination, here or on a cluster
-- `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder
+- `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder; `from_tables`:
+  from tables on disk
 - `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
 - `repeats`: every combination over other groupings of the clips into folds
 - `networks`: networks from scratch and modules that are fine-tuned

@@ -21,6 +21,7 @@ from .final import fold_accuracies as fold_accuracies
 from .final import write_final as write_final
 from .fitting import HeadSettings as HeadSettings
 from .fitting import Trained as Trained
+from .from_tables import train_images as train_images
 from .fused_final import fused_parts as fused_parts
 from .fusions import Fusion as Fusion
 from .fusions import fusions_from_study as fusions_from_study
@@ -44,7 +45,6 @@ from .retrain.run import run_logged as run_logged
 from .running import Outcome as Outcome
 from .running import accuracy_lines as accuracy_lines
 from .running import train_all as train_all
-from .running import train_images as train_images
 from .sgd import SgdSettings as SgdSettings
 from .single_fold import FoldTraining as FoldTraining
 from .single_fold import StepFigures as StepFigures

@@ -25,40 +25,35 @@ import numpy as np
 import pandas as pd
 
 from harness import cluster
-from harness.duplicates import copies_across_folds, copy_corpus_record, copy_notes
-from harness.failures import update_failures
+from harness.duplicates import copy_notes
 from harness.figures import accuracy_by_fold, percent
 from harness.files import digest_file
 from harness.head import save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.label_changes import read_label_changes
 from harness.parallel import in_parallel
-from harness.record import CORPUS, read_shared_groups, step_of
 from harness.reduced import FOLDER
-from harness.run_lock import locks_folder
-from harness.shared_groups import OFFICIAL, Policy, SharedGroups
+from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
-from harness.tables import FAILURES, HISTORY, IMAGES, PREDICTIONS, frame, read, write
+from harness.tables import FAILURES, HISTORY, PREDICTIONS, frame, write
 from harness.written import claim, inside
-from trainer.ablation import SOUND, Combination, combination_name, combinations, heads_file
-from trainer.augmented_rows import check_images_only, of_originals, originals
+from trainer.ablation import Combination, combination_name, heads_file
+from trainer.augmented_rows import check_images_only, of_originals
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.fused_rows import fused_rows
-from trainer.fusions import Fusion, fused_record, fusions_from_options
+from trainer.fusions import Fusion, fused_record
 from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
-from trainer.inputs import check_trainable, describe_splits, image_specs, read_encoding, read_sounds, training_order
+from trainer.inputs import check_trainable, describe_splits, image_specs, training_order
 from trainer.logistic import takes_one_thread
 from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
 from trainer.reduced import remove_others, write_reduced
-from trainer.repeats import check_repeatable, repeat_all
 from trainer.run_record import STEP, read_heads, read_networks, read_reduced, record_training
 from trainer.vector_tasks import compute_on_cluster
 
@@ -66,7 +61,6 @@ __all__ = [
     "Outcome",
     "accuracy_lines",
     "train_all",
-    "train_images",
 ]
 
 
@@ -132,81 +126,6 @@ def accuracy_lines(outcome: Outcome) -> list[str]:
         if len(values) > 1:
             lines.append(f"{encoding}  {handle}  mean of {len(values)} seeds  {percent(statistics.fmean(values))} %")
     return lines
-
-
-@locks_folder("out")
-def train_images(
-    images: str | Path,
-    out: str | Path,
-    *,
-    encodings: Sequence[str] | None = None,
-    modules: Sequence[str | ModuleSpec] = ("builtin:scattering",),
-    clips: str | Path | None = None,
-    settings: HeadSettings | None = None,
-    seeds: Sequence[int] = (0,),
-    store: Store | None = None,
-    shared_groups: Policy | None = None,
-    repeats: int = 0,
-    fuse: Sequence[str] = (),
-    on_epoch: OnEpoch | None = None,
-) -> Outcome:
-    """Cross-validate the images of a table with every module; see :func:`train_all` for what is written.
-
-    Parameters
-    ----------
-    images : path
-        The ``images.csv`` that the converter or the merger wrote.
-    out : path
-        Folder to write to.
-    encodings : sequence of str, optional
-        Default: all of the table.
-    modules : sequence of str or ModuleSpec
-        Handles; relative paths are relative to the working directory.
-    clips : path, optional
-        The ``clips.csv``, for modules that take the sound itself.
-    settings : HeadSettings, optional
-    seeds : sequence of int
-    store : Store, optional
-    shared_groups : str, optional
-        What is done about groups that span folds, in place of what the ``run.json`` of the tables says; see
-        :class:`harness.shared_groups.SharedGroups`.
-    repeats : int
-        Over how many other groupings of the clips into folds all is repeated; see :mod:`trainer.repeats`.
-    fuse : sequence of str
-        ``NAME=mean:gray,logmel``: rows that join others, see :func:`trainer.fusions.fusions_from_options`.
-    on_epoch : callable, optional
-        As for :func:`train_all`.
-
-    Raises
-    ------
-    SettingsError, TableError, ModuleError, SplitError
-        As :func:`combinations`, :func:`trainer.inputs.read_encoding` and :func:`train_all`.
-    """
-    settings, store = settings or HeadSettings(), store or Store()
-    names = list(encodings or dict.fromkeys(read(images, IMAGES)["encoding"]))
-    tables = {name: read_encoding(images, name) for name in names}
-    specs = [kinds.parse(module) if isinstance(module, str) else module for module in modules]
-    todo = combinations(names, specs, settings, seeds, store=store)
-    fusions = fusions_from_options(fuse, todo, names)
-    if any(c.encoding == SOUND for c in todo):
-        tables[SOUND] = read_sounds(clips)
-    check_repeatable(tables[todo[0].encoding]["fold"].tolist(), repeats, todo=todo)
-    source = Path(images).parent
-    if clips is not None and not step_of(source, CORPUS):
-        source = Path(clips).parent
-    changes = read_label_changes(source)
-    tables = {name: changes.for_training(table) for name, table in tables.items()}
-    shared = read_shared_groups(source, shared_groups)
-    used = pd.concat(map(originals, tables.values())).drop_duplicates("clip_id")
-    folders = [source] if clips is None else [source, Path(clips).parent]
-    copies = {clip: other for each in folders for clip, other in copies_across_folds(each, used, shared).items()}
-    outcome = train_all(
-        tables, todo, settings, out, store=store, shared=shared, copies=copies, fusions=fusions, on_epoch=on_epoch
-    )
-    repeat_all(tables, todo, settings, out, repeats=repeats, store=store, shared=shared, fusions=fusions)
-    copy_corpus_record(source, out)
-    update_failures(out, outcome.failures, step=STEP)
-    return outcome
 
 
 def train_all(

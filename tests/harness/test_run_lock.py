@@ -137,7 +137,7 @@ WRITERS = {
     "evaluate": "from evaluator.evaluation import evaluate as f; f('{home}/run', out='{out}')",
     "compare": "from evaluator.evaluation import compare_runs as f; f(['{home}/run'], out='{out}')",
     "lay_out": "from trainer.layout import lay_out as f; f(None, '{out}')",
-    "train": "from trainer.running import train_images as f; f('{home}/images.csv', '{out}')",
+    "train": "from trainer.from_tables import train_images as f; f('{home}/images.csv', '{out}')",
     "convert": "from converter.pipeline import convert_clips as f; f(None, dict(), '{out}', store=None)",
     "merge": "from merger.pipeline import merge_images as f; f(None, '', dict(), '{out}', store=None)",
     "study": "from study import run_study as f; f(None, '{out}')",

@@ -28,12 +28,13 @@ from trainer.__main__ import app
 from trainer.ablation import combinations
 from trainer.export import export_fold
 from trainer.fitting import HeadSettings
+from trainer.from_tables import train_images
 from trainer.networks import checkpoints, fitting
 from trainer.networks.curves import Epoch
 from trainer.networks.steps import Network
 from trainer.networks.trained import read_weights
 from trainer.run_record import read_networks
-from trainer.running import Outcome, train_images
+from trainer.running import Outcome
 
 from .conftest import write_images
 
@@ -272,7 +273,7 @@ def test_killed_in_the_middle_of_an_epoch_and_resumed(images: Path, tmp_path: Pa
     given = {"handle": "cnn:capuchin", "image_size": [96, 96], "epochs": 40, "patience": 0, "batch_size": 2}
     script.write_text(
         "import sys\nfrom harness.hub.kinds import parse\nfrom harness.store import Store\n"
-        "from trainer.networks import fitting\nfrom trainer.running import train_images\nfitting._SAVED_S = 0.1\n"
+        "from trainer.networks import fitting\nfrom trainer.from_tables import train_images\nfitting._SAVED_S = 0.1\n"
         f"train_images({str(images)!r}, sys.argv[1], modules=[parse({given!r})], store=Store(sys.argv[2]))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

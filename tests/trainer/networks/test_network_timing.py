@@ -8,10 +8,10 @@ import pytest
 
 from harness.hub.kinds import parse
 from harness.store import Store
+from trainer.from_tables import train_images
 from trainer.networks import fitting, folds
 from trainer.networks.curves import Epoch
 from trainer.networks.timing import Clock, Pace
-from trainer.running import train_images
 
 CHOOSE, REFIT = ("1", "choose"), ("1", "refit")
 GIVEN = {"handle": "cnn:small", "image_size": [8, 8], "epochs": 6, "patience": 6, "batch_size": 8}
