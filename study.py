@@ -260,8 +260,14 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEp
         note(f"fused     {line}")
     repeat(plan, drawn, out)
     asked = plan.study.evaluate
-    evaluation = evaluator.evaluate(out, store=plan.store, baseline=asked.baseline, all_pairs=asked.all_pairs)
-    refit_best(plan, drawn, outcome, evaluation, out)
+    evaluation = evaluator.evaluate(
+        out,
+        store=plan.store,
+        baseline=asked.baseline,
+        all_pairs=asked.all_pairs,
+        jobs=jobs,
+        on_figures=lambda found: refit_best(plan, drawn, outcome, found, out),
+    )
     return StudyRun(out, evaluation, failures)
 
 

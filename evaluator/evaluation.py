@@ -9,16 +9,16 @@ also as ``.md`` and ``.tex``), ``recall.csv``, ``verdict.txt``, ``suspects.csv``
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from evaluator.combinations import combinations_of
-from evaluator.comparisons import compare, differences_table, families_of
-from evaluator.confusion import confusion_matrices, over_seeds
+from evaluator.combinations import Combination, combinations_of
+from evaluator.comparisons import Difference, compare, differences_table, families_of
+from evaluator.confusion import Confusion, confusion_matrices, over_seeds
 from evaluator.inspection import inspect_run, write_run_checklist
 from evaluator.intervals import bootstrap
 from evaluator.legacy import write_legacy
@@ -27,12 +27,13 @@ from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, some_witho
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import folder_of, predictions_file, read_groups, read_optional, read_predictions
 from evaluator.report import BUDGET_MB, ReportData, render
+from evaluator.report_media import sounds_ahead
 from evaluator.report_sources import read_sources
 from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes
-from harness.errors import SettingsError
+from harness.errors import SettingsError, SoundfoldError
 from harness.files import digest_file, safe_name, write_text
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
@@ -60,6 +61,8 @@ def evaluate(
     budget_mb: float = BUDGET_MB,
     link_sounds: bool = False,
     store: Store | None = None,
+    jobs: int = 1,
+    on_figures: Callable[[Evaluation], object] | None = None,
 ) -> Evaluation:
     """Evaluate the predictions of a run.
 
@@ -92,6 +95,11 @@ def evaluate(
     store : Store, optional
         Where the report's excerpts and small images are looked up and put, default: the user's; where one is given, the
         outcome of sign flips too.
+    jobs : int
+        Processes that make the report's sounds, -1 for one for each core; 1: threads of this one.
+    on_figures : callable, optional
+        Is called with the evaluation when its figures are known, while the sounds of the report are made. Where it
+        raises a SoundfoldError, the report is written first.
 
     Raises
     ------
@@ -109,8 +117,9 @@ def evaluate(
     with run_lock(target, adds=True):
         check_outputs(target)
         asked = _Asked(
-            baseline, all_pairs, tuple(warnings), all_plots, legacy, seed, map_method, tuple(suspects_from), report
-        )
+            baseline, all_pairs, tuple(warnings), all_plots, legacy, seed, map_method, tuple(suspects_from), report,
+            jobs, on_figures,
+        )  # fmt: skip
         return _evaluate(run, target, asked, started=started)
 
 
@@ -127,12 +136,67 @@ class _Asked:
     map_method: str
     suspects_from: tuple[str, ...]
     report: Mapping[str, Any]  # budget_mb, link_sounds, store
+    jobs: int
+    on_figures: Callable[[Evaluation], object] | None
 
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
     folder = folder_of(run)
-    predictions, failures, steps = read_predictions(run), read_optional(run, FAILURES), read_steps(folder)
-    groups = read_groups(run, predictions)
+    predictions = read_predictions(run)
+    sources = read_sources(folder, read_groups(run, predictions))
+    with sounds_ahead(sources, jobs=asked.jobs, **asked.report) as wait_for_sounds:
+        figures = _figures(run, target, predictions, asked)
+        found, order = figures.evaluation, figures.order
+        write_tables(found, target, figures.differences)
+        if asked.legacy:
+            write_legacy(predictions, target)
+        failed = _use_figures(found, asked.on_figures)
+        plot = write_confusion(figures.matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
+        write_heat_map(found.ranking, target / "heatmap.png")
+        look = inspect_run(
+            folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
+        )
+        steps, failures, unit = figures.steps, figures.failures, figures.unit
+        said = write_run_checklist(
+            folder, target, found, steps, figures.groups, failures, look.clips, baseline=asked.baseline, unit=unit
+        )
+        found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
+        data = ReportData(
+            folder.resolve().name, found, figures.differences, asked.baseline, failures, steps, plot, unit,
+            sources=sources,
+            projections=look.projections, nearest=look.nearest, suspects=look.suspects, histories=look.histories,
+            **asked.report,
+        )  # fmt: skip
+        wait_for_sounds()
+        text = render(data)
+    write_text(found.report, text)
+    _record(run, target, asked, started)
+    if failed:
+        raise failed
+    size = len(text.encode()) / 1e6
+    if size <= data.budget_mb:
+        return found
+    said = f"report.html has {size:.1f} MB without sounds and images, more than --budget {data.budget_mb:g}"
+    return replace(found, warnings=(*found.warnings, said))
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """All figures of a run, and what they were computed from."""
+
+    evaluation: Evaluation
+    differences: list[Difference]
+    order: list[Combination]
+    matrices: Mapping[tuple[Combination, str], Confusion]
+    unit: str
+    groups: Mapping[str, str]
+    failures: pd.DataFrame
+    steps: Mapping[str, Any]
+
+
+def _figures(run: Path, target: Path, predictions: pd.DataFrame, asked: _Asked) -> _Figures:
+    folder = folder_of(run)
+    failures, steps, groups = read_optional(run, FAILURES), read_steps(folder), read_groups(run, predictions)
     metrics, samples = metrics_table(predictions), bootstrap(predictions, groups, seed=asked.seed)
     ranked, matrices = ranking(metrics, predictions, samples), confusion_matrices(predictions)
     order = combinations_of(ranked)
@@ -147,6 +211,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     noted = "shared_groups" in trained
     notes = all_notes(predictions, groups, steps)
     found_odd = find_warnings(predictions, groups, failures, metrics, leaks_noted=noted)
+    limits = [*(line for line in notes if line.startswith(LEAK)), *some_without_group(predictions, groups)]
+    single = trained.get("single_split")
     found = Evaluation(
         ranking=ranked,
         folds=fold_table(metrics, ranked),
@@ -155,14 +221,7 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         differences=differences_table(differences),
         predictions=predictions,
         verdict=tuple(
-            verdict_sentences(
-                ranked,
-                differences,
-                predictions,
-                samples=samples,
-                single=trained.get("single_split"),
-                limits=[*(line for line in notes if line.startswith(LEAK)), *some_without_group(predictions, groups)],
-            )
+            verdict_sentences(ranked, differences, predictions, samples=samples, single=single, limits=limits)
         ),
         warnings=tuple(dict.fromkeys([*asked.warnings, *notes_of(steps), *copy_notes(predictions), *found_odd])),
         notes=(*notes, *unknown_groups(samples)),
@@ -170,32 +229,17 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         best=order[0],
         report=target / "report.html",
     )
-    write_tables(found, target, differences)
-    if asked.legacy:
-        write_legacy(predictions, target)
-    plot = write_confusion(matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
-    write_heat_map(ranked, target / "heatmap.png")
-    look = inspect_run(
-        folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
-    )
-    said = write_run_checklist(
-        folder, target, found, steps, groups, failures, look.clips, baseline=asked.baseline, unit=samples.unit
-    )
-    found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
-    data = ReportData(
-        folder.resolve().name, found, differences, asked.baseline, failures, steps, plot, samples.unit,
-        sources=read_sources(folder, groups),
-        projections=look.projections, nearest=look.nearest, suspects=look.suspects, histories=look.histories,
-        **asked.report,
-    )  # fmt: skip
-    text = render(data)
-    write_text(found.report, text)
-    _record(run, target, asked, started)
-    size = len(text.encode()) / 1e6
-    if size <= data.budget_mb:
-        return found
-    said = f"report.html has {size:.1f} MB without sounds and images, more than --budget {data.budget_mb:g}"
-    return replace(found, warnings=(*found.warnings, said))
+    return _Figures(found, differences, order, matrices, samples.unit, groups, failures, steps)
+
+
+def _use_figures(found: Evaluation, use: Callable[[Evaluation], object] | None) -> SoundfoldError | None:
+    """Call `use`; give its error back, so that the report is written all the same."""
+    try:
+        if use:
+            use(found)
+    except SoundfoldError as error:
+        return error
+    return None
 
 
 def _record(run: Path, target: Path, asked: _Asked, started: float) -> None:

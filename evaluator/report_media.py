@@ -7,10 +7,13 @@ suspected labels, and clips on which the best and others differ; then the rest o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice, zip_longest
 from pathlib import Path
+from threading import Event
 from typing import Any
 from urllib.parse import quote
 
@@ -24,7 +27,7 @@ from harness.excerpts import MEDIA_TYPE, Part, make_excerpts
 from harness.store import Store
 from harness.urls import url_of
 
-__all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound"]
+__all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound", "sounds_ahead"]
 
 SOUNDS, IMAGES = 400, 1000
 """As many as are made with a budget of 10 MB or less, where they take a second or two; with more, more."""
@@ -51,6 +54,22 @@ class Media:
     def to_json(self) -> dict[str, Any]:
         """As the page reads it."""
         return {"type": MEDIA_TYPE, "sounds": self.sounds, "images": self.images}
+
+
+@contextmanager
+def sounds_ahead(
+    sources: Sources, *, budget_mb: float, link_sounds: bool, store: Store | None, jobs: int
+) -> Iterator[Callable[[], object]]:
+    """Make excerpts meanwhile, where all clips will have one; gives a function that waits for them.
+
+    Of more clips than a report takes, those that go into it are known with the figures only.
+    """
+    most = _most(SOUNDS, budget_mb)
+    wanted = {} if link_sounds or len(sources.sounds) > most else sources.sounds
+    with ThreadPoolExecutor(1) as pool, ExitStack() as leaving:
+        stop = Event()
+        leaving.callback(stop.set)  # before the pool waits for its thread
+        yield pool.submit(make_excerpts, wanted, store=store or Store(), jobs=jobs, stop=stop).result
 
 
 def image_encodings(order: Sequence[Combination], sources: Sources) -> dict[Combination, str]:
@@ -115,7 +134,7 @@ def collect_media(
         The report's folder: sounds are not included but referred to from there.
     """
     media, shown, left = Media(), image_encodings(order, sources), budget
-    n_sounds, n_images = (max(each, round(each * budget_mb / 10)) for each in (SOUNDS, IMAGES))
+    n_sounds, n_images = _most(SOUNDS, budget_mb), _most(IMAGES, budget_mb)
     paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown, most=n_images)
     thumbnails = make_thumbnails(paths, store=store)
     if link_from is not None:
@@ -153,6 +172,10 @@ def linked_sound(part: Part, folder: Path) -> str:
         address = Path(part.path).as_uri()
     start, end = (f"{t:g}" if t == t else "" for t in (part.start_s, part.end_s))
     return address + (f"#t={start or 0}{',' if end else ''}{end}" if start or end else "")
+
+
+def _most(of_ten: int, budget_mb: float) -> int:
+    return max(of_ten, round(of_ten * budget_mb / 10))
 
 
 def _links(table: ClipTable, clips: Sequence[int], sources: Sources, folder: Path) -> dict[int, str]:

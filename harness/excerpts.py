@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Event
 from typing import NamedTuple
 
 import numpy as np
 
-from harness import audio
+from harness import audio, cluster
 from harness.code_version import code_version
 from harness.digests import FileDigests
 from harness.errors import SoundfoldError
+from harness.parallel import in_parallel
 from harness.store import Store, key_of
 
 __all__ = ["MEDIA_TYPE", "SECONDS", "Part", "excerpt", "loudest_start", "make_excerpts"]
@@ -29,6 +32,7 @@ _RATE = 24000  # Hz; one of those that Opus has
 _BITS_PER_S = 24000
 _STEP_S = 0.05
 _KIND = "excerpts"
+_FEW = 100  # are made in less time than processes are started
 
 
 class Part(NamedTuple):
@@ -39,8 +43,18 @@ class Part(NamedTuple):
     end_s: float
 
 
+@dataclass(frozen=True)
+class _Task:
+    """An excerpt that is wanted, and where the store has it."""
+
+    part: Part
+    seconds: float
+    key: str
+    store: Store
+
+
 def make_excerpts(
-    parts: Mapping[str, Part], *, store: Store, seconds: float = SECONDS
+    parts: Mapping[str, Part], *, store: Store, seconds: float = SECONDS, jobs: int = 1, stop: Event | None = None
 ) -> tuple[dict[str, bytes], list[str]]:
     """Make an excerpt of each sound, several at a time; those in the store are not made again.
 
@@ -51,6 +65,10 @@ def make_excerpts(
     store : Store
     seconds : float
         Greatest length.
+    jobs : int
+        Processes, -1 for one for each core, where this one has other work meanwhile; 1: threads of this one.
+    stop : Event, optional
+        Once it is set, no more are made.
 
     Returns
     -------
@@ -61,20 +79,41 @@ def make_excerpts(
     """
     made = {"seconds": seconds, "rate": _RATE, "bits": _BITS_PER_S, "code": code_version(__name__)}
 
-    def one(part: Part) -> bytes | None:
+    def task_of(part: Part) -> _Task | None:
         try:
-            key = key_of(sound=audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests), **made)
-            found = store.get(_KIND, key, ".webm")
-            if found is None:
-                found = excerpt(*audio.read(part.path, start_s=part.start_s, end_s=part.end_s), seconds=seconds)
-                store.put(_KIND, key, found, ".webm")
+            digest = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
         except (SoundfoldError, OSError, ValueError):
             return None
-        return found
+        return _Task(part, seconds, key_of(sound=digest, **made), store)
 
-    with FileDigests(store) as digests, ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:  # FFmpeg waits
-        found = dict(zip(parts, pool.map(one, parts.values()), strict=True))
-    return {clip: data for clip, data in found.items() if data}, [clip for clip, data in found.items() if not data]
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:  # FFmpeg waits
+        with FileDigests(store) as digests:
+            tasks = {clip: task for clip, task in zip(parts, pool.map(task_of, parts.values()), strict=True) if task}
+        known = pool.map(lambda task: store.get(_KIND, task.key, ".webm"), tasks.values())
+        found = dict(zip(tasks, known, strict=True))
+        missing = {clip: tasks[clip] for clip, data in found.items() if data is None}
+        in_workers = jobs != 1 and len(missing) > _FEW and cluster.current() is None
+        results: Iterator[bytes | None]
+        if in_workers:  # threads would wait for Python's lock
+            results = in_parallel(_make, [*missing.values()], jobs=jobs, what="sounds", if_killed=lambda _: None)
+        else:
+            results = pool.map(lambda task: None if stop and stop.is_set() else _make(task), missing.values())
+        for clip, data in zip(missing, results, strict=False):
+            found[clip] = data
+            if stop and stop.is_set():
+                break
+    there = {clip: data for clip in parts if (data := found.get(clip))}
+    return there, [clip for clip in parts if clip not in there]
+
+
+def _make(task: _Task) -> bytes | None:
+    try:
+        sound = audio.read(task.part.path, start_s=task.part.start_s, end_s=task.part.end_s)
+        made = excerpt(*sound, seconds=task.seconds)
+        task.store.put(_KIND, task.key, made, ".webm")
+    except (SoundfoldError, OSError, ValueError):
+        return None
+    return made
 
 
 def excerpt(y: np.ndarray, sr: int, *, seconds: float = SECONDS) -> bytes:

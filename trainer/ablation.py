@@ -9,6 +9,7 @@ from pathlib import Path
 from harness.errors import SettingsError
 from harness.hub import kinds
 from harness.hub.handles import ModuleSpec
+from harness.hub.tensorflow import expect_batches
 from harness.store import Store
 from harness.toml import toml_value
 from trainer.fitting import HeadSettings
@@ -115,6 +116,8 @@ def combinations(
                 f"modules {files[name.lower()]!r} and {module.row!r} would have their heads in files of one name; "
                 "rename one of the folders"
             )
+    if not networks:
+        expect_batches()
     found = []
     for module in modules:
         takes = kinds.describe(module.frozen(), store=store).takes

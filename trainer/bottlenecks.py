@@ -20,13 +20,13 @@ from harness.hub import kinds
 from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import image_input
+from harness.hub.tensorflow import batches_at_once
 from harness.memory_images import MemoryImage
 from harness.progress import track
 from harness.store import Store, key_of
 from harness.vectors import Vectors
 from trainer.sources import (
     BATCH,
-    CALLS,
     SoundPart,
     Source,
     ahead,
@@ -199,9 +199,10 @@ def _collect(
 
     batches = batches_of(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
-    with vectors, ThreadPoolExecutor(CALLS) as callers, ThreadPoolExecutor(1) as writer:
+    calls = batches_at_once()
+    with vectors, ThreadPoolExecutor(calls) as callers, ThreadPoolExecutor(1) as writer:
         written: Future[None] = writer.submit(put, [], np.zeros((0, info.features)))
-        computed = ahead(callers, run, batches, most=CALLS + 1)
+        computed = ahead(callers, run, batches, most=calls + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
             written.result()
             written = writer.submit(put, rows, values)

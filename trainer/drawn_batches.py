@@ -15,10 +15,11 @@ import numpy as np
 from harness.hub import kinds
 from harness.hub.base import HubModule, ModuleInfo
 from harness.hub.handles import ModuleSpec
+from harness.hub.tensorflow import batches_at_once
 from harness.memory_images import Drawn, DrawTask, MemoryClip
 from harness.store import Store
 from harness.vectors import Vectors
-from trainer.sources import BATCH, CALLS, image_key, module_key
+from trainer.sources import BATCH, image_key, module_key
 
 __all__ = ["DrawnBatches"]
 
@@ -65,7 +66,7 @@ class DrawnBatches(AbstractContextManager["DrawnBatches"]):
     def __enter__(self) -> DrawnBatches:
         for module in self._modules:
             self._exits.enter_context(module.vectors)
-        self._callers = self._exits.enter_context(ThreadPoolExecutor(CALLS))
+        self._callers = self._exits.enter_context(ThreadPoolExecutor(batches_at_once()))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -124,7 +125,7 @@ class DrawnBatches(AbstractContextManager["DrawnBatches"]):
         keys, arrays = self._waiting.pop(place)
         module = self._modules[place[1]]
         self._begun.append((module, keys, self._callers.submit(self._compute, module, arrays)))
-        while len(self._begun) > CALLS:
+        while len(self._begun) > batches_at_once():
             self._take_first()
 
     def _compute(self, module: _Module, arrays: list[np.ndarray]) -> np.ndarray:

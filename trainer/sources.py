@@ -28,7 +28,6 @@ from harness.store import key_of
 
 __all__ = [
     "BATCH",
-    "CALLS",
     "SoundPart",
     "Source",
     "ahead",
@@ -47,7 +46,6 @@ BATCH = 32
 _BATCH_SECONDS = 160  # of sound
 _CHUNK = 256  # sounds that batches are formed of: those of a cluster are the same
 _READERS = 2
-CALLS = 2  # of a module at a time
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,30 @@ import os
 import sys
 from typing import Any
 
+from joblib import cpu_count
+
 from harness.errors import SettingsError
 from harness.native_stderr import stderr_held_back
 
-__all__ = ["GPU", "import_tensorflow", "is_allowed", "prepare_gpus"]
+__all__ = ["GPU", "batches_at_once", "expect_batches", "import_tensorflow", "is_allowed", "prepare_gpus"]
 
 GPU = "SOUNDFOLD_GPU"
+_MOST_AT_ONCE = 8  # batches: each takes some hundred MB
+_EXPECTED: list[int] = []  # batches at a time
+
+
+def batches_at_once() -> int:
+    """How many batches go through a module at a time: as many as there are cores, but 8 at most."""
+    return min(int(cpu_count()), _MOST_AT_ONCE)
+
+
+def expect_batches() -> None:
+    """Say that several batches will go through modules at a time, so that an operation takes its share of the cores.
+
+    On all cores it waits for the slowest of its threads, again and again, and so do the operations of other batches.
+    Without effect where TensorFlow has been imported; networks in training and single windows want all cores.
+    """
+    _EXPECTED[:] = [batches_at_once()]
 
 
 def import_tensorflow() -> Any:
@@ -25,6 +43,8 @@ def import_tensorflow() -> Any:
             import tensorflow  # five seconds
 
             prepare_gpus(tensorflow.config)
+            if _EXPECTED:
+                tensorflow.config.threading.set_intra_op_parallelism_threads(max(1, cpu_count() // _EXPECTED[0]))
             tensorflow.constant(0)  # the device set-up prints, too
         tensorflow.get_logger().setLevel("ERROR")
     import tensorflow  # there by now
