@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -159,7 +160,7 @@ class Plan:
 def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, jobs: int = 1) -> Plan:
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names.
 
-    Meanwhile `jobs` worker processes are started, where the store is empty and so they will be needed.
+    With an empty store, `jobs` worker processes draw meanwhile.
     With a store that is not written to, nothing is: the demo is not made either.
     """
     given, modules = harness.read_study(path, overrides)
@@ -178,10 +179,9 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
         except SettingsError as error:
             raise SettingsError(f"[corpus] {error}") from None
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
-    if not store.url and not (store.root / "images").is_dir():
-        harness.start_workers(jobs, converter.WORKERS_IMPORT)
     names = [*ready, *encodings, *merges]
-    todo = trainer.combinations(names, modules, head, given.train.seeds, store=store)
+    with drawing_ahead(given, corpus, encodings, store, jobs):
+        todo = trainer.combinations(names, modules, head, given.train.seeds, store=store)
     fusions = trainer.fusions_from_study(given.fuse, todo, names)
     known = {each.encoding for each in todo} | {each.name for each in fusions}
     if ready and trainer.SOUND in known:
@@ -202,6 +202,21 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     if baseline and baseline not in known:
         raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
     return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions, augment)
+
+
+def drawing_ahead(
+    given: harness.Study,
+    corpus: corpora.LoadedCorpus,
+    encodings: dict[str, converter.Encoding],
+    store: harness.Store,
+    jobs: int,
+) -> AbstractContextManager[None]:
+    """While modules load, which takes one core some seconds, draw what will be needed: with an empty store, all."""
+    if store.url or (store.root / "images").is_dir() or corpora.is_images(given.corpus.name):
+        return nullcontext()
+    also = partial(corpora.fingerprinting, store=store) if given.corpus.near_duplicates else None
+    drawn = encodings if given.image_files else {}
+    return converter.drawn_ahead(corpus.clips, drawn, store=store, jobs=jobs, also=also)
 
 
 def read_augment(

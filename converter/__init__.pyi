@@ -1,3 +1,4 @@
+from .ahead import drawn_ahead as drawn_ahead
 from .augmenting import AugmentSettings as AugmentSettings
 from .augmenting import augment_from_study as augment_from_study
 from .drawing import draw as draw

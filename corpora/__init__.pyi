@@ -26,5 +26,6 @@ from .scanning import list_corpora as list_corpora
 from .scanning import make_demo as make_demo
 from .scanning import scan_to_table as scan_to_table
 from .scanning import summary as summary
+from .sounds import fingerprinting as fingerprinting
 from .verifying import Verified as Verified
 from .verifying import verify_table as verify_table

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +28,7 @@ from harness.urls import absolute, url_of
 if TYPE_CHECKING:  # worker processes do not need it
     import pandas as pd
 
-__all__ = ["SoundTask", "digest_clips", "fingerprints", "levels_of", "read_low"]
+__all__ = ["SoundTask", "digest_clips", "fingerprinting", "fingerprints", "levels_of", "read_low"]
 
 Found = TypeVar("Found")
 _KIND = "fingerprints"
@@ -112,6 +113,11 @@ def fingerprints(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Fing
     return _from_store_or_made(tasks, _cached, _make, jobs=jobs, what="fingerprints")
 
 
+def fingerprinting(clips: pd.DataFrame, *, store: Store) -> list[Callable[[], object]]:
+    """For each clip a function, which can be pickled, that puts its fingerprint into the store unless it is there."""
+    return [partial(_make_if_missing, task) for task in digest_clips(clips, store=store)]
+
+
 def levels_of(tasks: Sequence[SoundTask], *, jobs: int = 1) -> dict[str, Levels]:
     """The levels of each sound by digest, from the store where they are there; those that cannot be read are left out.
 
@@ -170,6 +176,11 @@ def _make(task: SoundTask) -> Fingerprint | None:
     task.store.put_array(_KIND, task.key, data)
     task.store.put_json(_KIND, task.key, {name: _packed(value) for name, value in asdict(made).items()})
     return made
+
+
+def _make_if_missing(task: SoundTask) -> None:
+    if task.digest and not task.store.has(_KIND, task.key, ".json"):
+        _make(task)
 
 
 def _cached(task: SoundTask) -> Fingerprint | None:

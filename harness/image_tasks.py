@@ -14,7 +14,17 @@ from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes, write_bytes
 from harness.store import Store
 
-__all__ = ["KIND", "TOO_LITTLE_MEMORY", "ImageTask", "Made", "PlannedImage", "Written", "make_images", "without_cached"]
+__all__ = [
+    "KIND",
+    "TOO_LITTLE_MEMORY",
+    "ImageTask",
+    "Made",
+    "PlannedImage",
+    "Written",
+    "make_images",
+    "put_images",
+    "without_cached",
+]
 
 KIND = "images"
 """The kind under which the store has PNG files."""
@@ -114,6 +124,13 @@ def make_images(task: ImageTask) -> Made:
     except MemoryError:
         made.reason = TOO_LITTLE_MEMORY
     return made
+
+
+def put_images(task: ImageTask) -> None:
+    """Make a task's images and put them into the store alone, as far as they can be made."""
+    with suppress(AudioError, ImageError, MemoryError):
+        for planned, data in zip(task.images, task.make([planned.spec for planned in task.images]), strict=True):
+            task.store.put(KIND, planned.key, data, ".png")
 
 
 def _write(planned: PlannedImage, data: bytes, digests: FileDigests) -> None:

@@ -56,7 +56,7 @@ def in_parallel(
         Processes: 1 stays in this one; -1 takes as many as there are cores. They are started afresh (loky), never
         forked. Inside :func:`harness.cluster_connection.connected` the cluster's workers are used instead.
     what : str
-        A few words shown before the bar.
+        A few words shown before the bar; without any, there is none.
     ahead : int
         How many results may wait to be taken, where they are large; 0: as many as there are.
     batch : int, optional

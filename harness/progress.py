@@ -21,11 +21,11 @@ def track(items: Iterable[Item], *, total: int, what: str, size: Callable[[Item]
     total : int
         How many there will be.
     what : str
-        A few words shown before the bar.
+        A few words shown before the bar; without any, there is none.
     size : callable, optional
         How far an item moves the bar; default 1.
     """
-    if not sys.stderr.isatty() or total == 0:
+    if not what or not sys.stderr.isatty() or total == 0:
         yield from items
         return
     from rich import console, progress  # a tenth of a second, for a terminal alone

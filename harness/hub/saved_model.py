@@ -6,6 +6,7 @@ A module that takes a fixed number of samples gets a sound window by window.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,7 @@ def _load(spec: ModuleSpec) -> HubModule:
     digest = folder_digest(folder)
     tags: list[str] | None = [] if (folder / "tfhub_module.pb").is_file() else None
     try:
-        loaded = tf.saved_model.load(str(folder), tags=tags)
+        loaded = _loaded(tf, str(folder), tags)
     except (ValueError, OSError, RuntimeError, LookupError, tf.errors.OpError) as error:
         raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
     if folder_digest(folder) != digest:
@@ -41,6 +42,17 @@ def _load(spec: ModuleSpec) -> HubModule:
         raise ModuleError(f"module {spec.handle!r} takes {shape}; expected pictures (N, H, W, 3) or a waveform")
     function = _image_function(call, info) if info.takes == "image" else _waveform_function(call, shape)
     return HubModule(replace(info, features=_feature_count(function, info)), function, loaded)
+
+
+def _loaded(tf: Any, folder: str, tags: list[str] | None) -> Any:
+    """Load a SavedModel, where that fails once more with Keras's classes known, which are not imported before."""
+    try:
+        return tf.saved_model.load(folder, tags=tags)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        if "keras" in sys.modules:
+            raise
+    tf.keras.optimizers.get("sgd")
+    return tf.saved_model.load(folder, tags=tags)
 
 
 def _feature_count(function: Callable[[Any], Any], info: ModuleInfo) -> int:
