@@ -27,6 +27,7 @@ from harness.store import Store, key_of
 from harness.vectors import Vectors
 from trainer.sources import (
     BATCH,
+    ImageMemory,
     SoundPart,
     Source,
     ahead,
@@ -91,6 +92,7 @@ def image_features(
     what: str = "features",
     batch_size: int = BATCH,
     report: Callable[[int], None] | None = None,
+    memory: ImageMemory | None = None,
 ) -> Features:
     """Feature vectors of image files, from the store or computed in batches.
 
@@ -108,6 +110,8 @@ def image_features(
         Images in a batch.
     report : callable, optional
         Called with the number of images that are done, after those from the store and after every batch.
+    memory : ImageMemory, optional
+        What another module has read of the same images.
 
     Returns
     -------
@@ -122,7 +126,7 @@ def image_features(
     info = kinds.describe(spec, store=store)
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
-        source = image_source(spec, info, digests, batch_size=batch_size)
+        source = image_source(spec, info, digests, batch_size=batch_size, memory=memory)
         return _collect(files, source, load, info, store=store, what=what, report=report)
 
 

@@ -19,7 +19,7 @@ from harness.store import Store
 from trainer.bottlenecks import Features, drawn_features, image_features, sound_features
 from trainer.crossvalidate import cross_validate, predictions
 from trainer.fitting import HeadSettings, Trained
-from trainer.sources import SoundPart
+from trainer.sources import ImageMemory, SoundPart
 
 __all__ = ["HeadTask", "blas_threads", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
 
@@ -97,7 +97,13 @@ def blas_threads() -> int:
 
 
 def features_of(
-    table: pd.DataFrame, module: ModuleSpec, *, store: Store, load: Callable[[], HubModule], what: str
+    table: pd.DataFrame,
+    module: ModuleSpec,
+    *,
+    store: Store,
+    load: Callable[[], HubModule],
+    what: str,
+    memory: ImageMemory | None = None,
 ) -> Features:
     """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``.
 
@@ -108,7 +114,7 @@ def features_of(
         return sound_features(parts, module, store=store, load=load, what=what)
     if "image" in table:
         return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
-    return image_features(table["path"].tolist(), module, store=store, load=load, what=what)
+    return image_features(table["path"].tolist(), module, store=store, load=load, what=what, memory=memory)
 
 
 def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import minimize
 
 from harness.balance import balanced_split
 from harness.head import Head, softmax
@@ -158,6 +157,8 @@ def simplex_weights(log_scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
     >>> simplex_weights(np.stack([right, wrong]), np.array([0])).round(6).tolist()
     [1.0, 0.0]
     """
+    from scipy.optimize import minimize  # half a second, which every training would wait
+
     n_members, n = log_scores.shape[:2]
     equal = np.full(n_members, 1 / n_members)
     if not n:

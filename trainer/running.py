@@ -55,6 +55,7 @@ from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
 from trainer.reduced import remove_others, write_reduced
 from trainer.run_record import STEP, read_heads, read_networks, read_reduced, record_training
+from trainer.sources import ImageMemory
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
@@ -177,17 +178,23 @@ def train_all(
         c.module: cache(lambda m=c.module: kinds.load(m, store=store)) for c in todo
     }
     outcome = Outcome(frame([], PREDICTIONS), frame([], FAILURES), loaders=loaders, fusions=tuple(fusions))
-    parts, sizes = [], []
+    parts: dict[Combination, pd.DataFrame] = {}
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
     failed: list[pd.DataFrame] = []
     fused = fused_rows(fusions, outcome.tasks, outcome.trained, failed, STEP)  # begins when the others are done
     for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out, on_epoch), fused):
         outcome.tasks[c] = own
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
-        parts.append(rows)
+        parts[c] = rows
         outcome.trained[c] = trained
         outcome.used.append(key_numbers([trained.key]))
-        sizes.append({**c.named(), "folds": fold_sizes(own.table, settings=own.settings, seed=c.seed, shared=shared)})
+    order = [*todo, *(c for c in outcome.trained if c not in todo)]
+    outcome.trained = {c: outcome.trained[c] for c in order}
+    outcome.tasks = {c: outcome.tasks[c] for c in order}
+    sizes = [
+        {**c.named(), "folds": fold_sizes(own.table, settings=own.settings, seed=c.seed, shared=shared)}
+        for c, own in outcome.tasks.items()
+    ]
     outcome.failures = pd.concat([outcome.failures, *failed], ignore_index=True)
     heads = {combination_name(c.named()): digest_file(heads_file(out, c.named())) for c in outcome.trained}
     for name in read_heads(out).keys() - heads.keys():  # of an earlier training, of other clips perhaps
@@ -195,7 +202,7 @@ def train_all(
     remove_others(out, read_reduced(out), list(outcome.reduced))
     finish_networks(out, read_networks(out), outcome.networks, outcome.history)
     record_use(store, out, STEP, np.concatenate(outcome.used))
-    outcome.predictions = pd.concat(parts, ignore_index=True)
+    outcome.predictions = pd.concat([parts[c] for c in order], ignore_index=True)
     write(outcome.predictions, out / PREDICTIONS.name, PREDICTIONS)
     protocol = describe_splits(tables[todo[0].encoding], todo[0].seed, shared, settings)
     heads_of = {c: own for c, own in outcome.trained.items() if not kinds.is_network(c.module)}
@@ -257,8 +264,9 @@ def _fitted(
     """
     waiting, failed = {}, [outcome.failures]
     begun: deque[tuple[Combination, HeadTask, Future[tuple[Trained, pd.DataFrame]]]] = deque()
+    memory: dict[str, ImageMemory] = {}
     with ThreadPoolExecutor(1) as fitter:
-        for encoding, module in dict.fromkeys((c.encoding, c.module) for c in todo):
+        for encoding, module in _pairs(todo):
             if kinds.is_network(module):
                 while begun:
                     c, task, fitted_before = begun.popleft()
@@ -267,7 +275,7 @@ def _fitted(
                     yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
                 continue
             table, features = _features(
-                tables[encoding], encoding, module, like.store, loaders[module], outcome, failed
+                tables[encoding], encoding, module, like.store, loaders[module], outcome, failed, memory
             )
             while begun:
                 c, task, fitted_before = begun.popleft()
@@ -293,6 +301,15 @@ def _fitted(
     outcome.failures = pd.concat(failed, ignore_index=True)
 
 
+def _pairs(todo: Sequence[Combination]) -> list[tuple[str, ModuleSpec]]:
+    """Encodings and modules: all modules of an encoding one after the other, so that its images are read once."""
+    pairs = list(dict.fromkeys((c.encoding, c.module) for c in todo))
+    if any(kinds.is_network(module) for _, module in pairs):  # these read their images themselves
+        return pairs
+    place = {encoding: k for k, encoding in enumerate(dict.fromkeys(encoding for encoding, _ in pairs))}
+    return sorted(pairs, key=lambda pair: place[pair[0]])
+
+
 def _features(
     table: pd.DataFrame,
     encoding: str,
@@ -301,12 +318,16 @@ def _features(
     load: Callable[[], HubModule],
     outcome: Outcome,
     failed: list[pd.DataFrame],
+    memory: dict[str, ImageMemory],
 ) -> tuple[pd.DataFrame, Features]:
     """The rows of an encoding in training order, and their features; `outcome` and `failed` get what became of them."""
+    if encoding not in memory:
+        memory.clear()
+        memory[encoding] = ImageMemory()
     what = f"{encoding} through {module.handle}"
     table = training_order(table)
     outcome.computed += compute_on_cluster(table, module, store=store, what=what)
-    features = features_of(table, module, store=store, load=load, what=what)
+    features = features_of(table, module, store=store, load=load, what=what, memory=memory[encoding])
     outcome.computed += features.computed
     outcome.used.append(key_numbers(features.keys))
     failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))

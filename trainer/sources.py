@@ -28,6 +28,7 @@ from harness.store import key_of
 
 __all__ = [
     "BATCH",
+    "ImageMemory",
     "SoundPart",
     "Source",
     "ahead",
@@ -44,6 +45,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 BATCH = 32
 _BATCH_SECONDS = 160  # of sound
+_MEMORY = 128 << 20  # bytes
 _CHUNK = 256  # sounds that batches are formed of: those of a cluster are the same
 _READERS = 2
 
@@ -106,7 +108,32 @@ def module_key(spec: ModuleSpec, info: ModuleInfo) -> dict[str, Any]:
     return key if precision == FLOAT32 else {**key, "precision": precision}
 
 
-def image_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests, *, batch_size: int = BATCH) -> Source:
+class ImageMemory:
+    """Images as one module has taken them, for the next that takes the same: the first of them, 128 MB at most."""
+
+    def __init__(self) -> None:
+        self._images: dict[tuple[str, int, int], np.ndarray] = {}
+        self._left = _MEMORY
+
+    def get(self, digest: str, info: ModuleInfo) -> np.ndarray | None:
+        """The image with this digest, in the size that a module takes."""
+        return self._images.get((digest, info.height, info.width))
+
+    def put(self, digest: str, info: ModuleInfo, pixels: np.ndarray) -> None:
+        """Remember an image where there is room."""
+        if pixels.nbytes <= self._left:
+            self._left -= pixels.nbytes
+            self._images[digest, info.height, info.width] = pixels
+
+
+def image_source(
+    spec: ModuleSpec,
+    info: ModuleInfo,
+    digests: FileDigests,
+    *,
+    batch_size: int = BATCH,
+    memory: ImageMemory | None = None,
+) -> Source:
     """Image files for a module."""
     found: dict[str | Path, str] = {}
     module = module_key(spec, info)
@@ -122,7 +149,13 @@ def image_source(spec: ModuleSpec, info: ModuleInfo, digests: FileDigests, *, ba
         return image_key(digest, module) if digest else ""
 
     def read(file: str | Path) -> np.ndarray:
-        return read_image(Path(file), info, digest=found[file])
+        known = memory.get(found[file], info) if memory else None
+        if known is not None:
+            return known
+        pixels = read_image(Path(file), info, digest=found[file])
+        if memory:
+            memory.put(found[file], info, pixels)
+        return pixels
 
     return Source(key, known, read, lambda _: batch_size, found, batch_size)
 
