@@ -28,9 +28,12 @@ __all__ = [
     "HEADS",
     "cross_validate",
     "fold_sizes",
+    "heads_key",
+    "known_heads",
     "prediction_rows",
     "predictions",
     "round_significant",
+    "tested_scores",
     "training_splits",
 ]
 
@@ -72,8 +75,9 @@ def cross_validate(
     """
     check_classes(table)
     splits = training_splits(table, seed, shared)
-    key = _key(features, table, splits, settings, seed)
-    found = _get(store, key)
+    of_features = {"features": digest_bytes(np.ascontiguousarray(features).data), "shape": list(features.shape)}
+    key = heads_key(table, splits, settings, seed, **of_features)
+    found = known_heads(store, key)
     if found is not None:
         return found
     trained = fitting.fit_folds(features, training_labels(table), splits, settings=settings, seed=seed)
@@ -122,10 +126,26 @@ def predictions(
     copies : mapping of str to str, optional
         Clips whose sound another fold has too, as :func:`harness.duplicates.copies_across_folds` gives them.
     """
-    (features, table), scores = of_originals(features, table), {}
-    for fold, head in trained.heads.items():
-        scores[fold] = head.scores(features[(table["fold"] == fold).to_numpy()])
+    scores = tested_scores(features, table, trained)
     return prediction_rows(scores, table, trained.classes, named=named, copies=copies)
+
+
+def tested_scores(features: np.ndarray, table: pd.DataFrame, trained: Trained) -> dict[str, np.ndarray]:
+    """Scores of every tested row by the head that did not see its fold, for :func:`prediction_rows`.
+
+    Parameters
+    ----------
+    features, table
+        As for :func:`cross_validate`.
+    trained : Trained
+
+    Returns
+    -------
+    dict of str to ndarray of float64, shape (n_fold, classes)
+        By fold, in the order of its rows in `table`, but for those of augmented sounds.
+    """
+    features, table = of_originals(features, table)
+    return {fold: head.scores(features[(table["fold"] == fold).to_numpy()]) for fold, head in trained.heads.items()}
 
 
 def prediction_rows(
@@ -192,12 +212,14 @@ def training_splits(table: pd.DataFrame, seed: int, shared: SharedGroups) -> lis
     return [replace(s, **{part: getattr(s, part)[used[getattr(s, part)]] for part in _FITTED}) for s in found]
 
 
-def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int) -> str:
+def heads_key(
+    table: pd.DataFrame, splits: Sequence[Split], settings: HeadSettings, seed: int, **of_features: object
+) -> str:
+    """Key of what training finds: of its rows, splits and settings, and of the features by what says which they are."""
     seeded = settings.head == "sgd" or settings.balance != "none" or len(fold_order(table["fold"])) < 3
     columns = ["clip_id", "label", "fold", "group", *([TRAINING_LABEL] if TRAINING_LABEL in table else [])]
     return key_of(
-        features=digest_bytes(np.ascontiguousarray(features).data),
-        shape=list(features.shape),
+        **of_features,
         rows=digest_bytes(json.dumps(table[columns].to_numpy().tolist()).encode()),
         splits=[[s.fold, *(part.tolist() for part in (s.train, s.validation, s.test, s.refit))] for s in splits],
         settings=settings.of_head(),
@@ -206,7 +228,8 @@ def _key(features: np.ndarray, table: pd.DataFrame, splits: Sequence[Split], set
     )
 
 
-def _get(store: Store, key: str) -> Trained | None:
+def known_heads(store: Store, key: str) -> Trained | None:
+    """Heads that the store has, else nothing."""
     data, record = store.get(HEADS, key, ".npz"), store.get_json(HEADS, key)
     if data is None or record is None:
         return None

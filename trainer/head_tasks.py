@@ -17,7 +17,7 @@ from harness.hub.handles import ModuleSpec
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from trainer.bottlenecks import Features, drawn_features, image_features, sound_features
-from trainer.crossvalidate import cross_validate, predictions
+from trainer.crossvalidate import cross_validate, prediction_rows, tested_scores
 from trainer.fitting import HeadSettings, Trained
 from trainer.sources import ImageMemory, SoundPart
 
@@ -58,7 +58,10 @@ class HeadTask:
     blas_threads: int = field(default_factory=lambda: blas_threads())
 
 
-def fit_heads(task: HeadTask, values: np.ndarray) -> tuple[Trained, pd.DataFrame]:
+Remember = Callable[[HeadTask, Trained, Mapping[str, np.ndarray]], None]
+
+
+def fit_heads(task: HeadTask, values: np.ndarray, remember: Remember | None = None) -> tuple[Trained, pd.DataFrame]:
     """Heads from the store or fitted, and the scores of the clips that they are tested with.
 
     Parameters
@@ -66,6 +69,8 @@ def fit_heads(task: HeadTask, values: np.ndarray) -> tuple[Trained, pd.DataFrame
     task : HeadTask
     values : ndarray of float32, shape (n, D)
         Row by row of its table.
+    remember : callable, optional
+        Is given the task, its heads and the scores by fold.
 
     Returns
     -------
@@ -80,7 +85,10 @@ def fit_heads(task: HeadTask, values: np.ndarray) -> tuple[Trained, pd.DataFrame
     trained = cross_validate(
         values, task.table, settings=task.settings, seed=task.seed, store=task.store, shared=task.shared
     )
-    return trained, predictions(values, task.table, trained, named=task.named, copies=task.copies)
+    scores = tested_scores(values, task.table, trained)
+    if remember:
+        remember(task, trained, scores)
+    return trained, prediction_rows(scores, task.table, trained.classes, named=task.named, copies=task.copies)
 
 
 def fit_from_store(task: HeadTask) -> tuple[Trained, pd.DataFrame]:

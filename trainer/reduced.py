@@ -18,7 +18,7 @@ from harness.written import inside
 from trainer import components
 from trainer.components import principal_components
 
-__all__ = ["reduced_name", "remove_others", "write_reduced"]
+__all__ = ["reduced_name", "remove_others", "rewrite_reduced", "write_reduced"]
 
 _KIND = "reduced"
 _SAMPLED = 16  # features that say which vector is whose: of all, a digest takes as long as the components
@@ -58,9 +58,23 @@ def write_reduced(
     sample = digest_bytes(np.ascontiguousarray(values[:, :: max(1, values.shape[1] // _SAMPLED)]).data)
     code = code_version(components.__name__)
     key = key_of(vectors=list(keys), rows=rows, sample=sample, most=components.MOST, code=code)
-    coordinates, share = _get(store, key, len(values)) or _put(store, key, *principal_components(values))
+    found = _get(store, key, len(values)) or _put(store, key, *principal_components(values))
+    return _write(out, encoding, module, table, found, key)
+
+
+def rewrite_reduced(
+    out: str | Path, table: pd.DataFrame, *, encoding: str, module: str, key: str, store: Store
+) -> tuple[str, str, str] | None:
+    """As :func:`write_reduced` from what the store has under `key`, without the vectors; nothing where it has none."""
+    found = _get(store, key, len(table))
+    return found and _write(out, encoding, module, table, found, key)
+
+
+def _write(
+    out: str | Path, encoding: str, module: str, table: pd.DataFrame, found: tuple[np.ndarray, np.ndarray], key: str
+) -> tuple[str, str, str]:
     name = reduced_name(encoding, module)
-    data = ReducedFeatures(encoding, module, table, coordinates, share).write(Path(out) / FOLDER / f"{name}.npz")
+    data = ReducedFeatures(encoding, module, table, *found).write(Path(out) / FOLDER / f"{name}.npz")
     return name, digest_bytes(data), key
 
 

@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 
@@ -49,6 +49,7 @@ from trainer.fusions import Fusion, fused_record
 from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, training_order
+from trainer.known_results import known_results, remember_results, row_keys
 from trainer.logistic import takes_one_thread
 from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
@@ -274,6 +275,12 @@ def _fitted(
                 for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
                     yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
                 continue
+            own_todo = [c for c in todo if (c.encoding, c.module) == (encoding, module)]
+            keys = None if cluster.current() else row_keys(training_order(tables[encoding]), module, store=like.store)
+            known = keys and _known(own_todo, training_order(tables[encoding]), like, keys, outcome, out)
+            if known:
+                yield from known
+                continue
             table, features = _features(
                 tables[encoding], encoding, module, like.store, loaders[module], outcome, failed, memory
             )
@@ -285,20 +292,40 @@ def _fitted(
             name, digest, key = write_reduced(out, own[0], own[1], **named, keys=features.keys, store=like.store)
             outcome.reduced[name] = digest
             outcome.used.append(key_numbers([key]))
-            for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
+            remember = partial(remember_results, keys=keys, reduced=key) if keys and not features.failures else None
+            for c in own_todo:
                 task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
                 if cluster.current():
                     waiting[c] = task
                 elif takes_one_thread(values.size):
-                    begun.append((c, task, fitter.submit(fit_heads, task, values)))
+                    begun.append((c, task, fitter.submit(fit_heads, task, values, remember)))
                 else:
-                    yield c, task, fit_heads(task, values)
+                    yield c, task, fit_heads(task, values, remember)
         for c, task, fitted_before in begun:
             yield c, task, fitted_before.result()
     fitted = in_parallel(fit_from_store, list(waiting.values()), jobs=1, what="heads", batch=1)
     for (c, task), result in zip(waiting.items(), fitted, strict=True):
         yield c, task, result
     outcome.failures = pd.concat(failed, ignore_index=True)
+
+
+def _known(
+    todo: Sequence[Combination],
+    table: pd.DataFrame,
+    like: HeadTask,
+    keys: Sequence[str],
+    outcome: Outcome,
+    out: Path,
+) -> list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+    """What was found before for combinations of one encoding and module; nothing unless all of it is known."""
+    tasks = [replace(like, named=c.named(), table=table, module=c.module, seed=c.seed) for c in todo]
+    found = known_results(tasks, out, keys=keys)
+    if found is None:
+        return []
+    name, digest, key = found.reduced
+    outcome.reduced[name] = digest
+    outcome.used.append(key_numbers([key, *dict.fromkeys(keys)]))
+    return list(zip(todo, tasks, found.results, strict=True))
 
 
 def _pairs(todo: Sequence[Combination]) -> list[tuple[str, ModuleSpec]]:

@@ -36,6 +36,7 @@ KINDS = {
     "vectors": KindOf((".npy",), "files of feature vectors"),
     "indexes": KindOf((".npy",), "where the vectors are"),
     "heads": KindOf((".npz", ".json"), "trained heads"),
+    "scores": KindOf((".npz",), "scores of tested clips"),
     "networks": KindOf((".npz",), "trained networks and their checkpoints"),
     "reduced": KindOf((".npz",), "principal components of feature vectors"),
     "excerpts": KindOf((".webm",), "excerpts of sounds for reports"),
