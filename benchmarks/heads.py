@@ -107,7 +107,7 @@ def all_strengths(x: np.ndarray, y: np.ndarray, train: list[np.ndarray]) -> tupl
     for batch in regression.batches(train):
         path = regression.path(train[batch], others=[rows])
         for c in STRENGTHS:
-            path.solve(np.full(len(train[batch]), c), LogisticSettings())
+            path.solve(np.full(len(train[batch]), c))
             of_folds = [path.probabilities(f, rows) for f in range(len(train[batch]))]
             if batch.start == 0:
                 scores.append(of_folds[0])

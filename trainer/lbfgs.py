@@ -28,7 +28,7 @@ _PATIENCE = 25  # iterations that come no nearer to the minimum, after which rou
 
 
 class Design(Protocol):
-    """The rows that F problems have in common, each standardised in its own way; D weights and a bias for a class."""
+    """The rows of F problems, n each, standardised for each in its own way; D weights and a bias for a class."""
 
     def scores(self, x: np.ndarray) -> np.ndarray:
         """Class scores (F, K, n) for parameters (F, K, D + 1), the bias last."""
@@ -59,8 +59,8 @@ class Problems:
     Parameters
     ----------
     design : Design
-    targets : ndarray of int, shape (n,)
-        Class numbers.
+    targets : ndarray of int, shape (F, n)
+        Class numbers of the rows of each problem.
     weight : ndarray of float, shape (F, n)
         Of each row in each problem; 0 for a row that is not in its training set.
     present : ndarray of bool, shape (F, K)
@@ -90,7 +90,8 @@ class Problems:
 
     def only(self, which: np.ndarray) -> Problems:
         """Some of the problems, by number."""
-        part = Problems(self.design.only(which), self.targets, self.weight[which], self.present[which], self.x[which])
+        own = (each[which] for each in (self.targets, self.weight, self.present, self.x))
+        part = Problems(self.design.only(which), *own)
         part.probabilities = None if self.probabilities is None else self.probabilities[which]
         part.iterations, part.history = self.iterations, self.history.only(which)
         return part
@@ -182,7 +183,7 @@ def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.nda
     np.exp(p, out=p)
     total = p.sum(axis=1, keepdims=True)
     p /= total
-    at_true = (slice(None), problems.targets, np.arange(len(problems.targets)))
+    at_true = _at(problems.targets)
     right, true = p[at_true], scores[at_true]
     p[at_true] = 0
     wrong = p.sum(axis=1)
@@ -194,11 +195,17 @@ def _point(problems: Problems, x: np.ndarray, scores: np.ndarray, shrink: np.nda
     return _Point(x, scores, p, wrong, loss, np.finfo(x.dtype).eps * (4 * np.abs(loss) + 2 * size))
 
 
+def _at(targets: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Where (F, K, n) has the class of each row, for class numbers (F, n)."""
+    f, n = targets.shape
+    return np.arange(f)[:, None], targets, np.arange(n)
+
+
 def _gradient(problems: Problems, part: _Part, at: _Point, shrink: np.ndarray) -> np.ndarray:
     """Of the problems of the part."""
     which = part.which
     residual = at.probabilities[which]
-    residual[:, problems.targets, np.arange(len(problems.targets))] = -at.wrong[which]
+    residual[_at(problems.targets[which])] = -at.wrong[which]
     residual *= problems.weight[which, None]
     gradient = part.gradient(residual)
     gradient[..., :-1] += shrink[which, None, None] * at.x[which, :, :-1]

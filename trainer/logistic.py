@@ -11,12 +11,13 @@ strengths one after the other, from the strongest regularisation on, each from t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from contextlib import AbstractContextManager
+from functools import cache, cached_property
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from harness.head import Head
+from harness.head import Head, softmax
 from harness.settings import PositiveFloat, PositiveInt, Settings
 from trainer.designs import Features, Rotated, Shared
 from trainer.history import HISTORY
@@ -58,6 +59,9 @@ class LogisticSettings(Settings):
     max_iter: PositiveInt = 1000
 
 
+_DOUBLE = LogisticSettings(tolerance=1e-5)  # what double precision reaches in a few iterations more
+
+
 class Regression:
     """A feature matrix and the classes of its rows, from which heads are fitted to training sets.
 
@@ -82,11 +86,6 @@ class Regression:
         weight = _weights(train, len(targets))
         self._rows = np.flatnonzero(weight.any(axis=0))
         self.features = Features.of(features, weight)
-
-    @property
-    def large(self) -> bool:
-        """Whether the features are many enough for single precision."""
-        return self.features.values.dtype == np.float32
 
     @cached_property
     def spectrum(self) -> Spectrum:
@@ -121,19 +120,24 @@ class Regression:
         else:
             used = np.arange(len(targets))
         weight = _weights(train, len(targets))
-        design = self._design(features, train, *features.moments(weight))
+        asked = np.searchsorted(used, np.concatenate([np.zeros(0, int), *others]))
+        design = self._design(features, train, weight, asked)
         counts = np.array([np.bincount(targets[rows], minlength=self.n_classes) for rows in train])
         x = self._start(design, features, counts, start)
-        problems = Problems(design, targets, weight.astype(design.dtype), counts > 0, x)
+        of_rows = np.broadcast_to(targets, weight.shape)
+        if isinstance(design, Rotated):
+            of_rows, weight = targets[design.order[:, : design.weight.shape[1]]], design.weight
+        problems = Problems(design, of_rows, weight.astype(design.dtype), counts > 0, x)
         return StrengthPath(features, problems, counts, used)
 
     def _design(
-        self, features: Features, train: Sequence[np.ndarray], mean: np.ndarray, scale: np.ndarray
+        self, features: Features, train: Sequence[np.ndarray], weight: np.ndarray, others: np.ndarray
     ) -> Rotated | Shared:
+        mean, scale = features.moments(weight)
         longest = max(len(rows) for rows in train)
         if longest < features.values.shape[1] and longest <= _ROTATED_UP_TO:
             with threads_for(len(train) * len(features.values) * longest):
-                return Rotated.of(features.values, train, mean, scale)
+                return Rotated.of(features.values, train, weight, mean, scale, others)
         dtype = features.values.dtype
         return Shared(features.values, mean.astype(dtype), scale.astype(dtype), self.spectrum)
 
@@ -142,9 +146,11 @@ class Regression:
     ) -> np.ndarray:
         """The given heads; without one, or where it lacks a class, no weights and the shares of the classes."""
         bias = np.log(np.maximum(counts, 1)) - np.log(counts.sum(axis=1, keepdims=True))
-        weights = np.zeros((*counts.shape, features.values.shape[1]))
         if heads is None:
-            return design.parameters(weights, bias)
+            return np.concatenate([np.zeros((*counts.shape, design.width)), bias[..., None]], axis=-1).astype(
+                design.dtype
+            )
+        weights = np.zeros((*counts.shape, features.values.shape[1]))
         for f, head in enumerate(heads):
             absent = ~head.weights.any(axis=0) & (head.bias < head.bias.mean() + _ABSENT / 2)  # where it comes from
             if (absent & (counts[f] > 0)).any():
@@ -160,6 +166,12 @@ class StrengthPath:
     def __init__(self, features: Features, problems: Problems, counts: np.ndarray, rows: np.ndarray) -> None:
         self._features, self._problems, self._counts, self._rows = features, problems, counts, rows
         self._shrink: np.ndarray | None = None
+        self._before: tuple[np.ndarray, np.ndarray] | None = None  # solutions and penalties one strength earlier
+
+    @property
+    def large(self) -> bool:
+        """Whether the designs are large enough for single precision."""
+        return bool(self._problems.x.dtype == np.float32)
 
     @property
     def iterations(self) -> int:
@@ -170,23 +182,31 @@ class StrengthPath:
         """The path of some of the training sets, by number."""
         path = StrengthPath(self._features, self._problems.only(which), self._counts[which], self._rows)
         path._shrink = None if self._shrink is None else self._shrink[which]
+        path._before = None if self._before is None else (self._before[0][which], self._before[1][which])
         return path
 
-    def solve(self, strengths: np.ndarray, settings: LogisticSettings) -> None:
+    def solve(self, strengths: np.ndarray, settings: LogisticSettings | None = None) -> None:
         """Go on to a strength for each training set, shape (F,)."""
-        problems = self._problems
+        settings = settings or (LogisticSettings() if self.large else _DOUBLE)
+        problems, last = self._problems, self._problems.x
         shrink = (1 / (np.asarray(strengths) * self._counts.sum(axis=1))).astype(problems.x.dtype)
         if self._shrink is not None:
             problems.history.penalties_changed(shrink - self._shrink)
+            if self._before is not None and not self.large:  # nothing to go by where solutions are loose
+                problems.x = _extrapolated(*self._before, last, self._shrink, shrink)
+            self._before = last, self._shrink
         self._shrink = shrink
         with threads_for(problems.weight.size * problems.x.shape[2]):
             minimise(problems, shrink, tolerance=settings.tolerance, max_iter=settings.max_iter)
 
     def probabilities(self, f: int, rows: np.ndarray) -> np.ndarray:
         """Of the classes for some rows by training set f, shape (rows, classes), after :meth:`solve`."""
-        assert self._problems.probabilities is not None
-        found: np.ndarray = self._problems.probabilities[f][:, np.searchsorted(self._rows, rows)].T
-        return found
+        problems, rows = self._problems, np.searchsorted(self._rows, rows)
+        if isinstance(problems.design, Rotated):
+            scores = problems.design.scores_of(rows, problems.x[f], f).T
+            return softmax(np.where(problems.present[f], scores, -np.inf))
+        assert problems.probabilities is not None
+        return problems.probabilities[f][:, rows].T
 
     def parameters(self, f: int) -> np.ndarray:
         """The parameters of training set f as they are now, for :meth:`heads`."""
@@ -239,6 +259,7 @@ def fit_many(
     strengths : sequence of float, or ndarray of shape (training sets, J)
         C of scikit-learn: the same for all training sets, or a row for each.
     settings : LogisticSettings, optional
+        Default: a tolerance of 3e-5 in single precision, 1e-5 in double.
 
     Returns
     -------
@@ -250,7 +271,6 @@ def fit_many(
     ValueError
         A strength that is not above 0; else as `Regression`.
     """
-    settings = settings or LogisticSettings()
     if np.ndim(strengths) == 0 or not (np.asarray(strengths) > 0).all():
         raise ValueError(f"strengths={strengths!r}: expected a sequence of values above 0")
     c = np.broadcast_to(np.asarray(strengths, np.float64), (len(train), np.shape(strengths)[-1]))
@@ -266,14 +286,30 @@ def fit_many(
     return [[found[j] for j in range(c.shape[1])] for found in heads]
 
 
-def threads_for(size: int) -> threadpool_limits:
+def threads_for(size: int) -> AbstractContextManager[object]:
     """A context in which matrix products take as many threads as designs of so many elements are worth."""
-    return threadpool_limits(1 if takes_one_thread(size) else None, user_api="blas")
+    return _libraries().limit(limits=1 if takes_one_thread(size) else None, user_api="blas")
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries that threads are limited in, looked for once: that takes milliseconds."""
+    return ThreadpoolController()
 
 
 def takes_one_thread(size: int) -> bool:
     """Whether heads on designs of so many elements are fitted in one thread."""
     return size <= _ONE_THREAD_UP_TO
+
+
+def _extrapolated(
+    x_0: np.ndarray, shrink_0: np.ndarray, x_1: np.ndarray, shrink_1: np.ndarray, shrink: np.ndarray
+) -> np.ndarray:
+    """Solutions (F, K, D + 1) at penalties (F,), where those at two other ones lead to; at most as far again."""
+    there, further = np.log(shrink_1 / shrink_0), np.log(shrink / shrink_1)
+    share = np.clip(np.divide(further, there, out=np.zeros_like(there), where=there != 0), 0, 1)
+    found: np.ndarray = x_1 + share[:, None, None] * (x_1 - x_0)
+    return found
 
 
 def _weights(train: Sequence[np.ndarray], n: int) -> np.ndarray:

@@ -7,13 +7,13 @@ as it is, in the others it is taken for its diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import scipy
 
-__all__ = ["Preconditioner", "Spectrum", "SubspaceNewton", "mean_curvature"]
+__all__ = ["Preconditioner", "RotatedNewton", "Spectrum", "SubspaceNewton", "mean_curvature"]
 
 Preconditioner = Callable[[np.ndarray], np.ndarray]
 """About the inverse Hessian times gradients (F, K, D + 1), the bias last."""
@@ -24,6 +24,8 @@ _RANK = 300  # eigenvectors at most
 _FLAT = 1e-10  # curvature below which a class counts as having this one
 _NEWTON = 30  # directions whose Hessian is inverted as it is, at most
 _NEWTON_SIZE = 600  # rows of such a Hessian, at most
+_ROTATED_NEWTON = 10  # as _NEWTON, where a problem is small
+_ROTATED_NEWTON_SIZE = 200
 _NEWTON_SAMPLE = 3000  # rows that it is computed from
 _COMMON = 1e-2  # of the curvature of the biases, added to it: all biases together change no score
 
@@ -154,6 +156,65 @@ class SubspaceNewton:
             along *= self.diagonal
             out[..., :-1] += (along.reshape(f * k, -1) @ self.following.T).reshape(weights.shape)
         out[..., -1] = newton[..., -1]
+        return out
+
+
+@dataclass(frozen=True)
+class RotatedNewton:
+    """As `SubspaceNewton`, where the columns of each problem are orthogonal directions themselves.
+
+    Parameters
+    ----------
+    inverse : ndarray of float, shape (F, K (r + 1), K (r + 1))
+        Of the Hessian in the last r columns and in the biases; r = 0 where classes are many.
+    diagonal : ndarray of float, shape (F, K, D)
+        The inverse of the Hessian's diagonal.
+    """
+
+    inverse: np.ndarray
+    diagonal: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        designs: Sequence[np.ndarray],
+        variances: np.ndarray,
+        probabilities: np.ndarray,
+        weight: np.ndarray,
+        shrink: np.ndarray,
+        wanted: np.ndarray,
+    ) -> RotatedNewton:
+        """Make the preconditioner of F problems at a point.
+
+        Parameters
+        ----------
+        designs : sequence of F ndarray of float, shape (n, D)
+        variances : ndarray of float, shape (F, D)
+            Of the columns, which are centred and orthogonal; the largest are the last.
+        probabilities, weight, shrink, wanted
+            As for `SubspaceNewton`.
+        """
+        n_classes, width = probabilities.shape[1], variances.shape[1]
+        rank = max(0, min(_ROTATED_NEWTON, _ROTATED_NEWTON_SIZE // n_classes - 1, width))
+        curvature = mean_curvature(probabilities, weight)[..., None]
+        inverse = 1 / curvature
+        if n_classes <= _ROTATED_NEWTON_SIZE:
+            inverse = np.zeros((len(wanted), n_classes * (rank + 1), n_classes * (rank + 1)))
+            for f in np.flatnonzero(wanted):
+                x = designs[int(f)][:, width - rank :]
+                inverse[f] = _inverse_hessian(x, np.zeros(rank), probabilities[f], weight[f], shrink[f])
+        return cls(inverse, 1 / (curvature * variances[:, None] + shrink[:, None, None]))
+
+    def __call__(self, gradient: np.ndarray) -> np.ndarray:
+        """About the inverse Hessian times a gradient (F, K, D + 1)."""
+        f, k, _ = gradient.shape
+        out = np.empty_like(gradient)
+        np.multiply(gradient[..., :-1], self.diagonal, out=out[..., :-1])
+        if self.inverse.shape[2] == 1:  # of biases alone
+            out[..., -1:] = gradient[..., -1:] * self.inverse
+            return out
+        newton = slice(gradient.shape[2] - self.inverse.shape[2] // k, None)
+        out[..., newton] = (self.inverse @ gradient[..., newton].reshape(f, -1, 1)).reshape(f, k, -1)
         return out
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from trainer import preconditioning
 from trainer.logistic import LogisticSettings, Regression
-from trainer.preconditioning import Spectrum, SubspaceNewton
+from trainer.preconditioning import RotatedNewton, Spectrum, SubspaceNewton
 
 
 def problem(n: int, features: int, classes: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -53,6 +53,16 @@ def test_in_the_leading_directions_it_is_the_inverse_of_the_hessian() -> None:
     assert back == pytest.approx(gradient.ravel(), abs=0.02)
 
 
+def test_in_the_last_columns_of_a_rotated_design_it_is_the_inverse_too() -> None:
+    values = np.linalg.qr(problem(200, 6)[0] - problem(200, 6)[0].mean(axis=0))[0]
+    weight, p = np.full((1, 200), 1 / 200), scores_of(values)[None]
+    made = RotatedNewton.of([values], np.full((1, 6), 1 / 200), p, weight, np.array([0.05]), np.ones(1, bool))
+    gradient = np.random.default_rng(0).normal(size=(1, 4, 7))
+    gradient[..., -1] -= gradient[..., -1].mean()
+    back = hessian(values, p[0], weight[0], 0.05) @ made(gradient).ravel()
+    assert back == pytest.approx(gradient.ravel(), abs=0.02)
+
+
 @pytest.mark.parametrize(("features", "classes"), [(40, 4), (300, 4), (40, 30), (40, 700)])
 def test_it_is_symmetric_and_positive(features: int, classes: int) -> None:
     values, _ = problem(500, features, classes=min(classes, features))
@@ -69,10 +79,10 @@ def test_it_is_symmetric_and_positive(features: int, classes: int) -> None:
 def test_a_solution_takes_half_the_iterations_or_less(monkeypatch: pytest.MonkeyPatch) -> None:
     x, y = problem(2600, 900, classes=10)
     rows = np.flatnonzero(np.arange(len(y)) % 5)
-    assert Regression(x, y, 10, [rows]).large
 
     def iterations() -> tuple[int, np.ndarray]:
         path = Regression(x, y, 10, [rows]).path([rows])
+        assert path.large
         path.solve(np.array([0.1]), LogisticSettings())
         return path.iterations, path.heads()[0].scores(x)
 
