@@ -121,8 +121,17 @@ def test_few_colours_make_a_palette_that_reads_back_exactly(count: int) -> None:
     assert len(data) < len(saved(Image.fromarray(pixels), compress_level=1))
 
 
-def test_more_colours_stay_rgb() -> None:
-    pixels = with_colours(257)
+def test_a_palette_has_the_colours_of_the_image_in_ascending_order() -> None:
+    """Also where several of them share a place in the hash, as in two of five images with 256 colours."""
+    for _ in range(20):
+        pixels = with_colours(256)
+        palette = Image.open(io.BytesIO(image.encode_png(pixels))).getpalette()
+        assert np.array_equal(np.reshape(palette, (-1, 3)), np.unique(pixels.reshape(-1, 3), axis=0))
+
+
+@pytest.mark.parametrize("count", [257, 300, 5400])
+def test_more_colours_stay_rgb(count: int) -> None:
+    pixels = with_colours(count)
     data = image.encode_png(pixels)
     assert Image.open(io.BytesIO(data)).mode == "RGB"
     assert np.array_equal(image.decode(data), pixels)
