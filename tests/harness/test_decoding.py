@@ -78,6 +78,17 @@ def test_what_libsndfile_itself_finds_cut(tmp_path: Path, name: str) -> None:
         audio.read(cut(path))
 
 
+@pytest.mark.parametrize("name", ["a.wav", "a.flac", "a.aiff", "a.au", "a.caf", "a.w64"])
+def test_16_bit_samples_are_those_of_libsndfile(tmp_path: Path, name: str) -> None:
+    y = np.stack([np.arange(-32768, 32768), np.arange(32767, -32769, -1)], axis=1).astype(np.int16)
+    soundfile.write(str(tmp_path / name), y, RATE, subtype="PCM_16")
+    expected = soundfile.read(str(tmp_path / name), dtype="float32")[0]
+    blocks = [block for block, _ in audio.read_blocks(tmp_path / name, seconds=1.0, mono=False)]
+    for got in (audio.read(tmp_path / name, mono=False)[0], np.concatenate(blocks)):
+        assert got.dtype == np.float32
+        assert np.array_equal(got, expected)
+
+
 def test_a_part_that_is_there_is_read(tmp_path: Path) -> None:
     whole = write(tmp_path / "a.wav", sweep(4.0))
     short = cut(whole)
