@@ -18,7 +18,7 @@ from harness.errors import AudioError, ImageError
 from harness.files import digest_bytes
 from harness.hub.base import ModuleInfo
 from harness.hub.preprocess import image_input
-from harness.image_tasks import KIND, TOO_LITTLE_MEMORY, PlannedImage
+from harness.image_tasks import KIND, TOO_LITTLE_MEMORY, PlannedImage, retain_freed_memory
 from harness.store import Store, key_of
 
 __all__ = ["DrawTask", "Drawn", "MemoryClip", "MemoryImage", "MemoryMerge", "draw_clip"]
@@ -150,6 +150,7 @@ class MemoryImage:
 
 def draw_clip(task: DrawTask) -> Drawn:
     """Draw what is wanted of a clip; a worker process runs this."""
+    retain_freed_memory()
     drawn, clip = Drawn(), task.clip
     merges, needed = _needed(task)
     try:
