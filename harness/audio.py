@@ -13,7 +13,6 @@ import io
 import math
 import os
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -56,7 +55,6 @@ SUFFIXES = frozenset(
 )
 _LOUDEST = 1e10  # samples of 32-bit integers that were never scaled have 2e9; squares of much more overflow
 _CANCELLED = 0.01  # power of the mean of the channels, relative to theirs
-_READERS = 2
 _BLOCK_S = 10.0
 _IN_MEMORY = 1 << 28  # bytes up to which a file is read once where its digest must be right
 _LAST: ContextVar[dict[tuple[str, ...], tuple[np.ndarray, int]] | None] = ContextVar("_LAST", default=None)
@@ -215,10 +213,8 @@ def longest(parts: Iterable[tuple[str, float, float]]) -> float:
             return 0.0
 
     parts = list(parts)
-    if any(url_of(part[0]) for part in parts):
-        return max(in_threads(seconds, parts), default=0.0)
-    with ThreadPoolExecutor(_READERS) as pool:
-        return max(pool.map(seconds, parts), default=0.0)
+    remote = any(url_of(part[0]) for part in parts)
+    return max(in_threads(seconds, parts) if remote else map(seconds, parts), default=0.0)
 
 
 def digest(
