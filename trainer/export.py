@@ -219,7 +219,7 @@ def prediction_function(module: HubModule, weights: Any, bias: Any) -> Any:
     else:
         spec = tf.TensorSpec((None, info.height, info.width, 3), tf.float32, name="image")
 
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[spec], autograph=False)
     def predict(x: Any) -> dict[str, Any]:
         features = tf.cast(module.function(x), tf.float64)
         logits = tf.matmul(features, tf.cast(weights, tf.float64)) + tf.cast(bias, tf.float64)

@@ -97,7 +97,7 @@ def _features_function(module: HubModule) -> Any:
     """``image -> features`` (or ``waveform -> features``) as a TensorFlow function."""
     tf = import_tensorflow()
 
-    @tf.function(input_signature=[_spec(module, module.info.takes)])
+    @tf.function(input_signature=[_spec(module, module.info.takes)], autograph=False)
     def features(x: Any) -> dict[str, Any]:
         return {"features": module.function(x)}
 
@@ -112,7 +112,7 @@ def _prediction_function(
     inputs = {each.input: _spec(modules[each.signature], each.input) for each in members}
     names = list(inputs)
 
-    @tf.function(input_signature=list(inputs.values()))
+    @tf.function(input_signature=list(inputs.values()), autograph=False)
     def predict(*values: Any) -> dict[str, Any]:
         given = dict(zip(names, values, strict=True))
         features = [tf.cast(modules[each.signature].function(given[each.input]), tf.float64) for each in members]

@@ -183,7 +183,9 @@ def build(spec: ScatteringSpec = DEFAULT) -> tf.Module:
             super().__init__(name="scattering")
             self.variables, self.trainable_variables = [], []
 
-        @tf.function(input_signature=[tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, "images")])
+        @tf.function(
+            input_signature=[tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, "images")], autograph=False
+        )
         def __call__(self, images: tf.Tensor) -> tf.Tensor:
             channels, place, level = _distinct_channels(tf, images)
             blocks = tf.pad(_analyse(tf, channels, spec), ((1, 0), (0, 0)))

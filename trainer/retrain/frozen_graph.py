@@ -47,7 +47,7 @@ class FrozenModule:
         info = module.info
         spec = tf.TensorSpec((None, info.height, info.width, 3), tf.float32, name=IMAGE_INPUT)
         try:
-            traced = tf.function(module.function, input_signature=[spec]).get_concrete_function()
+            traced = tf.function(module.function, input_signature=[spec], autograph=False).get_concrete_function()
             frozen = convert_variables_to_constants_v2(traced)
         except (ValueError, TypeError, NotImplementedError, tf.errors.OpError) as error:
             reason = " ".join(str(error).split())[:160]
