@@ -59,7 +59,8 @@ def drawn_ahead(
         return
     start_workers(jobs, WORKERS_IMPORT)
     stop = Event()
-    thread = Thread(target=_draw, args=(clips, encodings, store, check_jobs(jobs), also, stop), daemon=True)
+    work = (clips, encodings, store, check_jobs(jobs), also, stop)
+    thread = Thread(target=_draw, args=work, name="drawn_ahead", daemon=True)
     thread.start()
     try:
         yield

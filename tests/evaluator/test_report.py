@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import av
@@ -19,7 +20,7 @@ import pytest
 from PIL import Image
 from small_study import RATE, command, sound
 
-from evaluator import evaluate, results, thumbnails
+from evaluator import Evaluation, evaluate, results, thumbnails
 from evaluator.__main__ import app
 from evaluator.combinations import Combination
 from evaluator.report import ReportData, render
@@ -123,6 +124,28 @@ def test_a_slice_is_cut_before_its_loudest_part_is_looked_for(tmp_path: Path) ->
     samples, sr = decoded(found["a"])
     assert np.argmax(np.abs(np.fft.rfft(samples))) * sr / len(samples) == pytest.approx(500, abs=5)
     assert missing == []
+
+
+def test_once_stopped_no_more_sounds_are_made(run: Path, tmp_path: Path) -> None:
+    stop = Event()
+    stop.set()
+    parts = {"a": Part(str(run / "sounds" / "0.wav"), 0.0, 1.0)}
+    found, missing = make_excerpts(parts, store=Store(tmp_path / "store"), stop=stop)
+    assert (found, missing) == ({}, ["a"])
+
+
+def test_what_is_done_with_the_figures_and_fails_leaves_a_report(run: Path, tmp_path: Path) -> None:
+    seen = []
+
+    def fail(found: Evaluation) -> None:
+        seen.append(found.best)
+        assert not found.report.exists()
+        raise SettingsError("no room for a model")
+
+    with pytest.raises(SettingsError, match="no room"):
+        evaluate(run, store=Store(tmp_path / "store"), on_figures=fail)
+    assert (run / "report.html").is_file()
+    assert len(seen) == 1
 
 
 def test_nothing_is_made_twice(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

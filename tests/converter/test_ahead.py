@@ -1,0 +1,118 @@
+"""Images drawn ahead are those that the converter draws, as far as the time goes; what fails is left for later."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from converter import ahead
+from converter.ahead import drawn_ahead
+from converter.encodings.gray import Gray
+from converter.encodings.waveform import Waveform
+from converter.pipeline import convert_clips
+from converter.spec import Encoding
+from corpora.sounds import digest_clips, fingerprinting, fingerprints
+from harness import audio
+from harness.audio import write_wav
+from harness.store import Store
+from harness.tables import CLIPS, frame
+
+ENCODINGS: dict[str, Encoding] = {
+    "gray": Gray(size=(8, 8)),
+    "waveform": Waveform(size=(8, 8)),
+    "tiled": Gray(sample_rate=8000, n_fft=256, hop_length=100, n_mels=16, size=(16, 16), tiles=True),
+    "loud": Gray(size=(8, 8), ref="corpus"),
+}
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> pd.DataFrame:
+    """Six sounds, a part of one of them, one that is not a sound, and one that is not there."""
+    rng = np.random.default_rng(0)
+    for n in range(6):
+        write_wav(tmp_path / f"{n}.wav", rng.uniform(-0.5, 0.5, 8000), 8000)
+    (tmp_path / "bad.wav").write_bytes(b"RIFF")
+    names = [*(f"{n}.wav" for n in range(6)), "bad.wav", "gone.wav"]
+    rows = [{"clip_id": name, "path": str(tmp_path / name), "label": "a", "fold": "1"} for name in names]
+    return frame([*rows, {**rows[0], "clip_id": "part", "start_s": 0.2, "end_s": 0.8}], CLIPS)
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work is done in this process, as worker processes would do it."""
+    monkeypatch.setattr(ahead, "start_workers", lambda *_: None)
+    monkeypatch.setattr(ahead, "in_parallel", lambda work, items, **_: map(work, items))
+
+
+def wait() -> None:
+    """Until all is drawn."""
+    for thread in threading.enumerate():
+        if thread.name == "drawn_ahead":
+            thread.join(30)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_same_entries_as_the_converter_puts(clips: pd.DataFrame, tmp_path: Path) -> None:
+    early, late = Store(tmp_path / "early"), Store(tmp_path / "late")
+    with drawn_ahead(clips, ENCODINGS, store=early, jobs=2, also=lambda table: fingerprinting(table, store=early)):
+        wait()
+    plain = {name: ENCODINGS[name] for name in ("gray", "waveform")}
+    convert_clips(clips, plain, tmp_path / "images", store=late)
+    fingerprints(digest_clips(clips, store=late))
+    for kind in ("images", "fingerprints"):
+        drawn = {path.name: path.read_bytes() for path in (early.root / kind).rglob("*") if path.is_file()}
+        assert drawn
+        assert drawn == {path.name: path.read_bytes() for path in (late.root / kind).rglob("*") if path.is_file()}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_each_sound_is_decoded_once(clips: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, decoded = Store(tmp_path / "store"), []
+
+    def counted(sound: object, *part: float) -> object:
+        decoded.append((str(sound), *map(str, part)))
+        return decode(sound, *part)  # type: ignore[arg-type]
+
+    decode: Callable[..., object] = audio.decode
+    monkeypatch.setattr(audio, "decode", counted)
+    with drawn_ahead(clips, ENCODINGS, store=store, jobs=2, also=lambda table: fingerprinting(table, store=store)):
+        wait()
+    good = [each for each in decoded if "bad.wav" not in each[0]]
+    assert len(good) == len(set(good)) == 7
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_fails_ahead_is_not_raised(clips: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_: pd.DataFrame) -> list[Callable[[], object]]:
+        raise OSError("no space left")
+
+    with drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2, also=broken):
+        wait()
+    with pytest.raises(KeyError), drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2):
+        raise KeyError  # is what the block raises
+
+
+def test_one_process_draws_nothing_ahead(clips: pd.DataFrame, tmp_path: Path) -> None:
+    with drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=1):
+        pass
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_sound_that_is_given_again_is_another_array_of_the_same_bytes(clips: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "0.wav"
+    digest = audio.digest(path)
+    with audio.reading_once():
+        first, _ = audio.read(path, digest=digest)
+        path.unlink()
+        first[:] = 0
+        again, _ = audio.read(path, digest=digest)
+        assert again.any()
+        with pytest.raises(audio.AudioError, match="no such file"):
+            audio.read(path, digest=digest, end_s=0.5)
+    with pytest.raises(audio.AudioError, match="no such file"):
+        audio.read(path, digest=digest)
