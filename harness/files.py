@@ -96,9 +96,9 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _name_file(error: OSError, path: str | Path) -> None:
-    """Say which file it was: a full disk does not."""
-    if error.errno and not error.filename:
-        error.filename = os.fspath(path)
+    """Say which file it was: a full disk does not, and a file that cannot be replaced has the temporary one's name."""
+    if error.errno and (not error.filename or is_temporary(os.path.basename(os.fspath(error.filename)))):
+        error.filename, error.filename2 = os.fspath(path), None
 
 
 def _part(path: Path) -> Path:
