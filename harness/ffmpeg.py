@@ -96,4 +96,6 @@ def _decoded(container: Any, stream: Any, sr: int, messages: FfmpegMessages) -> 
             frame = next(frames, None)
             blocks = to_float.resample(frame)
         for block in blocks:
-            yield block.to_ndarray().T
+            # of more than 8 channels PyAV counts planes beyond the last, whose memory is not theirs: none of its arrays
+            planes = block.planes[: block.layout.nb_channels]
+            yield np.stack([np.frombuffer(plane, np.float32, block.samples) for plane in planes], axis=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -131,6 +132,19 @@ def test_channels_that_cancel_give_one_of_them(tmp_path: Path, channels: int, ga
     assert audio.read(path)[0].tobytes() == expected.astype(np.float32).tobytes()
     ((block, _),) = audio.read_blocks(path, seconds=5)
     assert block.tobytes() == expected.tobytes()
+
+
+def test_more_than_eight_channels_by_ffmpeg(tmp_path: Path) -> None:
+    y = np.random.default_rng(0).uniform(-0.5, 0.5, (800, 12)).astype(np.float32)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("pcm_f32le", rate=8000, layout="7.1.4")
+        frame = av.AudioFrame.from_ndarray(y.reshape(1, -1), format="flt", layout="7.1.4")
+        frame.sample_rate = 8000
+        for each in (frame, None):
+            container.mux(stream.encode(each))
+    found, sr = audio.read(tmp_path / "a.mkv", mono=False)
+    assert sr == 8000
+    np.testing.assert_array_equal(found, y)
 
 
 def test_channels_that_differ_are_averaged(tmp_path: Path) -> None:
