@@ -27,7 +27,10 @@ def check_model_folder(folder: str | Path) -> None:
     """
     folder = Path(folder)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CARD).is_file():
-        raise SettingsError(f"{folder}: holds files that are not a model, and would be replaced; give another folder")
+        raise SettingsError(
+            f"{folder}: holds files that are not a model (no {CARD}), and would be replaced; remove it, or give "
+            "another folder"
+        )
     if folder.exists() and not folder.is_dir():
         raise SettingsError(f"{folder}: a file; expected a folder for the model")
     check_only(folder, model_files(folder))
