@@ -110,9 +110,9 @@ def _make(task: _Task) -> bytes | None:
     try:
         sound = audio.read(task.part.path, start_s=task.part.start_s, end_s=task.part.end_s)
         made = excerpt(*sound, seconds=task.seconds)
-        task.store.put(_KIND, task.key, made, ".webm")
     except (SoundfoldError, OSError, ValueError):
         return None
+    task.store.put(_KIND, task.key, made, ".webm")  # a full disk is an error, not a sound that cannot be read
     return made
 
 
