@@ -19,7 +19,7 @@ from pathlib import Path
 
 from benchmarks.command import data_folder, main
 from benchmarks.results import ROOT
-from benchmarks.studies import Taken, heads_seconds, run_study, stage_table, usual_way
+from benchmarks.studies import Taken, run_study, stage_table, usual_way
 from benchmarks.tables import Cell, Table, ratio
 from harness.tables import CLIPS, read_located
 
@@ -36,12 +36,11 @@ def run(options: argparse.Namespace) -> Iterator[Table]:
     settings = base_settings(options)
     modules = json.loads(settings["train.modules"])
     first, second = (run_study(STUDY, folder / "run", folder / "store", settings) for _ in range(2))
-    heads = heads_seconds(folder / "run", folder / "store")
     clips = read_located(folder / "run" / "clips.csv", CLIPS)
     sounds = [Path(p) for p in clips["path"]]
     usual = usual_way(folder / "run", folder / "store", sounds, modules, folds=FOLDS)
     title = f"{len(sounds)} clips, 6 encodings, {len(modules)} modules, {FOLDS} folds"
-    yield stage_table(title, first, second, usual, heads)
+    yield stage_table(title, first, second, usual)
     yield changes_table(folder, settings, options)
     shutil.rmtree(folder)
 

@@ -9,8 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.heads import STRENGTHS
 from benchmarks.results import ROOT
 from benchmarks.tables import Cell, Table, ratio
@@ -26,6 +24,7 @@ from trainer.inputs import read_encoding
 
 __all__ = ["Taken", "UsualWay", "run_study", "stage_table", "usual_way"]
 
+_FIRST, _LAST = "modules, duplicates, drawing, merging", "evaluation, report, model"
 DRAWN = 4  # of the encodings of a study are drawn; the others are merged from them
 
 
@@ -85,22 +84,11 @@ def _entries(store: Path) -> dict[str, int]:
 
 
 def _stages(run: Path, seconds: float) -> dict[str, float]:
-    images, steps = read_steps(run / "images"), read_steps(run)
-    given = {
-        "draw": images.get("convert"),
-        "merge": images.get("merge"),
-        "features and heads": steps.get("train"),
-        "evaluation": steps.get("evaluate"),
-    }
+    """Seconds by stage; sounds are drawn while modules load, so that these are one."""
+    steps = read_steps(run)
+    given = {"features and heads": steps.get("train"), _LAST: steps.get("evaluate")}
     stages = {name: float(step["seconds"]) for name, step in given.items() if step}
-    return {**stages, "start, scan, duplicates, model": seconds - sum(stages.values())}
-
-
-def heads_seconds(run: Path, store: Path) -> float:
-    """Seconds in heads: from the last new feature vectors of a combination to the file of its heads."""
-    vectors = np.sort([e.stat().st_mtime for folder in (store / "vectors").iterdir() for e in os.scandir(folder)])
-    heads = [p.stat().st_mtime for p in (run / "heads").iterdir()]
-    return float(sum(at - vectors[max(0, np.searchsorted(vectors, at) - 1)] for at in heads))
+    return {_FIRST: seconds - sum(stages.values()), **stages}
 
 
 @dataclass(frozen=True)
@@ -164,18 +152,17 @@ def _fit_seconds(table: Path, store: Path, handle: str, folds: int) -> float:
     return one_fit(x, part["label"], strengths=some) * len(rows) / len(part) * (folds - 1) / folds
 
 
-def stage_table(title: str, first: Taken | None, second: Taken, usual: UsualWay | None, heads: float | None) -> Table:
+def stage_table(title: str, first: Taken | None, second: Taken, usual: UsualWay | None) -> Table:
     """Seconds by stage: from nothing, again, the usual way, and its ratio to ours from nothing."""
     theirs = usual.seconds if usual else {}
     of_usual: dict[str, float | None] = {
-        "draw": theirs.get("draw"),
+        _FIRST: theirs.get("draw"),
         "features and heads": theirs["features"] + theirs["heads"] if usual else None,
     }
     rows: list[list[Cell]] = []
     for name, again in second.stages.items():
         own = first.stages[name] if first else None
         rows.append([name, own, again, of_usual.get(name), ratio(of_usual.get(name), own)])
-    rows.append(["of which heads", heads, None, theirs.get("heads"), ratio(theirs.get("heads"), heads)])
     whole = first.watched.seconds if first else None
     total = usual.total if usual else None
     rows.append(["in all", whole, second.watched.seconds, total, ratio(total, whole)])
