@@ -7,7 +7,7 @@ found in the store later, and what was not is drawn then, or named where it cann
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event, Thread
@@ -26,6 +26,7 @@ from harness.store import Store
 
 __all__ = ["drawn_ahead"]
 
+_LEAVE_S = 2.0  # that is waited for a clip to be drawn, where the block fails
 _AT_A_TIME = 16  # clips for each process: then it is seen whether the time is up
 
 Work = Callable[[], object]
@@ -58,18 +59,15 @@ def drawn_ahead(
         yield
         return
     start_workers(jobs, WORKERS_IMPORT)
-    stop = Event()
-    work = (clips, encodings, store, check_jobs(jobs), also, stop)
+    stop, leave = Event(), Event()
+    work = (clips, encodings, store, check_jobs(jobs), also, stop, leave)
     thread = Thread(target=_draw, args=work, name="drawn_ahead", daemon=True)
     thread.start()
     try:
         yield
-    except KeyboardInterrupt:  # leaves at once
-        stop.set()
-        raise
     except BaseException:
-        stop.set()
-        thread.join()
+        leave.set()
+        thread.join(_LEAVE_S)
         raise
     stop.set()
     thread.join()
@@ -90,10 +88,11 @@ def _draw(
     jobs: int,
     also: Callable[[pd.DataFrame], Sequence[Work]] | None,
     stop: Event,
+    leave: Event,
 ) -> None:
-    """Draw clip after clip until there are no more, or `stop` is set."""
+    """Draw clip after clip until there are no more, or `stop` is set; once `leave` is, end the worker processes."""
     plain = {name: each for name, each in encodings.items() if not each.tile_s and getattr(each, "ref", "") != "corpus"}
-    with suppress(Exception):  # whoever needs the images will say what is the matter
+    with suppress(Exception, KeyboardInterrupt):  # whoever needs the images will say what is the matter
         with FileDigests(store) as digests:
             planned = digest_clips(clips, digests, jobs=jobs, strict=False)
         calls = [(each,) for each in also(clips)] if also else [()] * len(clips)
@@ -102,10 +101,12 @@ def _draw(
         work = [_ClipWork(own, _missing(task)) for own, task in zip(calls, tasks, strict=True) if task]
         step = _AT_A_TIME * jobs
         for part in (work[k : k + step] for k in range(0, len(work), step)):
-            if stop.is_set():
+            if stop.is_set() or leave.is_set():
                 return
-            for _ in in_parallel(_do, part, jobs=jobs, what="", if_killed=lambda _: None):
-                pass
+            with closing(in_parallel(_do, part, jobs=jobs, what="")) as done:
+                for _ in done:
+                    if leave.is_set():
+                        return
 
 
 def _missing(task: ImageTask) -> ImageTask:

@@ -99,7 +99,7 @@ def evaluate(
         Processes that make the report's sounds, -1 for one for each core; 1: threads of this one.
     on_figures : callable, optional
         Is called with the evaluation when its figures are known, while the sounds of the report are made. Where it
-        raises a SoundfoldError, the report is written first.
+        raises a SoundfoldError or an OSError, the report is written first.
 
     Raises
     ------
@@ -232,12 +232,12 @@ def _figures(run: Path, target: Path, predictions: pd.DataFrame, asked: _Asked) 
     return _Figures(found, differences, order, matrices, samples.unit, groups, failures, steps)
 
 
-def _use_figures(found: Evaluation, use: Callable[[Evaluation], object] | None) -> SoundfoldError | None:
+def _use_figures(found: Evaluation, use: Callable[[Evaluation], object] | None) -> Exception | None:
     """Call `use`; give its error back, so that the report is written all the same."""
     try:
         if use:
             use(found)
-    except SoundfoldError as error:
+    except (SoundfoldError, OSError) as error:  # OSError: a full disk
         return error
     return None
 

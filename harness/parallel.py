@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, suppress
 from importlib import import_module
@@ -43,7 +44,7 @@ def in_parallel(
     ahead: int = 0,
     batch: int | None = None,
     if_killed: Callable[[Item], Result] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Call `work` on each item, with a progress bar.
 
     Parameters
@@ -107,6 +108,8 @@ def start_workers(jobs: int, modules: Sequence[str]) -> None:
 
 
 def _start(jobs: int, modules: list[str]) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # Ctrl-C is for this process alone, which ends those that it starts here
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     with suppress(Exception):  # whoever needs them will say what is the matter
         Parallel(n_jobs=jobs, backend="loky", batch_size=1)(
             delayed(_in_worker)(_import, modules, os.getpid()) for _ in range(jobs)

@@ -89,12 +89,15 @@ class Trained:
         Regularisation strength by fold; empty for ``sgd``.
     key : str
         Where the store has them.
+    scores_key : str
+        Where the store has the scores that they gave.
     """
 
     heads: dict[str, Head]
     classes: list[str]
     chosen: dict[str, float] = field(default_factory=dict)
     key: str = ""
+    scores_key: str = ""
 
 
 def fit_folds(

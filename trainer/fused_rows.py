@@ -163,7 +163,7 @@ def fit_fused(members: Members, trained: Sequence[Trained], task: HeadTask) -> T
     data, record = task.store.get(HEADS, key, ".npz"), task.store.get_json(HEADS, key)
     if data is not None and record is not None:
         heads, classes = heads_from_bytes(data)
-        return FusedTrained(heads, classes, {}, key, record["weights"])
+        return FusedTrained(heads, classes, {}, key, weights=record["weights"])
     weights = {s.fold: [1 / len(trained)] * len(trained) for s in splits}
     if members.fusion.how == "weighted":
         vectors = [partial(members.values, k) for k in range(len(trained))]
@@ -174,7 +174,7 @@ def fit_fused(members: Members, trained: Sequence[Trained], task: HeadTask) -> T
     }
     task.store.put(HEADS, key, heads_to_bytes(heads, classes=classes), ".npz")
     task.store.put_json(HEADS, key, {"chosen": {}, "weights": weights})
-    return FusedTrained(heads, classes, {}, key, weights)
+    return FusedTrained(heads, classes, {}, key, weights=weights)
 
 
 def fused_scores(members: Members, fused: Trained, folds: Sequence[str] | None = None) -> np.ndarray:

@@ -84,7 +84,8 @@ def known_results(tasks: Sequence[HeadTask], out: str | Path, *, keys: Sequence[
     """
     found = []
     for task in tasks:
-        data = task.store.get(_KIND, _key(task, keys), ".npz")
+        key = _key(task, keys)
+        data = task.store.get(_KIND, key, ".npz")
         if data is None:
             return None
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
@@ -93,6 +94,7 @@ def known_results(tasks: Sequence[HeadTask], out: str | Path, *, keys: Sequence[
         trained = known_heads(task.store, said["heads"])
         if trained is None:
             return None
+        trained.scores_key = key
         found.append((said, trained, scores))
     own, first = originals(tasks[0].table), tasks[0]
     named = {name: first.named[name] for name in ("encoding", "module")}
@@ -128,7 +130,8 @@ def remember_results(
     arrays = {f"scores_{k}": own for k, own in enumerate(scores.values())}
     arrays["said"] = np.array(json.dumps({"folds": list(scores), "heads": trained.key, "reduced": reduced}))
     np.savez(buffer, **arrays)  # type: ignore[arg-type]
-    task.store.put(_KIND, _key(task, keys), buffer.getvalue(), ".npz")
+    trained.scores_key = _key(task, keys)
+    task.store.put(_KIND, trained.scores_key, buffer.getvalue(), ".npz")
 
 
 def _key(task: HeadTask, keys: Sequence[str]) -> str:

@@ -188,7 +188,7 @@ def train_all(
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts[c] = rows
         outcome.trained[c] = trained
-        outcome.used.append(key_numbers([trained.key]))
+        outcome.used.append(key_numbers([key for key in (trained.key, trained.scores_key) if key]))
     order = [*todo, *(c for c in outcome.trained if c not in todo)]
     outcome.trained = {c: outcome.trained[c] for c in order}
     outcome.tasks = {c: outcome.tasks[c] for c in order}

@@ -30,6 +30,8 @@ def _load(spec: ModuleSpec) -> HubModule:
     try:
         loaded = _loaded(tf, str(folder), tags)
     except (ValueError, OSError, RuntimeError, LookupError, tf.errors.OpError) as error:
+        if "KeyboardInterrupt" in str(error):  # as TensorFlow's native code hands it on
+            raise KeyboardInterrupt from error
         raise ModuleError(f"module {spec.handle!r}: cannot be loaded ({_short(error)})") from error
     if folder_digest(folder) != digest:
         raise ModuleError(f"module {spec.handle!r}: changed while it was read; run the same command again")
