@@ -27,8 +27,8 @@ from harness.cli import guard, say, warn
 from harness.errors import SettingsError, did_you_mean
 
 NAMES = (
-    "convert", "bottlenecks", "heads", "networks", "retrain", "esc10", "urbansound8k", "scan", "calls", "listen",
-    "power", "growth.tables", "growth.store", "growth.heads", "growth.evaluation",
+    "convert", "bottlenecks", "heads", "networks", "retrain", "esc10.study", "esc10.changes", "urbansound8k", "scan",
+    "calls", "listen", "power", "growth.tables", "growth.store", "growth.heads", "growth.evaluation",
 )  # fmt: skip
 """A part of a benchmark is written ``NAME.PART``: it is given ``--part PART``."""
 

@@ -1,6 +1,6 @@
 """ESC-10 whole: six encodings, two modules, five folds; from nothing, again, and with one thing more.
 
-    python -m benchmarks.esc10 [--module FOLDER]
+    python -m benchmarks.esc10 [--module FOLDER] [--part study | changes]
 
 Runs ``studies/esc10.toml`` into an empty store, once more with nothing changed, and then with one more encoding, seed
 or module, or another head; each on top of the finished study. "Own cost" is what such a run takes longer than one with
@@ -34,19 +34,28 @@ def run(options: argparse.Namespace) -> Iterator[Table]:
     folder = options.work / "esc10"
     shutil.rmtree(folder, ignore_errors=True)
     settings = base_settings(options)
+    first = run_study(STUDY, folder / "run", folder / "store", settings)
+    if options.part in ("", "study"):
+        yield study_table(folder, settings, first)
+    if options.part in ("", "changes"):
+        yield changes_table(folder, settings, options)
+    shutil.rmtree(folder)
+
+
+def study_table(folder: Path, settings: dict[str, str], first: Taken) -> Table:
+    """The study from nothing and again, against the usual way."""
     modules = json.loads(settings["train.modules"])
-    first, second = (run_study(STUDY, folder / "run", folder / "store", settings) for _ in range(2))
+    second = run_study(STUDY, folder / "run", folder / "store", settings)
     clips = read_located(folder / "run" / "clips.csv", CLIPS)
     sounds = [Path(p) for p in clips["path"]]
     usual = usual_way(folder / "run", folder / "store", sounds, modules, folds=FOLDS)
     title = f"{len(sounds)} clips, 6 encodings, {len(modules)} modules, {FOLDS} folds"
-    yield stage_table(title, first, second, usual)
-    yield changes_table(folder, settings, options)
-    shutil.rmtree(folder)
+    return stage_table(title, first, second, usual)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Its own options."""
+    parser.add_argument("--part", choices=["", "study", "changes"], default="", help="one table; default: both")
     parser.add_argument("--module", type=Path, help="an image module; default: MobileNet V2 of the data folder")
 
 

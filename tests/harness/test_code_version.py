@@ -190,7 +190,7 @@ def test_what_fits_heads_is_in_the_key(head: str, n_folds: int, monkeypatch: pyt
         trained = fitting.fit_folds(features, table["label"], list(of), settings=settings, seed=0)
         fitting.fit_final(features, table["label"], trained, settings=settings, seed=0)
 
-    roots = roots_of(lambda: crossvalidate._key(features, table, [], settings, 0), crossvalidate, monkeypatch)
+    roots = roots_of(lambda: crossvalidate.heads_key(table, [], settings, 0), crossvalidate, monkeypatch)
     assert_in_key(executed(fit), roots)
 
 
