@@ -44,7 +44,7 @@ class KnownResults:
 
 
 def row_keys(table: pd.DataFrame, module: ModuleSpec, *, store: Store) -> list[str] | None:
-    """The key of each row's vector; nothing where a file cannot be read.
+    """The key of each row's vector; nothing where a file cannot be read, or where scores would not be remembered.
 
     Parameters
     ----------
@@ -53,6 +53,8 @@ def row_keys(table: pd.DataFrame, module: ModuleSpec, *, store: Store) -> list[s
     module : ModuleSpec
     store : Store
     """
+    if len(table) * table["label"].nunique() > _LARGEST:
+        return None
     info = kinds.describe(module, store=store)
     if "image" in table:
         own = module_key(module, info)
@@ -124,7 +126,7 @@ def remember_results(
     reduced : str
         Where the store has the reduced features.
     """
-    if not trained.key or sum(own.size for own in scores.values()) > _LARGEST:
+    if not trained.key:
         return
     buffer = io.BytesIO()
     arrays = {f"scores_{k}": own for k, own in enumerate(scores.values())}

@@ -276,14 +276,13 @@ def _fitted(
                     yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
                 continue
             own_todo = [c for c in todo if (c.encoding, c.module) == (encoding, module)]
-            keys = None if cluster.current() else row_keys(training_order(tables[encoding]), module, store=like.store)
-            known = keys and _known(own_todo, training_order(tables[encoding]), like, keys, outcome, out)
+            table = training_order(tables[encoding])
+            keys = None if cluster.current() else row_keys(table, module, store=like.store)
+            known = keys and _known(own_todo, table, like, keys, outcome, out)
             if known:
                 yield from known
                 continue
-            table, features = _features(
-                tables[encoding], encoding, module, like.store, loaders[module], outcome, failed, memory
-            )
+            features = _features(table, encoding, module, like.store, loaders[module], outcome, failed, memory)
             while begun:
                 c, task, fitted_before = begun.popleft()
                 yield c, task, fitted_before.result()
@@ -346,19 +345,18 @@ def _features(
     outcome: Outcome,
     failed: list[pd.DataFrame],
     memory: dict[str, ImageMemory],
-) -> tuple[pd.DataFrame, Features]:
-    """The rows of an encoding in training order, and their features; `outcome` and `failed` get what became of them."""
+) -> Features:
+    """Features of an encoding's rows in training order; `outcome` and `failed` get what became of them."""
     if encoding not in memory:
         memory.clear()
         memory[encoding] = ImageMemory()
     what = f"{encoding} through {module.handle}"
-    table = training_order(table)
     outcome.computed += compute_on_cluster(table, module, store=store, what=what)
     features = features_of(table, module, store=store, load=load, what=what, memory=memory[encoding])
     outcome.computed += features.computed
     outcome.used.append(key_numbers(features.keys))
     failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
-    return table, features
+    return features
 
 
 def _network(
