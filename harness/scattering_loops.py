@@ -2,9 +2,10 @@
 
 TensorFlow's convolution multiplies each pixel by each number of each kernel. These kernels are known beforehand:
 
-- A wavelet at angle -t is the one at angle t upside down. Both are made of the same two halves, one even in frequency,
-  which is multiplied by the sum of the rows above and below, and one odd, which takes their difference: half of the
-  multiplications.
+- A wavelet at angle -t is the one at angle t upside down, and its real part is even under a half turn, its imaginary
+  part odd. So both angles are made of four parts, each even or odd in frequency and in time: an even one is multiplied
+  by the sum of what lies on both sides of the middle, an odd one by the difference. A quarter of the multiplications.
+- Four kernels at once take the same sums and differences, whose loading would take longer than multiplying.
 - Only every `step`-th row and column has a result. Columns are dealt out into `step` lanes, so that what one number of
   a kernel is multiplied by is contiguous in memory; rows of small maps are joined to a long one.
 - Modulus and pooling follow while the maps are in the cache.
@@ -38,19 +39,18 @@ class _Bank(NamedTuple):
 
     Parameters
     ----------
-    even : ndarray of float32, shape (R, 2, 6, 11)
-        Of the real and the imaginary part what is even in frequency, from the middle row on.
-    odd : ndarray of float32, shape (R, 2, 5, 11)
-        What is odd, without the middle row.
-    used : ndarray of bool, shape (R, 2, 2)
-        Of real and imaginary part, whether their even and their odd half is more than zeros.
+    kernels : ndarray of float32, shape (4, R + 1, 6, 6)
+        Quarters of kernels, from the middle row and column on, and one of zeros. Of the real part what is even in
+        frequency and in time, and what is odd in both; of the imaginary part what is even in frequency and odd in time,
+        and the other way round. Those odd in frequency are without the middle row.
+    spans : ndarray of int64, shape (4, 2)
+        From which pair up to which the kernels are more than zeros.
     places : ndarray of int64, shape (R, 2)
         The angles' numbers; the second is -1 where there is one alone.
     """
 
-    even: np.ndarray
-    odd: np.ndarray
-    used: np.ndarray
+    kernels: np.ndarray
+    spans: np.ndarray
     places: np.ndarray
 
 
@@ -156,12 +156,17 @@ def _bank(spec: ScatteringSpec) -> _Bank:
     bank = wavelets(spec).transpose(2, 0, 1)
     angles = len(bank)
     pairs = [(k, -1 if 2 * k in (0, angles) else angles - k) for k in range(angles // 2 + 1)]
-    below, above = bank[:, _HALF:], bank[:, _HALF::-1]
+    first = bank[[k for k, _ in pairs]]
+    below, above = first[:, _HALF:, _HALF:], first[:, _HALF::-1, _HALF:]
     even, odd = (below + above) / 2, (below - above)[:, 1:] / 2
-    first = [k for k, _ in pairs]
-    parts = [np.stack([part[first].real, part[first].imag], axis=1).astype(np.float32) for part in (even, odd)]
-    used = np.stack([(abs(part) > 1e-9).any(axis=(2, 3)) for part in parts], axis=-1)
-    return _Bank(parts[0], parts[1], used, np.array(pairs))
+    kernels, spans = np.zeros((4, len(pairs) + 1, _HALF + 1, _HALF + 1), np.float32), np.zeros((4, 2), np.int64)
+    for n, part in enumerate((even.real, odd.real, even.imag, odd.imag)):
+        used = np.flatnonzero((abs(part) > 1e-9).any(axis=(1, 2)))
+        if used.size:  # they follow each other: those at 0 and at 90 degrees may have none
+            spans[n] = used[0], used[-1] + 1
+            kernels[n, used, : part.shape[1]] = part[used]
+    kernels[1:3, :, :, 0] = 0  # odd in time
+    return _Bank(kernels, spans, np.array(pairs))
 
 
 @njit(**_COMPILED)
@@ -200,28 +205,108 @@ def _halved(wide: Any, h: Any, w: Any) -> Any:
     return smooth
 
 
-def _correlation(step: int) -> Any:
-    """The innermost loops, for lanes of `step`: out[x] = sum over d, j of kernel[d, j] * image[d, step * x + j]."""
-
-    @njit(**_COMPILED)
-    def correlate(kernel: Any, lanes: Any, out: Any) -> None:
-        out[:] = 0
-        for d in range(len(kernel)):
-            row, lane = kernel[d], lanes[d]
-            for x in range(len(out)):
-                total = out[x]
-                for j in range(TAPS):
-                    total += row[j] * lane[j % step, x + j // step]
-                out[x] = total
-
-    return correlate
-
-
-_correlate_1, _correlate_2, _correlate_4 = _correlation(1), _correlation(2), _correlation(4)
+@njit(**_COMPILED)
+def _row(kernel: Any) -> Any:
+    return kernel[0], kernel[1], kernel[2], kernel[3], kernel[4], kernel[5]
 
 
 @njit(**_COMPILED)
-def _moduli(wide: Any, h: Any, w: Any, step: Any, even: Any, odd: Any, used: Any, places: Any) -> Any:
+def _sum(row: Any, pairs: Any) -> Any:
+    return (
+        row[0] * pairs[0] + row[1] * pairs[1] + row[2] * pairs[2] + row[3] * pairs[3] + row[4] * pairs[4]
+        + row[5] * pairs[5]
+    )  # fmt: skip
+
+
+def _of_step(step: int) -> tuple[Any, Any]:
+    """The innermost loops, for lanes of `step`: what lies around a column, in pairs, by two, three or four kernels."""
+    lane_of, start_of = tuple(j % step for j in range(TAPS)), tuple(j // step for j in range(TAPS))
+
+    @njit(**_COMPILED)
+    def pair(lanes: Any, x: Any, sign: Any, j: Any) -> Any:
+        after, before = _HALF + j, _HALF - j
+        return lanes[lane_of[after], x + start_of[after]] + sign * lanes[lane_of[before], x + start_of[before]]
+
+    @njit(**_COMPILED)
+    def pairs(lanes: Any, x: Any, sign: Any) -> Any:
+        return (
+            lanes[lane_of[_HALF], x + start_of[_HALF]], pair(lanes, x, sign, 1), pair(lanes, x, sign, 2),
+            pair(lanes, x, sign, 3), pair(lanes, x, sign, 4), pair(lanes, x, sign, 5),
+        )  # fmt: skip
+
+    @njit(**_COMPILED)
+    def by_two(kernels: Any, k: Any, rows: Any, sign: Any, parts: Any) -> None:
+        a, b = parts[k], parts[k + 1]
+        for y in range(len(rows)):
+            lanes, of_a, of_b = rows[y], _row(kernels[k, y]), _row(kernels[k + 1, y])
+            for x in range(len(a)):
+                around = pairs(lanes, x, sign)
+                a[x] += _sum(of_a, around)
+                b[x] += _sum(of_b, around)
+
+    @njit(**_COMPILED)
+    def by_three(kernels: Any, k: Any, rows: Any, sign: Any, parts: Any) -> None:
+        a, b, c = parts[k], parts[k + 1], parts[k + 2]
+        for y in range(len(rows)):
+            lanes, of_a, of_b, of_c = rows[y], _row(kernels[k, y]), _row(kernels[k + 1, y]), _row(kernels[k + 2, y])
+            for x in range(len(a)):
+                around = pairs(lanes, x, sign)
+                a[x] += _sum(of_a, around)
+                b[x] += _sum(of_b, around)
+                c[x] += _sum(of_c, around)
+
+    @njit(**_COMPILED)
+    def by_four(kernels: Any, k: Any, rows: Any, sign: Any, parts: Any) -> None:
+        a, b, c, d = parts[k], parts[k + 1], parts[k + 2], parts[k + 3]
+        for y in range(len(rows)):
+            lanes = rows[y]
+            of_a, of_b = _row(kernels[k, y]), _row(kernels[k + 1, y])
+            of_c, of_d = _row(kernels[k + 2, y]), _row(kernels[k + 3, y])
+            for x in range(len(a)):
+                around = pairs(lanes, x, sign)
+                a[x] += _sum(of_a, around)
+                b[x] += _sum(of_b, around)
+                c[x] += _sum(of_c, around)
+                d[x] += _sum(of_d, around)
+
+    @njit(**_COMPILED)
+    def correlate(kernels: Any, span: Any, rows: Any, sign: Any, parts: Any) -> None:
+        parts[:] = 0
+        k, stop = span
+        while k < stop:
+            if stop - k >= 4:
+                by_four(kernels, k, rows, sign, parts)
+                k += 4
+            elif stop - k == 3:
+                by_three(kernels, k, rows, sign, parts)
+                k += 3
+            else:
+                by_two(kernels, k, rows, sign, parts)
+                k += 2
+
+    @njit(**_COMPILED)
+    def deal(wide: Any, period: Any, spare: Any) -> Any:
+        height, width = wide.shape
+        lanes = np.zeros((step, step, -(-height // step) * period + spare), np.float32)
+        whole = min(period, width // step)
+        for y in range(height):
+            row, own, start = wide[y], lanes[y % step], y // step * period
+            for x in range(whole):
+                for p in range(step):
+                    own[p, start + x] = row[x * step + p]
+            if whole < period:
+                for p in range(width - whole * step):
+                    own[p, start + whole] = row[whole * step + p]
+        return lanes
+
+    return correlate, deal
+
+
+(_correlate_1, _deal_1), (_correlate_2, _deal_2), (_correlate_4, _deal_4) = map(_of_step, (1, 2, 4))
+
+
+@njit(**_COMPILED)
+def _moduli(wide: Any, h: Any, w: Any, step: Any, kernels: Any, spans: Any, places: Any) -> Any:
     """Moduli (M, angles, h / step, w / step) of the wavelet transform of maps (M, h, w) that are given mirrored."""
     rows, columns = -(-h // step), -(-w // step)
     period = columns + (TAPS - 1) // step  # of a row in a lane
@@ -229,37 +314,30 @@ def _moduli(wide: Any, h: Any, w: Any, step: Any, even: Any, odd: Any, used: Any
     length = -(-joined * period // _LANES) * _LANES
     sums = np.zeros((_HALF + 1, step, length + TAPS), np.float32)
     differences = np.zeros((_HALF, step, length + TAPS), np.float32)
-    parts = np.zeros((len(used), 2, 2, length), np.float32)  # real and imaginary; even and odd
+    parts = np.zeros((4, kernels.shape[1], length), np.float32)
     maps = np.empty((len(wide), places.max() + 1, rows, columns), np.float32)
     for m in range(len(wide)):
         lanes = _dealt(wide[m], step, period, length)
         for first in range(0, rows, joined):
             _fold(lanes, first * period, period, step, sums, differences)
-            for r in range(len(used)):
-                for c in range(2):
-                    if used[r, c, 0]:
-                        _filtered(even[r, c], sums, step, parts[r, c, 0])
-                    if used[r, c, 1]:
-                        _filtered(odd[r, c], differences, step, parts[r, c, 1])
+            _filtered(kernels[0], spans[0], sums, 1, step, parts[0])
+            _filtered(kernels[1], spans[1], differences, -1, step, parts[1])
+            _filtered(kernels[2], spans[2], sums, -1, step, parts[2])
+            _filtered(kernels[3], spans[3], differences, 1, step, parts[3])
             for i in range(min(joined, rows - first)):
-                for r in range(len(used)):
+                for r in range(len(places)):
                     for k in range(2):
                         if places[r, k] >= 0:
-                            _modulus(parts[r], i * period, 1 - 2 * k, maps[m, places[r, k], first + i])
+                            _modulus(parts, r, i * period, 1 - 2 * k, maps[m, places[r, k], first + i])
     return maps
 
 
 @njit(**_COMPILED)
 def _dealt(wide: Any, step: Any, period: Any, spare: Any) -> Any:
     """Rows and columns dealt out: pixel (y, x) is [y % step, x % step, y // step * period + x // step]."""
-    height, width = wide.shape
-    lanes = np.zeros((step, step, -(-height // step) * period + spare), np.float32)
-    for y in range(height):
-        for p in range(step):
-            row = lanes[y % step, p, y // step * period :]
-            for x in range(min(period, -(-(width - p) // step))):
-                row[x] = wide[y, x * step + p]
-    return lanes
+    if step == 1:
+        return _deal_1(wide, period, spare)
+    return _deal_2(wide, period, spare) if step == 2 else _deal_4(wide, period, spare)
 
 
 @njit(**_COMPILED)
@@ -280,21 +358,21 @@ def _fold(lanes: Any, start: Any, period: Any, step: Any, sums: Any, differences
 
 
 @njit(**_COMPILED)
-def _filtered(kernel: Any, lanes: Any, step: Any, out: Any) -> None:
+def _filtered(kernels: Any, span: Any, rows: Any, sign: Any, step: Any, parts: Any) -> None:
+    sign = np.float32(sign)
     if step == 1:
-        _correlate_1(kernel, lanes, out)
+        _correlate_1(kernels, span, rows, sign, parts)
     elif step == 2:
-        _correlate_2(kernel, lanes, out)
+        _correlate_2(kernels, span, rows, sign, parts)
     else:
-        _correlate_4(kernel, lanes, out)
+        _correlate_4(kernels, span, rows, sign, parts)
 
 
 @njit(**_COMPILED)
-def _modulus(parts: Any, start: Any, sign: Any, out: Any) -> None:
-    """Modulus of a wavelet (`sign` 1) or of the one at the opposite angle (-1) from its parts (2, 2, columns)."""
-    real, other_real = parts[0, 0, start:], parts[0, 1, start:]
-    imaginary, other_imaginary = parts[1, 0, start:], parts[1, 1, start:]
-    sign = np.float32(sign)
+def _modulus(parts: Any, r: Any, start: Any, sign: Any, out: Any) -> None:
+    """Modulus of the wavelet of a pair (`sign` 1), or of the one at the opposite angle (-1), from its four parts."""
+    real, other_real, sign = parts[0, r, start:], parts[1, r, start:], np.float32(sign)
+    imaginary, other_imaginary = parts[2, r, start:], parts[3, r, start:]
     for x in range(len(out)):
         a, b = real[x] + sign * other_real[x], imaginary[x] + sign * other_imaginary[x]
         out[x] = math.sqrt(a * a + b * b)

@@ -267,8 +267,11 @@ def test_loops_and_tensorflow_agree(rng: np.random.Generator) -> None:
     np.testing.assert_array_equal(scatter(levels), scatter(np.divide(levels, np.float32(255), dtype=np.float32)))
 
 
-def test_loops_agree_with_a_direct_computation(rng: np.random.Generator) -> None:
-    spec = ScatteringSpec(height=90, width=61, octaves=3, orientations=5, bands=4, first_bands=5, second_bands=2)
+@pytest.mark.parametrize("orientations", [1, 2, 3, 4, 5, 8])
+def test_loops_agree_with_a_direct_computation(rng: np.random.Generator, orientations: int) -> None:
+    spec = ScatteringSpec(
+        height=90, width=61, octaves=3, orientations=orientations, bands=4, first_bands=5, second_bands=2
+    )
     image = rng.random((spec.height, spec.width, 3)).astype(np.float32)
     expected = np.stack([reference(image[..., c].astype(float), spec) for c in range(3)])
     np.testing.assert_allclose(scatter(image[None], spec).reshape(3, -1), expected, atol=2e-4)
