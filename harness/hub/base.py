@@ -12,7 +12,7 @@ import numpy as np
 from harness.errors import ModuleError
 from harness.hub.handles import ModuleSpec
 from harness.hub.network_settings import NetworkSettings
-from harness.hub.tensorflow import import_tensorflow
+from harness.hub.tensorflow import images_at_once, import_tensorflow
 from harness.registry import Extension
 
 __all__ = [
@@ -241,6 +241,8 @@ def run_batch(function: Callable[[Any], Any], batch: np.ndarray) -> np.ndarray:
     """
     if len(batch) == 1:  # alone it would take another path through the kernels, and differ by more
         return run_batch(function, np.concatenate([batch, batch]))[:1]
+    if batch.dtype == np.uint8 and len(batch) > (most := images_at_once()):
+        return np.concatenate([run_batch(function, batch[k : k + most]) for k in range(0, len(batch), most)])
     values = np.divide(batch, np.float32(255), dtype=np.float32) if batch.dtype == np.uint8 else batch
     result: np.ndarray = function(import_tensorflow().constant(values, dtype="float32")).numpy()
     return result

@@ -13,10 +13,19 @@ from joblib import cpu_count
 from harness.errors import SettingsError
 from harness.native_stderr import stderr_held_back
 
-__all__ = ["GPU", "batches_at_once", "expect_batches", "import_tensorflow", "is_allowed", "prepare_gpus"]
+__all__ = [
+    "GPU",
+    "batches_at_once",
+    "expect_batches",
+    "images_at_once",
+    "import_tensorflow",
+    "is_allowed",
+    "prepare_gpus",
+]
 
 GPU = "SOUNDFOLD_GPU"
 _MOST_AT_ONCE = 8  # batches: each takes some hundred MB
+_IMAGES = 4  # for each thread of an operation
 _KERAS = "keras.src.optimizers"
 _EXPECTED: list[int] = []  # batches at a time
 
@@ -33,6 +42,18 @@ def expect_batches() -> None:
     Without effect where TensorFlow has been imported; networks in training and single windows want all cores.
     """
     _EXPECTED[:] = [batches_at_once()]
+
+
+def images_at_once() -> int:
+    """How many images of a batch go through a module together; on a GPU all.
+
+    On a processor few, so that what one layer makes of them is still in the cache when the next one takes it: a tenth
+    to a sixth faster than 32, with the same values.
+    """
+    config = import_tensorflow().config
+    if config.get_visible_devices("GPU"):
+        return sys.maxsize
+    return _IMAGES * int(config.threading.get_intra_op_parallelism_threads() or cpu_count())
 
 
 def import_tensorflow() -> Any:

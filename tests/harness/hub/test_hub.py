@@ -19,7 +19,7 @@ import pytest
 
 from harness import audio
 from harness.errors import ModuleError
-from harness.hub import kinds
+from harness.hub import base, kinds
 from harness.hub import tensorflow as tf_import
 from harness.hub.base import ModuleInfo
 from harness.hub.fetching import folder_digest
@@ -234,6 +234,37 @@ def test_a_broken_module_is_one_line(tf: Any, averaging: Path, tmp_path: Path, s
     with pytest.raises(ModuleError, match=r"module '.*broken'(: cannot be loaded \(| has nothing that can)") as caught:
         load(given(folder), store=store)
     assert "\n" not in str(caught.value)
+
+
+# ---- batches
+
+
+def test_a_few_images_of_a_batch_go_through_a_module_at_a_time(
+    tf: Any, averaging: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = load(given(averaging), store=store)
+    images = np.random.default_rng(1).integers(0, 256, (9, 32, 32, 3), np.uint8)
+    taken: list[int] = []
+
+    def noted(batch: Any, through: Callable[[Any], Any] = module.function) -> Any:
+        taken.append(len(batch))
+        return through(batch)
+
+    monkeypatch.setattr(base, "images_at_once", lambda: 4)
+    assert np.allclose(base.run_batch(noted, images), 2 * means(images), atol=1e-5)
+    assert taken == [4, 4, 2]  # one alone would take another way through the kernels
+    taken.clear()
+    base.run_batch(functools.partial(noted, through=tf.identity), np.repeat(WAVES, 3, axis=0))
+    assert taken == [9]
+
+
+def test_on_a_processor_few_images_at_once_and_on_a_gpu_all(tf: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    threading = tf.config.threading
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: [])
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: 3)
+    assert tf_import.images_at_once() == 12
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: ["one"])
+    assert tf_import.images_at_once() > 1000
 
 
 # ---- waveforms
