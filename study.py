@@ -211,10 +211,15 @@ def drawing_ahead(
     store: harness.Store,
     jobs: int,
 ) -> AbstractContextManager[None]:
-    """While modules load, which takes one core some seconds, draw what will be needed: with an empty store, all."""
+    """While modules load, which takes one core some seconds, begin to draw what will be needed: with an empty store.
+
+    With each sound once in memory, its fingerprint is taken too, and what the report lets one hear of it.
+    """
     if store.url or (store.root / "images").is_dir() or corpora.is_images(given.corpus.name):
         return nullcontext()
-    also = partial(corpora.fingerprinting, store=store) if given.corpus.near_duplicates else None
+    also = [partial(evaluator.excerpts_of_all, store=store)]
+    if given.corpus.near_duplicates:
+        also.append(partial(corpora.fingerprinting, store=store))
     drawn = encodings if given.image_files else {}
     return converter.drawn_ahead(corpus.clips, drawn, store=store, jobs=jobs, also=also)
 

@@ -20,6 +20,7 @@ from .plots import draw_heat_map as draw_heat_map
 from .plots import draw_recall as draw_recall
 from .predictions import prepare as prepare
 from .predictions import read_predictions as read_predictions
+from .report_media import excerpts_of_all as excerpts_of_all
 from .results import OUTPUTS as OUTPUTS
 from .results import Evaluation as Evaluation
 from .results import check_outputs as check_outputs

@@ -29,7 +29,7 @@ from evaluator.predictions import folder_of, predictions_file, read_groups, read
 from evaluator.report import BUDGET_MB, ReportData, render
 from evaluator.report_media import sounds_ahead
 from evaluator.report_sources import read_sources
-from evaluator.results import Evaluation, check_outputs, write_confusion, write_heat_map, write_tables
+from evaluator.results import Evaluation, check_outputs, plots_begun, write_tables
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes
@@ -150,9 +150,10 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         write_tables(found, target, figures.differences)
         if asked.legacy:
             write_legacy(predictions, target)
-        failed = _use_figures(found, asked.on_figures)
-        plot = write_confusion(figures.matrices, target / "confusion", drawn=order if asked.all_plots else order[:1])
-        write_heat_map(found.ranking, target / "heatmap.png")
+        drawn = order if asked.all_plots else order[:1]
+        with plots_begun(figures.matrices, found.ranking, target, drawn=drawn, jobs=asked.jobs) as wait_for_plots:
+            failed = _use_figures(found, asked.on_figures)
+            plot = wait_for_plots()
         look = inspect_run(
             folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
         )

@@ -18,16 +18,25 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import pandas as pd
 
 from evaluator.combinations import Combination
 from evaluator.report_clips import ClipTable, base64_text
 from evaluator.report_sources import Sources
 from evaluator.thumbnails import make_thumbnails
-from harness.excerpts import MEDIA_TYPE, Part, make_excerpts
+from harness.excerpts import MEDIA_TYPE, Part, excerpting, make_excerpts
 from harness.store import Store
 from harness.urls import url_of
 
-__all__ = ["Media", "clips_by_interest", "collect_media", "image_encodings", "linked_sound", "sounds_ahead"]
+__all__ = [
+    "Media",
+    "clips_by_interest",
+    "collect_media",
+    "excerpts_of_all",
+    "image_encodings",
+    "linked_sound",
+    "sounds_ahead",
+]
 
 SOUNDS, IMAGES = 400, 1000
 """As many as are made with a budget of 10 MB or less, where they take a second or two; with more, more."""
@@ -54,6 +63,22 @@ class Media:
     def to_json(self) -> dict[str, Any]:
         """As the page reads it."""
         return {"type": MEDIA_TYPE, "sounds": self.sounds, "images": self.images}
+
+
+def excerpts_of_all(clips: pd.DataFrame, *, store: Store) -> list[Callable[[], object]]:
+    """For each clip a function that puts its excerpt into the store; none where a report has those of some clips only.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        The clips table.
+    store : Store
+    """
+    if len(clips) > SOUNDS:
+        return []
+    return excerpting(
+        [Part(*row) for row in zip(*(clips[c] for c in ("path", "start_s", "end_s")), strict=True)], store=store
+    )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,12 +25,22 @@ from evaluator.tables import (
 )
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, safe_name, write_json, write_text
+from harness.parallel import begun_in_worker
 from harness.record import versions
 from harness.store import key_of
 from harness.tables import METRICS, write
 from harness.written import check_only, claim
 
-__all__ = ["OUTPUTS", "Evaluation", "check_outputs", "file_stems", "write_confusion", "write_heat_map", "write_tables"]
+__all__ = [
+    "OUTPUTS",
+    "Evaluation",
+    "check_outputs",
+    "file_stems",
+    "plots_begun",
+    "write_confusion",
+    "write_heat_map",
+    "write_tables",
+]
 
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
@@ -128,6 +139,40 @@ def write_tables(found: Evaluation, folder: Path, differences: Sequence[Differen
     write_csv(found.differences, folder / "differences.csv")
 
 
+@contextmanager
+def plots_begun(
+    matrices: Mapping[tuple[Combination, str], Confusion],
+    ranked: pd.DataFrame,
+    folder: Path,
+    *,
+    drawn: Sequence[Combination],
+    jobs: int,
+) -> Iterator[Callable[[], Path]]:
+    """Write ``confusion/`` and ``heatmap.png`` while the block does something else.
+
+    matplotlib and scikit-learn are imported for them, which takes two seconds: by a worker process, unless `jobs` is 1.
+
+    Yields
+    ------
+    callable
+        Waits until they are there; gives what :func:`write_confusion` gives.
+    """
+    work = partial(_write_plots, matrices, ranked, folder, drawn)
+    made = _is_made(folder / _CONFUSION, _confusion_key(matrices, drawn))
+    with begun_in_worker(work, jobs=1 if made else jobs) as wait:
+        yield wait
+
+
+def _write_plots(
+    matrices: Mapping[tuple[Combination, str], Confusion],
+    ranked: pd.DataFrame,
+    folder: Path,
+    drawn: Sequence[Combination],
+) -> Path:
+    write_heat_map(ranked, folder / "heatmap.png")
+    return write_confusion(matrices, folder / _CONFUSION, drawn=drawn)
+
+
 def write_confusion(
     matrices: Mapping[tuple[Combination, str], Confusion], folder: Path, *, drawn: Sequence[Combination]
 ) -> Path:
@@ -140,8 +185,7 @@ def write_confusion(
     """
     names = titles(dict.fromkeys(c for c, _ in matrices))
     stems = file_stems(names)
-    shown = [[list(c), seed, list(m.classes), m.counts.tolist()] for (c, seed), m in matrices.items()]
-    key = key_of(matrices=shown, drawn=[stems[c] for c in drawn], code=code_version(__name__), versions=versions())
+    key = _confusion_key(matrices, drawn)
     if _is_made(folder, key):
         return folder / f"{stems[drawn[0]]}.png"
     several = len({seed for _, seed in matrices}) > 1
@@ -162,6 +206,12 @@ def write_confusion(
         check_only(folder, {_MADE, *files, *_made_files(folder)})
         write_json(part / _MADE, {"key": key, "files": files})
     return folder / f"{stems[drawn[0]]}.png"
+
+
+def _confusion_key(matrices: Mapping[tuple[Combination, str], Confusion], drawn: Sequence[Combination]) -> str:
+    stems = file_stems(titles(dict.fromkeys(c for c, _ in matrices)))
+    shown = [[list(c), seed, list(m.classes), m.counts.tolist()] for (c, seed), m in matrices.items()]
+    return key_of(matrices=shown, drawn=[stems[c] for c in drawn], code=code_version(__name__), versions=versions())
 
 
 def _is_made(folder: Path, key: str) -> bool:

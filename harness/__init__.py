@@ -37,7 +37,7 @@
 - `study_file`, `toml`: studies, and settings as people type them
 - `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
 - `cluster`: work sent to a Dask scheduler; `cluster_connection`: the way to it; `cluster_worker`: what its workers run
-- `installation`: whether a foreign package is in the way
+- `installation`: whether a foreign package is in the way; `garbage`: how often Python looks for it
 """
 
 import lazy_loader as lazy

@@ -24,6 +24,7 @@ import typer
 
 from harness.decoder_messages import DecoderWarning
 from harness.errors import SettingsError, SoundfoldError
+from harness.garbage import look_seldom
 from harness.installation import check_packages
 from harness.registry import Registry, load_plugins
 
@@ -184,6 +185,7 @@ def main(app: Callable[[], Any]) -> NoReturn:
         check_packages()
         return _one_line(app)
 
+    look_seldom()
     usual, warnings.showwarning = warnings.showwarning, show
     signal.signal(signal.SIGTERM, end)
     if isinstance(sys.stdout, io.TextIOWrapper):

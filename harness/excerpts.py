@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from threading import Event
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from harness.errors import SoundfoldError
 from harness.parallel import in_parallel
 from harness.store import Store, key_of
 
-__all__ = ["MEDIA_TYPE", "SECONDS", "Part", "excerpt", "loudest_start", "make_excerpts"]
+__all__ = ["MEDIA_TYPE", "SECONDS", "Part", "excerpt", "excerpting", "loudest_start", "make_excerpts"]
 
 SECONDS = 3.0
 """Length of an excerpt; a shorter sound is whole."""
@@ -48,9 +49,16 @@ class _Task:
     """An excerpt that is wanted, and where the store has it."""
 
     part: Part
+    digest: str
     seconds: float
     key: str
     store: Store
+
+
+def excerpting(parts: Sequence[Part], *, store: Store) -> list[Callable[[], object]]:
+    """For each sound a function, which can be pickled, that puts its excerpt into the store unless it is there."""
+    tasks = _tasks(parts, store, SECONDS)
+    return [partial(_make_if_missing, task) for task in tasks]
 
 
 def make_excerpts(
@@ -77,18 +85,9 @@ def make_excerpts(
     list of str
         The clips whose sound cannot be read.
     """
-    made = {"seconds": seconds, "rate": _RATE, "bits": _BITS_PER_S, "code": code_version(__name__)}
-
-    def task_of(part: Part) -> _Task | None:
-        try:
-            digest = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
-        except (SoundfoldError, OSError, ValueError):
-            return None
-        return _Task(part, seconds, key_of(sound=digest, **made), store)
-
     with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as pool:  # FFmpeg waits
-        with FileDigests(store) as digests:
-            tasks = {clip: task for clip, task in zip(parts, pool.map(task_of, parts.values()), strict=True) if task}
+        planned = _tasks([*parts.values()], store, seconds, pool)
+        tasks = {clip: task for clip, task in zip(parts, planned, strict=True) if task}
         known = pool.map(lambda task: store.get(_KIND, task.key, ".webm"), tasks.values())
         found = dict(zip(tasks, known, strict=True))
         missing = {clip: tasks[clip] for clip, data in found.items() if data is None}
@@ -106,9 +105,32 @@ def make_excerpts(
     return there, [clip for clip in parts if clip not in there]
 
 
+def _tasks(
+    parts: Sequence[Part], store: Store, seconds: float, pool: ThreadPoolExecutor | None = None
+) -> list[_Task | None]:
+    """What is to be made of each sound; None of one that cannot be read."""
+    made = {"seconds": seconds, "rate": _RATE, "bits": _BITS_PER_S, "code": code_version(__name__)}
+
+    def task_of(part: Part) -> _Task | None:
+        try:
+            digest = audio.digest(part.path, start_s=part.start_s, end_s=part.end_s, digests=digests)
+        except (SoundfoldError, OSError, ValueError):
+            return None
+        return _Task(part, digest, seconds, key_of(sound=digest, **made), store)
+
+    with FileDigests(store) as digests:
+        return list((pool.map if pool else map)(task_of, parts))
+
+
+def _make_if_missing(task: _Task | None) -> None:
+    if task and not task.store.has(_KIND, task.key, ".webm"):
+        _make(task)
+
+
 def _make(task: _Task) -> bytes | None:
+    part = task.part
     try:
-        sound = audio.read(task.part.path, start_s=task.part.start_s, end_s=task.part.end_s)
+        sound = audio.read(part.path, start_s=part.start_s, end_s=part.end_s, digest=task.digest)
         made = excerpt(*sound, seconds=task.seconds)
     except (SoundfoldError, OSError, ValueError):
         return None

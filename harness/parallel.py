@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import TypeVar
@@ -18,9 +18,10 @@ from joblib.externals.loky import ProcessPoolExecutor
 from harness import cluster
 from harness.decoder_messages import collected_messages, pass_on
 from harness.errors import SettingsError, WorkerError
+from harness.garbage import look_seldom
 from harness.progress import track
 
-__all__ = ["KILLED", "check_jobs", "in_parallel", "start_workers"]
+__all__ = ["KILLED", "begun_in_worker", "check_jobs", "in_parallel", "start_workers"]
 
 KILLED = "the process that worked on it was killed, twice: by a decoder that crashes, or for want of memory"
 """Why an item has no result, for `if_killed`."""
@@ -91,6 +92,46 @@ def in_parallel(
     yield from track(results, total=len(items), what=what)
 
 
+@contextmanager
+def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callable[[], Result]]:
+    """Have a worker process call a function while the block does something else.
+
+    Parameters
+    ----------
+    work : callable
+        Can be pickled.
+    jobs : int
+        As for :func:`in_parallel`; where they are 1, or on a cluster, `work` is called here when it is waited for.
+
+    Yields
+    ------
+    callable
+        Waits for the result; where the worker process was killed, `work` is called here.
+    """
+    if check_jobs(jobs) == 1 or cluster.current() is not None:
+        yield work
+        return
+    _wait_for_workers()
+    results = Parallel(n_jobs=check_jobs(jobs), backend="loky", return_as="generator")(
+        [delayed(_in_worker)(_call, work, os.getpid())]
+    )
+
+    def wait() -> Result:
+        try:
+            [(result, messages)] = results
+        except BrokenProcessPool:
+            return work()
+        pass_on(messages)
+        return result
+
+    with closing(results):  # ends the worker where the block fails
+        yield wait
+
+
+def _call(work: Callable[[], Result]) -> Result:
+    return work()
+
+
 def start_workers(jobs: int, modules: Sequence[str]) -> None:
     """Start the worker processes that will be needed in a moment: they take a second to import what they work with.
 
@@ -116,6 +157,11 @@ def _start(jobs: int, modules: list[str]) -> None:
         )
 
 
+def _wait_for_workers() -> None:
+    while _STARTING:
+        _STARTING.pop().join()
+
+
 def _import(modules: list[str]) -> None:
     for name in modules:
         import_module(name)
@@ -128,8 +174,7 @@ def _part(
     what: str,
     if_killed: Callable[[Item], Result] | None,
 ) -> Iterator[Result]:
-    while _STARTING:
-        _STARTING.pop().join()
+    _wait_for_workers()
     done = 0
     while done < len(items):
         parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")  # initializers make new pools
@@ -175,15 +220,16 @@ def _in_worker(work: Callable[[Item], Result], item: Item, parent: int) -> tuple
     (object, list of str)
         The result, and what decoders have said meanwhile.
     """
-    _end_with_parent(parent)
+    _set_up(parent)
     with collected_messages() as messages:
         return work(item), messages
 
 
-def _end_with_parent(parent: int) -> None:
-    """Have this worker process end with its parent, also while it waits for its next task."""
+def _set_up(parent: int) -> None:
+    """Have this worker process, where it is new, end with its parent, also while it waits for its next task."""
     if os.getpid() != parent and parent not in _WATCHED:
         _WATCHED.add(parent)
+        look_seldom()
         Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

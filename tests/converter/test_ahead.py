@@ -59,7 +59,7 @@ def wait() -> None:
 @pytest.mark.usefixtures("at_once")
 def test_the_same_entries_as_the_converter_puts(clips: pd.DataFrame, tmp_path: Path) -> None:
     early, late = Store(tmp_path / "early"), Store(tmp_path / "late")
-    with drawn_ahead(clips, ENCODINGS, store=early, jobs=2, also=lambda table: fingerprinting(table, store=early)):
+    with drawn_ahead(clips, ENCODINGS, store=early, jobs=2, also=[lambda table: fingerprinting(table, store=early)]):
         wait()
     plain = {name: ENCODINGS[name] for name in ("gray", "waveform")}
     convert_clips(clips, plain, tmp_path / "images", store=late)
@@ -80,7 +80,9 @@ def test_each_sound_is_decoded_once(clips: pd.DataFrame, tmp_path: Path, monkeyp
 
     decode: Callable[..., object] = audio.decode
     monkeypatch.setattr(audio, "decode", counted)
-    with drawn_ahead(clips, ENCODINGS, store=store, jobs=2, also=lambda table: fingerprinting(table, store=store)):
+    with drawn_ahead(
+        clips, ENCODINGS, store=store, jobs=2, also=[lambda table: fingerprinting(table, store=store), lambda table: []]
+    ):
         wait()
     good = [each for each in decoded if "bad.wav" not in each[0]]
     assert len(good) == len(set(good)) == 7
@@ -91,7 +93,7 @@ def test_what_fails_ahead_is_not_raised(clips: pd.DataFrame, tmp_path: Path, mon
     def broken(_: pd.DataFrame) -> list[Callable[[], object]]:
         raise OSError("no space left")
 
-    with drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2, also=broken):
+    with drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2, also=[broken]):
         wait()
     with pytest.raises(KeyError), drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2):
         raise KeyError  # is what the block raises
