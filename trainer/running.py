@@ -263,15 +263,13 @@ def _fitted(
     (Combination, HeadTask, (Trained, DataFrame))
         In the order of the pairs of encoding and module, as :func:`trainer.head_tasks.fit_heads` gives them.
     """
-    waiting, failed = {}, [outcome.failures]
-    begun: deque[tuple[Combination, HeadTask, Future[tuple[Trained, pd.DataFrame]]]] = deque()
-    memory: dict[str, ImageMemory] = {}
+    waiting: dict[Combination, HeadTask] = {}
+    failed, memory = [outcome.failures], dict[str, ImageMemory]()
+    begun: deque[Future[_Fitted]] = deque()
     with ThreadPoolExecutor(1) as fitter:
         for encoding, module in _pairs(todo):
             if kinds.is_network(module):
-                while begun:
-                    c, task, fitted_before = begun.popleft()
-                    yield c, task, fitted_before.result()
+                yield from _collected(begun, outcome)
                 for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
                     yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
                 continue
@@ -283,29 +281,67 @@ def _fitted(
                 yield from known
                 continue
             features = _features(table, encoding, module, like.store, loaders[module], outcome, failed, memory)
-            while begun:
-                c, task, fitted_before = begun.popleft()
-                yield c, task, fitted_before.result()
+            yield from _collected(begun, outcome)
             values, table = readable_rows(features, table)
-            named, own = {"encoding": encoding, "module": module.row}, of_originals(values, table)
-            name, digest, key = write_reduced(out, own[0], own[1], **named, keys=features.keys, store=like.store)
-            outcome.reduced[name] = digest
-            outcome.used.append(key_numbers([key]))
-            remember = partial(remember_results, keys=keys, reduced=key) if keys and not features.failures else None
-            for c in own_todo:
-                task = replace(like, named=c.named(), table=table, module=module, seed=c.seed)
-                if cluster.current():
-                    waiting[c] = task
-                elif takes_one_thread(values.size):
-                    begun.append((c, task, fitter.submit(fit_heads, task, values, remember)))
-                else:
-                    yield c, task, fit_heads(task, values, remember)
-        for c, task, fitted_before in begun:
-            yield c, task, fitted_before.result()
+            tasks = {c: replace(like, named=c.named(), table=table, module=module, seed=c.seed) for c in own_todo}
+            if cluster.current():
+                waiting |= tasks
+            here = {} if cluster.current() else tasks
+            remembered = None if features.failures else keys
+            fit = partial(
+                _reduced_and_fitted, out, encoding, module, table, values, features.keys, here, remembered, like.store
+            )
+            if takes_one_thread(values.size):
+                begun.append(fitter.submit(fit))
+            else:
+                yield from _noted(fit(), outcome)
+        yield from _collected(begun, outcome)
     fitted = in_parallel(fit_from_store, list(waiting.values()), jobs=1, what="heads", batch=1)
     for (c, task), result in zip(waiting.items(), fitted, strict=True):
         yield c, task, result
     outcome.failures = pd.concat(failed, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """What was found for combinations of one encoding and module."""
+
+    results: list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]
+    reduced: tuple[str, str, str]  # as `write_reduced` gives it
+
+
+def _reduced_and_fitted(
+    out: Path,
+    encoding: str,
+    module: ModuleSpec,
+    table: pd.DataFrame,
+    values: np.ndarray,
+    vectors: Sequence[str],
+    tasks: Mapping[Combination, HeadTask],
+    keys: Sequence[str] | None,
+    store: Store,
+) -> _Fitted:
+    """Write the reduced features of one encoding and module, and fit its heads; `keys` are of the rows' vectors."""
+    named, own = {"encoding": encoding, "module": module.row}, of_originals(values, table)
+    reduced = write_reduced(out, own[0], own[1], **named, keys=vectors, store=store)
+    remember = partial(remember_results, keys=keys, reduced=reduced[2]) if keys else None
+    return _Fitted([(c, task, fit_heads(task, values, remember)) for c, task in tasks.items()], reduced)
+
+
+def _collected(
+    begun: deque[Future[_Fitted]], outcome: Outcome
+) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+    """Wait for what was begun."""
+    while begun:
+        yield from _noted(begun.popleft().result(), outcome)
+
+
+def _noted(found: _Fitted, outcome: Outcome) -> list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+    """What was found; `outcome` gets where the reduced features are."""
+    name, digest, key = found.reduced
+    outcome.reduced[name] = digest
+    outcome.used.append(key_numbers([key]))
+    return found.results
 
 
 def _known(
