@@ -35,9 +35,9 @@
 - `head`: the linear layer on top of a module; `model`: the folder of a trained model;
   `model_members`: those of a fused one
 - `study_file`, `toml`: studies, and settings as people type them
-- `parallel`, `progress`, `cli`: processes, bars, exit codes and one clear line
+- `parallel`, `threads`, `progress`, `cli`: processes, threads, bars, exit codes and one clear line
 - `cluster`: work sent to a Dask scheduler; `cluster_connection`: the way to it; `cluster_worker`: what its workers run
-- `installation`: whether a foreign package is in the way; `garbage`: how often Python looks for it
+- `installation`: whether a foreign package is in the way; `interpreter`: how Python itself is set
 """
 
 import lazy_loader as lazy

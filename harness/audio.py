@@ -26,6 +26,7 @@ from harness.decoding import MOST_SAMPLES, SoundBytes, SoundSource, decode, deco
 from harness.errors import AudioError
 from harness.files import digest_bytes, digest_file, digest_json, write_bytes
 from harness.remote import fetch, in_threads, opened
+from harness.threads import few_ahead
 from harness.urls import local_path, url_of
 
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
@@ -213,8 +214,9 @@ def longest(parts: Iterable[tuple[str, float, float]]) -> float:
             return 0.0
 
     parts = list(parts)
-    remote = any(url_of(part[0]) for part in parts)
-    return max(in_threads(seconds, parts) if remote else map(seconds, parts), default=0.0)
+    if any(url_of(part[0]) for part in parts):
+        return max(in_threads(seconds, parts), default=0.0)
+    return max(few_ahead(seconds, parts), default=0.0)  # opening a file waits for the file system
 
 
 def digest(

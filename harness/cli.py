@@ -24,8 +24,8 @@ import typer
 
 from harness.decoder_messages import DecoderWarning
 from harness.errors import SettingsError, SoundfoldError
-from harness.garbage import look_seldom
 from harness.installation import check_packages
+from harness.interpreter import set_up_interpreter
 from harness.registry import Registry, load_plugins
 
 __all__ = [
@@ -185,7 +185,7 @@ def main(app: Callable[[], Any]) -> NoReturn:
         check_packages()
         return _one_line(app)
 
-    look_seldom()
+    set_up_interpreter()
     usual, warnings.showwarning = warnings.showwarning, show
     signal.signal(signal.SIGTERM, end)
     if isinstance(sys.stdout, io.TextIOWrapper):

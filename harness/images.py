@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -24,6 +25,7 @@ from harness.outdated import WaitingMerges, outdated_merges, waiting_merges
 from harness.parallel import KILLED, in_parallel
 from harness.recipes import Recipes, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
+from harness.threads import few_ahead
 from harness.written import check_one_folder_each, claim
 
 __all__ = [
@@ -181,7 +183,8 @@ def failed_tasks(
     ClusterError
         A worker wrote images to a folder that this machine does not see.
     """
-    missing = [task for task in (without_cached(task, digests) for task in tasks) if task.images]
+    left = few_ahead(partial(without_cached, digests=digests), tasks)  # making a file waits for the file system
+    missing = [task for task in left if task.images]
     results = in_parallel(make_images, missing, jobs=jobs, what=what, if_killed=lambda _: Made(reason=KILLED))
     for task, made in zip(missing, results, strict=True):
         if made.written and cluster.current() and not task.images[0].target.exists():

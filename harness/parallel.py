@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from threading import Thread
 from typing import TypeVar
@@ -18,7 +18,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 from harness import cluster
 from harness.decoder_messages import collected_messages, pass_on
 from harness.errors import SettingsError, WorkerError
-from harness.garbage import look_seldom
+from harness.interpreter import set_up_interpreter
 from harness.progress import track
 
 __all__ = ["KILLED", "begun_in_worker", "check_jobs", "in_parallel", "start_workers"]
@@ -94,7 +94,7 @@ def in_parallel(
 
 @contextmanager
 def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callable[[], Result]]:
-    """Have a worker process call a function while the block does something else.
+    """Have a worker process of its own call a function while the block does something else.
 
     Parameters
     ----------
@@ -111,25 +111,39 @@ def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callab
     if check_jobs(jobs) == 1 or cluster.current() is not None:
         yield work
         return
-    _wait_for_workers()
-    results = Parallel(n_jobs=check_jobs(jobs), backend="loky", return_as="generator")(
-        [delayed(_in_worker)(_call, work, os.getpid())]
-    )
+    pool = ProcessPoolExecutor(max_workers=1)
+    with _interrupts_held_back():  # Ctrl-C is for this process alone, which ends the other
+        begun = pool.submit(_in_worker, _call, work, os.getpid())
 
     def wait() -> Result:
         try:
-            [(result, messages)] = results
+            result, messages = begun.result()
         except BrokenProcessPool:
             return work()
         pass_on(messages)
         return result
 
-    with closing(results):  # ends the worker where the block fails
+    try:
         yield wait
+    finally:
+        pool.shutdown(kill_workers=True)
 
 
 def _call(work: Callable[[], Result]) -> Result:
     return work()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Start processes that Ctrl-C does not reach."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def start_workers(jobs: int, modules: Sequence[str]) -> None:
@@ -149,17 +163,10 @@ def start_workers(jobs: int, modules: Sequence[str]) -> None:
 
 
 def _start(jobs: int, modules: list[str]) -> None:
-    if hasattr(signal, "pthread_sigmask"):  # Ctrl-C is for this process alone, which ends those that it starts here
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    with suppress(Exception):  # whoever needs them will say what is the matter
+    with suppress(Exception), _interrupts_held_back():  # whoever needs them will say what is the matter
         Parallel(n_jobs=jobs, backend="loky", batch_size=1)(
             delayed(_in_worker)(_import, modules, os.getpid()) for _ in range(jobs)
         )
-
-
-def _wait_for_workers() -> None:
-    while _STARTING:
-        _STARTING.pop().join()
 
 
 def _import(modules: list[str]) -> None:
@@ -174,7 +181,8 @@ def _part(
     what: str,
     if_killed: Callable[[Item], Result] | None,
 ) -> Iterator[Result]:
-    _wait_for_workers()
+    while _STARTING:
+        _STARTING.pop().join()
     done = 0
     while done < len(items):
         parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")  # initializers make new pools
@@ -229,7 +237,7 @@ def _set_up(parent: int) -> None:
     """Have this worker process, where it is new, end with its parent, also while it waits for its next task."""
     if os.getpid() != parent and parent not in _WATCHED:
         _WATCHED.add(parent)
-        look_seldom()
+        set_up_interpreter()
         Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

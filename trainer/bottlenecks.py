@@ -24,13 +24,13 @@ from harness.hub.tensorflow import batches_at_once
 from harness.memory_images import MemoryImage
 from harness.progress import track
 from harness.store import Store, key_of
+from harness.threads import ahead
 from harness.vectors import Vectors
 from trainer.sources import (
     BATCH,
     ImageMemory,
     SoundPart,
     Source,
-    ahead,
     batches_of,
     image_key,
     image_source,

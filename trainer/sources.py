@@ -7,13 +7,12 @@ nothing, and changing anything else is a miss.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +24,13 @@ from harness.hub.base import FLOAT32, ModuleInfo
 from harness.hub.handles import ModuleSpec
 from harness.hub.preprocess import preprocessing, read_image, read_waveform
 from harness.store import key_of
+from harness.threads import ahead
 
 __all__ = [
     "BATCH",
     "ImageMemory",
     "SoundPart",
     "Source",
-    "ahead",
     "batches_of",
     "image_key",
     "image_source",
@@ -41,8 +40,6 @@ __all__ = [
     "sound_source",
 ]
 
-T = TypeVar("T")
-R = TypeVar("R")
 BATCH = 32
 _BATCH_SECONDS = 160  # of sound
 _MEMORY = 128 << 20  # bytes
@@ -229,14 +226,3 @@ def batches_of(
                 for of_shape, arrays in waiting.values():
                     yield of_shape, np.stack(arrays)
                 waiting.clear()
-
-
-def ahead(pool: ThreadPoolExecutor, call: Callable[[T], R], items: Iterable[T], *, most: int) -> Iterator[R]:
-    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for."""
-    begun: deque[Future[R]] = deque()
-    for item in items:
-        begun.append(pool.submit(call, item))
-        if len(begun) >= most:
-            yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()

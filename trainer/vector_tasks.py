@@ -28,9 +28,10 @@ from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
 from harness.progress import track
 from harness.store import Store
+from harness.threads import ahead
 from harness.urls import absolute
 from harness.vectors import Vectors
-from trainer.sources import SoundPart, ahead, batches_of, image_source, module_key, rows_by_key, sound_source
+from trainer.sources import SoundPart, batches_of, image_source, module_key, rows_by_key, sound_source
 
 __all__ = ["Computed", "VectorTask", "another_module", "compute_on_cluster", "compute_vectors", "items_of", "loaded"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from converter.spec import Encoding
 from corpora.sounds import digest_clips, fingerprinting, fingerprints
 from harness import audio
 from harness.audio import write_wav
+from harness.excerpts import Part, excerpting, make_excerpts
 from harness.store import Store
 from harness.tables import CLIPS, frame
 
@@ -42,6 +42,19 @@ def clips(tmp_path: Path) -> pd.DataFrame:
     return frame([*rows, {**rows[0], "clip_id": "part", "start_s": 0.2, "end_s": 0.8}], CLIPS)
 
 
+def parts(clips: pd.DataFrame) -> list[Part]:
+    return [Part(*row) for row in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True)]
+
+
+def work(store: Store) -> list[Callable[[pd.DataFrame], list[Callable[[], object]]]]:
+    """What is made of each sound besides images; of nothing nothing."""
+    return [
+        lambda table: fingerprinting(table, store=store),
+        lambda _: [],
+        lambda table: excerpting(parts(table), store=store),
+    ]
+
+
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work is done in this process, as worker processes would do it."""
@@ -49,22 +62,19 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "in_parallel", lambda work, items, **_: map(work, items))
 
 
-def wait() -> None:
-    """Until all is drawn."""
-    for thread in threading.enumerate():
-        if thread.name == "drawn_ahead":
-            thread.join(30)
-
-
 @pytest.mark.usefixtures("at_once")
 def test_the_same_entries_as_the_converter_puts(clips: pd.DataFrame, tmp_path: Path) -> None:
     early, late = Store(tmp_path / "early"), Store(tmp_path / "late")
-    with drawn_ahead(clips, ENCODINGS, store=early, jobs=2, also=[lambda table: fingerprinting(table, store=early)]):
-        wait()
+    with drawn_ahead(clips, ENCODINGS, store=early, jobs=2, also=work(early)):
+        pass
     plain = {name: ENCODINGS[name] for name in ("gray", "waveform")}
     convert_clips(clips, plain, tmp_path / "images", store=late)
     fingerprints(digest_clips(clips, store=late))
-    for kind in ("images", "fingerprints"):
+    assert make_excerpts(dict(zip(clips["clip_id"], parts(clips), strict=True)), store=late)[1] == [
+        "bad.wav",
+        "gone.wav",
+    ]
+    for kind in ("images", "fingerprints", "excerpts"):
         drawn = {path.name: path.read_bytes() for path in (early.root / kind).rglob("*") if path.is_file()}
         assert drawn
         assert drawn == {path.name: path.read_bytes() for path in (late.root / kind).rglob("*") if path.is_file()}
@@ -80,10 +90,8 @@ def test_each_sound_is_decoded_once(clips: pd.DataFrame, tmp_path: Path, monkeyp
 
     decode: Callable[..., object] = audio.decode
     monkeypatch.setattr(audio, "decode", counted)
-    with drawn_ahead(
-        clips, ENCODINGS, store=store, jobs=2, also=[lambda table: fingerprinting(table, store=store), lambda table: []]
-    ):
-        wait()
+    with drawn_ahead(clips, ENCODINGS, store=store, jobs=2, also=work(store)):
+        pass
     good = [each for each in decoded if "bad.wav" not in each[0]]
     assert len(good) == len(set(good)) == 7
 
@@ -94,7 +102,7 @@ def test_what_fails_ahead_is_not_raised(clips: pd.DataFrame, tmp_path: Path, mon
         raise OSError("no space left")
 
     with drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2, also=[broken]):
-        wait()
+        pass
     with pytest.raises(KeyError), drawn_ahead(clips, ENCODINGS, store=Store(tmp_path / "store"), jobs=2):
         raise KeyError  # is what the block raises
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluator import evaluate, evaluation
+from evaluator import evaluate, results
 from evaluator.checklist import write_checklist
 from harness.record import record_step
 from harness.tables import DUPLICATES, FAILURES, frame, write
@@ -18,8 +18,8 @@ from harness.tables import DUPLICATES, FAILURES, frame, write
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots take a second each, and say nothing here."""
-    monkeypatch.setattr(evaluation, "write_confusion", lambda *_, **__: Path("confusion.png"))
-    monkeypatch.setattr(evaluation, "write_heat_map", lambda *_: None)
+    monkeypatch.setattr(results, "write_confusion", lambda *_, **__: Path("confusion.png"))
+    monkeypatch.setattr(results, "write_heat_map", lambda *_: None)
 
 
 def answers(folder: Path) -> dict[str, str]:

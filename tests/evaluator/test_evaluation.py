@@ -315,6 +315,19 @@ def test_command_line_errors_are_one_line(
     assert "expected two or more" in capsys.readouterr().err
 
 
+def test_plots_of_a_worker_process_are_those_of_this_one(run_folder: Path, tmp_path: Path) -> None:
+    def evaluated_by(jobs: int) -> tuple[dict[str, bytes], list[int]]:
+        run = Path(shutil.copytree(run_folder, tmp_path / str(jobs)))
+        meanwhile: list[int] = []
+        evaluate(run, jobs=jobs, on_figures=lambda _: meanwhile.append(len(list(run.glob("confusion/*")))))
+        return {path.name: path.read_bytes() for path in [*run.glob("confusion/*"), *run.glob("*.png")]}, meanwhile
+
+    alone, elsewhere = evaluated_by(1), evaluated_by(2)
+    assert alone == elsewhere
+    assert alone[1] == [0], "the figures are used before the plots are there"
+    assert {"heatmap.png"} < set(alone[0])
+
+
 def test_plots_are_drawn_again_where_something_changed(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from small_study import command
 
-from evaluator import evaluate, evaluation
+from evaluator import evaluate, evaluation, results
 from evaluator.__main__ import app
 from evaluator.report import ReportData
 from harness.tables import SUSPECTS, read
@@ -18,8 +18,8 @@ from harness.tables import SUSPECTS, read
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plots take a second each, and say nothing here."""
-    monkeypatch.setattr(evaluation, "write_confusion", lambda *_, **__: Path("confusion.png"))
-    monkeypatch.setattr(evaluation, "write_heat_map", lambda *_: None)
+    monkeypatch.setattr(results, "write_confusion", lambda *_, **__: Path("confusion.png"))
+    monkeypatch.setattr(results, "write_heat_map", lambda *_: None)
 
 
 @pytest.fixture

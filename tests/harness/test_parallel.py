@@ -6,11 +6,14 @@ import math
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from harness.errors import SettingsError, SoundfoldError, WorkerError
-from harness.parallel import check_jobs, in_parallel, start_workers
+from harness.parallel import begun_in_worker, check_jobs, in_parallel, start_workers
 
 
 def test_processes_equal_one() -> None:
@@ -52,6 +55,37 @@ def test_one_job_stays_in_this_process() -> None:
 
 def _process(_: int) -> int:
     return os.getpid()
+
+
+def test_a_call_begun_in_a_worker_goes_on_beside_the_block() -> None:
+    with begun_in_worker(os.getpid, jobs=2) as wait:
+        assert list(in_parallel(abs, [-1, -2], jobs=2, what="x")) == [1, 2], "others have workers meanwhile"
+        assert wait() != os.getpid()
+    with begun_in_worker(os.getpid, jobs=1) as wait:
+        assert wait() == os.getpid()
+
+
+def test_a_call_begun_in_a_worker_fails_where_it_is_waited_for() -> None:
+    with pytest.raises(SoundfoldError, match="jobs=-7"), begun_in_worker(partial(check_jobs, -7), jobs=2) as wait:
+        wait()
+    started = time.monotonic()
+    with pytest.raises(KeyError), begun_in_worker(partial(time.sleep, 60), jobs=2):
+        raise KeyError
+    assert time.monotonic() - started < 30, "the worker is ended"
+    assert list(in_parallel(abs, [-1, -2], jobs=2, what="x")) == [1, 2], "the next has workers again"
+
+
+def test_a_call_whose_worker_dies_is_made_here() -> None:
+    with begun_in_worker(_DiesElsewhere(), jobs=2) as wait:
+        assert wait() == os.getpid()
+
+
+class _DiesElsewhere:
+    def __call__(self) -> int:
+        return os.getpid()
+
+    def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
+        return os._exit, (3,)
 
 
 def test_jobs() -> None:
