@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
 from importlib.resources import files
@@ -82,8 +82,8 @@ def study(
     path = Path(file)
     settings = [settings] if isinstance(settings, str) else settings
     own = harness.Store(store)
-    with harness.remembered_code(own):
-        plan = make_plan(path, settings, own, jobs=1 if scheduler else jobs)
+    with harness.remembered_code(own), ExitStack() as exits:
+        plan = make_plan(path, settings, own, exits=exits, jobs=1 if scheduler or strict else jobs)
         with harness.connected(scheduler):
             return run_study(
                 plan, Path(out) if out else Path("runs") / path.stem, jobs=jobs, strict=strict, on_epoch=on_epoch
@@ -150,6 +150,7 @@ class Plan:
     combinations: list[trainer.Combination]
     fusions: list[trainer.Fusion]
     augment: converter.AugmentSettings | None
+    wait_for_drawing: Callable[[], None]
 
     @property
     def clips(self) -> pd.DataFrame:
@@ -157,11 +158,13 @@ class Plan:
         return self.corpus.clips
 
 
-def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, jobs: int = 1) -> Plan:
+def make_plan(
+    path: Path, overrides: Sequence[str], store: harness.Store, *, exits: ExitStack | None = None, jobs: int = 1
+) -> Plan:
     """Read a study and find out now what would otherwise fail later: modules, folds, groups, names.
 
-    With an empty store, `jobs` worker processes draw meanwhile.
-    With a store that is not written to, nothing is: the demo is not made either.
+    With an empty store, `jobs` worker processes begin to draw; they are ended where `exits` is left by an error.
+    With a store that is not written to, nothing is written: the demo is not made either.
     """
     given, modules = harness.read_study(path, overrides)
     head = trainer.head_settings(given.train, harness.name_in("train", path, overrides))
@@ -180,8 +183,9 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
             raise SettingsError(f"[corpus] {error}") from None
         trainer.check_trainable(corpus.clips, shared=corpus.shared)
     names = [*ready, *encodings, *merges]
-    with drawing_ahead(given, corpus, encodings, store, jobs):
-        todo = trainer.combinations(names, modules, head, given.train.seeds, store=store)
+    beginning = drawing_ahead(given, corpus, encodings, store, jobs if exits else 1)
+    wait = (exits or ExitStack()).enter_context(beginning)
+    todo = trainer.combinations(names, modules, head, given.train.seeds, store=store)
     fusions = trainer.fusions_from_study(given.fuse, todo, names)
     known = {each.encoding for each in todo} | {each.name for each in fusions}
     if ready and trainer.SOUND in known:
@@ -201,7 +205,7 @@ def make_plan(path: Path, overrides: Sequence[str], store: harness.Store, *, job
     baseline = given.evaluate.baseline
     if baseline and baseline not in known:
         raise SettingsError(f"{name_of('baseline')}={baseline!r}: no such encoding; {did_you_mean(baseline, known)}")
-    return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions, augment)
+    return Plan(started, path, given, store, corpus, encodings, merges, head, todo, fusions, augment, wait)
 
 
 def drawing_ahead(
@@ -210,13 +214,13 @@ def drawing_ahead(
     encodings: dict[str, converter.Encoding],
     store: harness.Store,
     jobs: int,
-) -> AbstractContextManager[None]:
+) -> AbstractContextManager[Callable[[], None]]:
     """While modules load, which takes one core some seconds, begin to draw what will be needed: with an empty store.
 
     With each sound once in memory, its fingerprint is taken too, and what the report lets one hear of it.
     """
     if store.url or (store.root / "images").is_dir() or corpora.is_images(given.corpus.name):
-        return nullcontext()
+        return nullcontext(lambda: None)
     also = [partial(evaluator.excerpts_of_all, store=store)]
     if given.corpus.near_duplicates:
         also.append(partial(corpora.fingerprinting, store=store))
@@ -249,6 +253,7 @@ def run_study(
         if interrupted:
             harness.remove_leftovers(plan.store)
         check_outputs(out)
+        plan.wait_for_drawing()
         return run_stages(plan, out, jobs=jobs, strict=strict, on_epoch=on_epoch)
 
 
@@ -461,8 +466,9 @@ def command(
     path = file or Path(str(files("studies") / "demo.toml"))  # travels in the wheel
     folder = out or Path("runs") / path.stem
     own = harness.Store(store or None, writes=not dry_run)
-    with harness.remembered_code(own, write=not dry_run):
-        plan = make_plan(path, settings or [], own, jobs=1 if scheduler or dry_run else jobs)
+    with harness.remembered_code(own, write=not dry_run), ExitStack() as exits:
+        alone = bool(scheduler) or strict or dry_run
+        plan = make_plan(path, settings or [], own, exits=exits, jobs=1 if alone else jobs)
         if dry_run:
             for line in describe_plan(plan, folder):
                 say(line)

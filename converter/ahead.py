@@ -37,8 +37,8 @@ def drawn_ahead(
     store: Store,
     jobs: int,
     also: Sequence[Callable[[pd.DataFrame], Sequence[Work]]] = (),
-) -> Iterator[None]:
-    """Draw clips into the store, by worker processes, while the block runs; then wait for the rest of them.
+) -> Iterator[Callable[[], None]]:
+    """Draw clips into the store, by worker processes, while the block runs; where it fails, they are ended.
 
     Parameters
     ----------
@@ -51,9 +51,14 @@ def drawn_ahead(
         Processes; with 1 nothing is drawn.
     also : sequence of callable
         Each gives for each clip what else is to be done with its sound, a function that can be pickled; or nothing.
+
+    Yields
+    ------
+    callable
+        Waits until all are drawn, as far as they can be.
     """
     if check_jobs(jobs) == 1:
-        yield
+        yield lambda: None
         return
     start_workers(jobs, WORKERS_IMPORT)
     leave = Event()
@@ -61,7 +66,7 @@ def drawn_ahead(
     thread = Thread(target=_draw, args=work, name="drawn_ahead", daemon=True)
     thread.start()
     try:
-        yield
+        yield thread.join
         thread.join()
     except BaseException:
         leave.set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
@@ -34,6 +35,9 @@ _WATCHED: set[int] = set()  # the process that this one works for
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _STARTING: list[Thread] = []
+
+# Work that is given up, as at Ctrl-C, needs no advice on how to do less of it.
+warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.parallel")
 
 
 def in_parallel(
