@@ -9,6 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
@@ -20,6 +22,7 @@ from small_study import CLASSES, MERGES, PATTERN, Said, command, snapshot, write
 
 import study
 from harness import images
+from harness.errors import SettingsError
 from harness.files import read_json
 from harness.hub import kinds
 from harness.record import read_steps
@@ -334,6 +337,35 @@ def test_what_is_wrong_is_one_line_before_any_work(
     assert len(said.err.splitlines()) == 1, said.err
     assert re.match(f"error: .*{says}", said.err), said.err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("wrong", ["evaluate.baseline=nothing", "a file in the way", ""])
+def test_what_is_refused_is_refused_before_all_is_drawn(
+    own: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def drawn_ahead(*_: object, jobs: int, **__: object) -> Iterator[Callable[[], None]]:
+        seen.append(f"begun with {jobs}")
+        try:
+            yield lambda: seen.append("waited")
+        except SettingsError:
+            seen.append("ended")
+            raise
+
+    monkeypatch.setattr(study.converter, "drawn_ahead", drawn_ahead)
+    settings = [wrong] if "=" in wrong else []
+    given = {"out": tmp_path / "run", "store": tmp_path / "store", "jobs": 2, "settings": settings}
+    if wrong:
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "ranking.csv").write_text("mine" if not settings else "")
+        with pytest.raises(SettingsError):
+            study.study(str(own[0]), **given)  # type: ignore[arg-type]
+        assert seen == ["begun with 2", "ended"]
+    else:
+        study.study(str(own[0]), strict=True, **given)  # type: ignore[arg-type]
+        assert seen == ["begun with 1", "waited"]
 
 
 def test_a_handle_without_a_network_is_one_line(
