@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
+from multiprocessing import resource_tracker
 from threading import Thread
 from typing import TypeVar
 
@@ -36,8 +37,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _STARTING: list[Thread] = []
 
-# Work that is given up, as at Ctrl-C, needs no advice on how to do less of it.
-warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning, r"joblib\.parallel")
+# Work that is given up, as at Ctrl-C, needs no advice on how to do less of it, nor on what it has left in memory.
+warnings.filterwarnings("ignore", r"\d+ tasks |Failed to delete temporary folder", UserWarning, r"joblib\.")
 
 
 def in_parallel(
@@ -143,6 +144,7 @@ def _interrupts_held_back() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # which lets the signal through again where it is started below (bpo-33613)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -191,7 +193,9 @@ def _part(
     while done < len(items):
         parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")  # initializers make new pools
         try:
-            for result, messages in parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:]):
+            with _interrupts_held_back():  # while it may start processes
+                results = parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:])
+            for result, messages in results:
                 done += 1
                 pass_on(messages)
                 yield result

@@ -93,7 +93,10 @@ def read_steps(folder: str | Path) -> dict[str, Any]:
     schema = record.get("schema") if isinstance(record, dict) else None
     if schema != SCHEMA_VERSION:
         raise TableError(f"{path}: schema {schema!r}, expected {SCHEMA_VERSION}; written by another version")
-    return dict(record["steps"])
+    steps = record.get("steps")
+    if not isinstance(steps, dict) or not all(isinstance(step, dict) for step in steps.values()):
+        raise TableError(f"{path}: damaged, 'steps' is not what was written; remove it to start afresh")
+    return steps
 
 
 def step_of(folder: str | Path, step: str, table: str = "") -> dict[str, Any]:

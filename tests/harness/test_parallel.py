@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from textwrap import dedent
 
 import pytest
 
@@ -86,6 +88,24 @@ class _DiesElsewhere:
 
     def __reduce__(self) -> tuple[Callable[[int], object], tuple[int]]:
         return os._exit, (3,)
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="the system has no signal masks")
+def test_an_interrupt_does_not_reach_worker_processes() -> None:
+    code = """
+        import signal
+        from functools import partial
+        from harness.parallel import begun_in_worker, in_parallel, start_workers
+
+        if __name__ == "__main__":
+            start_workers(2, ["math"])
+            print(*in_parallel(partial(signal.pthread_sigmask, signal.SIG_BLOCK), [[], []], jobs=2, what=""))
+            with begun_in_worker(partial(signal.pthread_sigmask, signal.SIG_BLOCK, []), jobs=2) as wait:
+                print(wait())
+            print(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == [*["{<Signals.SIGINT:", "2>}"] * 3, "set()"]
 
 
 def test_jobs() -> None:

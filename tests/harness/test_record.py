@@ -54,6 +54,10 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text('{"schema": 99, "steps": {}}')
     with pytest.raises(TableError, match=r"run\.json: schema 99, expected 1; written by another version"):
         record.read_steps(tmp_path)
+    for damaged in ('"stepz": {}', '"steps": []', '"steps": {"train": 3}'):
+        (tmp_path / "run.json").write_text(f'{{"schema": 1, {damaged}}}')
+        with pytest.raises(TableError, match=r"run\.json: damaged, 'steps' .* remove it to start afresh"):
+            record.read_steps(tmp_path)
 
 
 @pytest.mark.parametrize(
