@@ -14,10 +14,12 @@ import os
 import signal
 import sys
 import warnings
+from _thread import interrupt_main
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
+from threading import Timer
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -49,6 +51,7 @@ __all__ = [
 
 _INTERRUPTED = 130
 _ENDED = 143  # by SIGTERM
+_AGAIN_S = 0.05
 _FULL = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
 
 
@@ -188,6 +191,7 @@ def main(app: Callable[[], Any]) -> NoReturn:
     set_up_interpreter()
     usual, warnings.showwarning = warnings.showwarning, show
     signal.signal(signal.SIGTERM, end)
+    sys.unraisablehook = _interrupt_again
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files that are not UTF-8
     code = guard(checked)
@@ -195,6 +199,14 @@ def main(app: Callable[[], Any]) -> NoReturn:
         code = code or 1
     gc.freeze()  # or Python looks for garbage in all of TensorFlow's objects, up to two seconds, before it leaves
     sys.exit(_ENDED if ended else code)
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Have an interrupt that came in a function which native code called, and was lost there, come once more."""
+    if issubclass(lost.exc_type, KeyboardInterrupt):
+        Timer(_AGAIN_S, interrupt_main).start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _one_line(app: Callable[..., Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -16,6 +17,7 @@ from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from harness import cluster
 from harness.decoder_messages import collected_messages, pass_on
@@ -39,6 +41,9 @@ _STARTING: list[Thread] = []
 
 # Work that is given up, as at Ctrl-C, needs no advice on how to do less of it, nor on what it has left in memory.
 warnings.filterwarnings("ignore", r"\d+ tasks |Failed to delete temporary folder", UserWarning, r"joblib\.")
+logging.getLogger("concurrent.futures").addFilter(
+    lambda record: not (record.exc_info and isinstance(record.exc_info[1], ShutdownExecutorError))
+)
 
 
 def in_parallel(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -51,6 +53,28 @@ def test_interrupted(capsys: pytest.CaptureFixture[str]) -> None:
     for command in (failing(KeyboardInterrupt()), lambda: leaving(130)):
         assert cli.guard(command) == 130
         assert capsys.readouterr().err == "interrupted: run the same command again to go on where it stopped\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are others")
+def test_an_interrupt_that_native_code_loses_comes_again() -> None:
+    code = """
+        import ctypes, os, signal, time
+        from harness.cli import main
+
+        def called() -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0)
+
+        def app() -> None:
+            ctypes.CFUNCTYPE(None)(called)()
+            time.sleep(30)
+            print("went on")
+
+        main(app)
+    """
+    done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, timeout=25, check=False)
+    said = "interrupted: run the same command again to go on where it stopped\n"
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)
 
 
 def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
