@@ -12,7 +12,7 @@
 - `tiles`: a clip cut into equal parts, each an image of its own
 - `augmenting`: sounds changed at random, drawn for training
 - `planning`: the images of each clip; `pipeline`: many clips, many encodings, several processes, nothing drawn twice
-- `ahead`: images that are drawn before they are asked for
+- `ahead`: images that are drawn before they are asked for; `clip_work`: what a worker makes of a clip
 - `in_memory`: clips that are drawn for modules alone, without image files
 - `references`: one reference for all clips of a corpus
 - `sound`: one clip's samples, and what its encodings share
