@@ -21,12 +21,12 @@ from converter.registry import image_version
 from converter.spec import Encoding
 from harness.digests import FileDigests
 from harness.image_tasks import KIND, ImageTask
-from harness.parallel import check_jobs, in_parallel, start_workers
+from harness.parallel import check_jobs, end_workers, in_parallel, start_workers
 from harness.store import Store
 
 __all__ = ["drawn_ahead"]
 
-_LEAVE_S = 2.0  # that is waited for a clip to be drawn, where the block fails
+_LEAVE_S = 0.5  # that is waited for the thread, where the block fails
 
 
 @contextmanager
@@ -70,6 +70,7 @@ def drawn_ahead(
         thread.join()
     except BaseException:
         leave.set()
+        end_workers()  # a long sound takes them many seconds
         thread.join(_LEAVE_S)
         raise
 
@@ -92,6 +93,8 @@ def _draw(
         versions = {name: (image_version(encoding), "") for name, encoding in plain.items()}
         tasks = [image_task(clip, plain, versions, Path(), store) if clip.digest else None for clip in planned]
         work = [ClipWork(own, _missing(task)) for own, task in zip(calls_of, tasks, strict=True) if task]
+        if leave.is_set():
+            return
         with closing(in_parallel(do_clip_work, work, jobs=jobs, what="sounds")) as done:
             for _ in done:
                 if leave.is_set():

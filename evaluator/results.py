@@ -24,7 +24,7 @@ from evaluator.tables import (
     write_csv,
 )
 from harness.code_version import code_version
-from harness.files import atomic_folder, digest_file, read_json, safe_name, write_json, write_text
+from harness.files import atomic_folder, digest_file, read_json, remove_parts, safe_name, write_json, write_text
 from harness.parallel import begun_in_worker
 from harness.record import versions
 from harness.store import key_of
@@ -169,6 +169,8 @@ def _write_plots(
     folder: Path,
     drawn: Sequence[Combination],
 ) -> Path:
+    for name in ("heatmap.png", _CONFUSION):  # of a worker process that was killed
+        remove_parts(folder / name)
     write_heat_map(ranked, folder / "heatmap.png")
     return write_confusion(matrices, folder / _CONFUSION, drawn=drawn)
 

@@ -37,6 +37,7 @@ __all__ = [
     "natural_key",
     "open_regular",
     "read_json",
+    "remove_parts",
     "safe_name",
     "short_name",
     "walk",
@@ -93,6 +94,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def remove_parts(path: str | Path) -> None:
+    """Remove what killed processes have left of writing `path`, where nobody else can be writing it."""
+    path = Path(path)
+    for name in filter(is_temporary, os.listdir(path.parent)):
+        if name.startswith(f".{path.name[:40]}."):
+            left = path.parent / name
+            (shutil.rmtree if left.is_dir() else os.unlink)(left)
 
 
 def _name_file(error: OSError, path: str | Path) -> None:

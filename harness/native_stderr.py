@@ -19,7 +19,7 @@ __all__ = ["LineFilter", "stderr_held_back"]
 
 @contextmanager
 def stderr_held_back() -> Iterator[None]:
-    """Hold back everything that is printed to stderr; show it only where the block fails."""
+    """Hold back what is printed to stderr; show it only where the block fails, other than by an interrupt."""
     target, saved = _duplicate()
     if saved < 0:
         yield
@@ -28,7 +28,7 @@ def stderr_held_back() -> Iterator[None]:
         os.dup2(held.fileno(), target)
         try:
             yield
-        except BaseException:
+        except Exception:
             os.dup2(saved, target)
             _copy(held, target)
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import time
@@ -17,6 +18,7 @@ from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import ShutdownExecutorError
 
 from harness import cluster
@@ -25,7 +27,7 @@ from harness.errors import SettingsError, WorkerError
 from harness.interpreter import set_up_interpreter
 from harness.progress import track
 
-__all__ = ["KILLED", "begun_in_worker", "check_jobs", "in_parallel", "start_workers"]
+__all__ = ["KILLED", "begun_in_worker", "check_jobs", "end_workers", "in_parallel", "start_workers"]
 
 KILLED = "the process that worked on it was killed, twice: by a decoder that crashes, or for want of memory"
 """Why an item has no result, for `if_killed`."""
@@ -137,6 +139,13 @@ def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callab
         yield wait
     finally:
         pool.shutdown(kill_workers=True)
+
+
+def end_workers() -> None:
+    """End the worker processes of this one at once, whatever they work on."""
+    for child in multiprocessing.active_children():
+        if isinstance(child, LokyProcess):
+            child.terminate()
 
 
 def _call(work: Callable[[], Result]) -> Result:

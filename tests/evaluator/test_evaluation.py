@@ -328,6 +328,14 @@ def test_plots_of_a_worker_process_are_those_of_this_one(run_folder: Path, tmp_p
     assert {"heatmap.png"} < set(alone[0])
 
 
+def test_what_a_killed_worker_has_left_of_plots_goes(run_folder: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    (run / ".confusion.0123456789abcdef.part").mkdir()
+    (run / ".heatmap.png.0123456789abcdef.part").write_bytes(b"half")
+    evaluate(run)
+    assert not list(run.glob(".*.part"))
+
+
 def test_plots_are_drawn_again_where_something_changed(
     run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

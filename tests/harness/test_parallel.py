@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from functools import partial
 from textwrap import dedent
+from threading import Thread
 
 import pytest
 
 from harness.errors import SettingsError, SoundfoldError, WorkerError
-from harness.parallel import begun_in_worker, check_jobs, in_parallel, start_workers
+from harness.parallel import begun_in_worker, check_jobs, end_workers, in_parallel, start_workers
 
 
 def test_processes_equal_one() -> None:
@@ -106,6 +107,25 @@ def test_an_interrupt_does_not_reach_worker_processes() -> None:
     """
     done = subprocess.run([sys.executable, "-c", dedent(code)], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split() == [*["{<Signals.SIGINT:", "2>}"] * 3, "set()"]
+
+
+def test_worker_processes_are_ended_at_once() -> None:
+    failed: list[BaseException] = []
+
+    def sleep() -> None:
+        try:
+            list(in_parallel(time.sleep, [60, 60], jobs=2, what=""))
+        except WorkerError as error:
+            failed.append(error)
+
+    thread = Thread(target=sleep)
+    thread.start()
+    started = time.monotonic()
+    while thread.is_alive() and time.monotonic() - started < 30:
+        end_workers()
+        thread.join(0.2)
+    assert len(failed) == 1
+    assert list(in_parallel(abs, [-1, -2], jobs=2, what="x")) == [1, 2], "the next has workers again"
 
 
 def test_jobs() -> None:
