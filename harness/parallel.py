@@ -137,6 +137,9 @@ def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callab
 
     try:
         yield wait
+    except BaseException:
+        end_workers()  # one that has just been started is not always seen by the pool
+        raise
     finally:
         pool.shutdown(kill_workers=True)
 
