@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
-from threading import Timer
+from threading import Timer, main_thread
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -204,9 +204,17 @@ def main(app: Callable[[], Any]) -> NoReturn:
 def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
     """Have an interrupt that came in a function which native code called, and was lost there, come once more."""
     if issubclass(lost.exc_type, KeyboardInterrupt):
-        Timer(_AGAIN_S, interrupt_main).start()
+        Timer(_AGAIN_S, _interrupt).start()
     else:
         sys.__unraisablehook__(lost)
+
+
+def _interrupt() -> None:
+    """Interrupt the main thread, also where it waits."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main_thread().ident or 0, signal.SIGINT)
+    else:
+        interrupt_main()
 
 
 def _one_line(app: Callable[..., Any]) -> Any:
