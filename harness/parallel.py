@@ -123,9 +123,10 @@ def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callab
     if check_jobs(jobs) == 1 or cluster.current() is not None:
         yield work
         return
-    pool = ProcessPoolExecutor(max_workers=1)
+    pool, others = ProcessPoolExecutor(max_workers=1), multiprocessing.active_children()
     with _interrupts_held_back():  # Ctrl-C is for this process alone, which ends the other
         begun = pool.submit(_in_worker, _call, work, os.getpid())
+    own = [child for child in multiprocessing.active_children() if child not in others]
 
     def wait() -> Result:
         try:
@@ -138,7 +139,8 @@ def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callab
     try:
         yield wait
     except BaseException:
-        end_workers()  # one that has just been started is not always seen by the pool
+        for child in own:  # one that has just been started is not always seen by the pool
+            child.terminate()
         raise
     finally:
         pool.shutdown(kill_workers=True)
