@@ -19,9 +19,10 @@ from harness.cli import count
 from harness.duplicates import duplicates_table
 from harness.errors import SettingsError, did_you_mean
 from harness.files import digest_file
-from harness.remote import fetch_part, in_threads, sizes_of
+from harness.remote import REMOTE_THREADS, fetch_part, sizes_of
 from harness.shared_groups import IDENTICAL
 from harness.tables import fold_order
+from harness.threads import in_threads
 from harness.urls import url_of
 
 __all__ = [
@@ -192,7 +193,7 @@ def torn_notes(table: pd.DataFrame, torn: Sequence[Sequence[int]]) -> list[str]:
 
 def _each(of: Callable[[str], T], paths: Sequence[str]) -> Iterable[T]:
     """What `of` gives of each path, in order; URLs wait for answers, so several at a time."""
-    return in_threads(of, paths) if any(map(url_of, paths)) else map(of, paths)
+    return in_threads(of, paths, threads=REMOTE_THREADS) if any(map(url_of, paths)) else map(of, paths)
 
 
 def _alike(parts: Iterable[Sequence[str]], of: Callable[[str], Hashable | None]) -> list[list[str]]:

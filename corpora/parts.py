@@ -12,7 +12,8 @@ import pandas as pd
 from harness.cli import count
 from harness.decoding import SoundBytes, header_duration
 from harness.errors import SoundfoldError
-from harness.remote import in_threads, opened
+from harness.remote import REMOTE_THREADS, opened
+from harness.threads import in_threads
 from harness.urls import url_of
 
 __all__ = ["Beyond", "beyond_end", "notes_on_parts"]
@@ -83,7 +84,7 @@ def notes_on_parts(found: Iterable[Beyond]) -> list[str]:
 
 def _lengths(paths: Iterable[str]) -> dict[str, float]:
     unique = list(dict.fromkeys(paths))
-    return dict(zip(unique, in_threads(_length, unique), strict=True))
+    return dict(zip(unique, in_threads(_length, unique, threads=REMOTE_THREADS), strict=True))
 
 
 def _length(path: str) -> float:

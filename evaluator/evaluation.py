@@ -96,7 +96,8 @@ def evaluate(
         Where the report's excerpts and small images are looked up and put, default: the user's; where one is given, the
         outcome of sign flips too.
     jobs : int
-        Processes that make the report's sounds, -1 for one for each core; 1: threads of this one.
+        Processes that make the report's sounds, -1 for one for each core; 1: threads of this one. Where it is not 1,
+        a process of its own draws the plots.
     on_figures : callable, optional
         Is called with the evaluation when its figures are known, while the sounds of the report are made. Where it
         raises a SoundfoldError or an OSError, the report is written first.

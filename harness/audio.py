@@ -25,8 +25,8 @@ import soxr
 from harness.decoding import MOST_SAMPLES, SoundBytes, SoundSource, decode, decode_blocks, header_duration
 from harness.errors import AudioError
 from harness.files import digest_bytes, digest_file, digest_json, write_bytes
-from harness.remote import fetch, in_threads, opened
-from harness.threads import few_ahead
+from harness.remote import REMOTE_THREADS, fetch, opened
+from harness.threads import in_threads
 from harness.urls import local_path, url_of
 
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
@@ -215,8 +215,8 @@ def longest(parts: Iterable[tuple[str, float, float]]) -> float:
 
     parts = list(parts)
     if any(url_of(part[0]) for part in parts):
-        return max(in_threads(seconds, parts), default=0.0)
-    return max(few_ahead(seconds, parts), default=0.0)  # opening a file waits for the file system
+        return max(in_threads(seconds, parts, threads=REMOTE_THREADS), default=0.0)
+    return max(in_threads(seconds, parts), default=0.0)  # opening a file waits for the file system
 
 
 def digest(

@@ -25,7 +25,7 @@ from harness.outdated import WaitingMerges, outdated_merges, waiting_merges
 from harness.parallel import KILLED, in_parallel
 from harness.recipes import Recipes, read_recipes, record_recipes
 from harness.tables import FAILURES, IMAGES
-from harness.threads import few_ahead
+from harness.threads import in_threads
 from harness.written import check_one_folder_each, claim
 
 __all__ = [
@@ -183,7 +183,7 @@ def failed_tasks(
     ClusterError
         A worker wrote images to a folder that this machine does not see.
     """
-    left = few_ahead(partial(without_cached, digests=digests), tasks)  # making a file waits for the file system
+    left = in_threads(partial(without_cached, digests=digests), tasks)  # making a file waits for the file system
     missing = [task for task in left if task.images]
     results = in_parallel(make_images, missing, jobs=jobs, what=what, if_killed=lambda _: Made(reason=KILLED))
     for task, made in zip(missing, results, strict=True):

@@ -13,16 +13,16 @@ import io
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from harness.errors import SettingsError, SoundfoldError, did_you_mean
+from harness.threads import in_threads
 from harness.urls import url_of, without_scheme
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "fetch",
     "fetch_part",
     "files_below",
-    "in_threads",
     "listed",
     "opened",
     "remote_errors",
@@ -47,8 +46,6 @@ __all__ = [
 REMOTE_THREADS = 16
 """Requests that wait for an answer at a time."""
 
-T = TypeVar("T")
-R = TypeVar("R")
 _SCHEMES = ("abfs", "file", "ftp", "gs", "hdfs", "http", "https", "memory", "s3", "sftp")
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}  # scheme to soundfold's extra
 _TAGS = ("ETag", "etag", "md5Hash", "md5", "content_md5", "generation", "checksum")
@@ -267,15 +264,9 @@ def sizes_of(urls: Iterable[str]) -> dict[str, int]:
     """Sizes of those files that are there, in bytes; each of their folders is listed once."""
     wanted = list(urls)
     folders = list(dict.fromkeys(url.rpartition("/")[0] for url in wanted))
-    there = dict(zip(folders, in_threads(listed, folders), strict=True))
+    there = dict(zip(folders, in_threads(listed, folders, threads=REMOTE_THREADS), strict=True))
     found = ((url, there[url.rpartition("/")[0]].get(url.rpartition("/")[2])) for url in wanted)
     return {url: state.size for url, state in found if state}
-
-
-def in_threads(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Call a function that waits for answers on each item, several at a time; results in order."""
-    with ThreadPoolExecutor(REMOTE_THREADS) as pool:
-        yield from pool.map(function, items)
 
 
 class _Held:

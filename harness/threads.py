@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ahead", "few_ahead"]
+__all__ = ["ahead", "in_threads"]
 
 _THREADS = 4  # for files of this machine
-_AHEAD = 64
+_AHEAD = 16  # items for each thread
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -29,7 +29,7 @@ def ahead(
         yield begun.popleft().result()
 
 
-def few_ahead(call: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """As :func:`ahead`, in a pool of its own."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        yield from ahead(pool, call, items, most=_AHEAD)
+def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, threads: int = _THREADS) -> Iterator[Result]:
+    """Call a function that waits for files or for answers on each item, several at a time; results in order."""
+    with ThreadPoolExecutor(threads) as pool:
+        yield from ahead(pool, call, items, most=_AHEAD * threads)

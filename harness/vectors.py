@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from harness.files import digest_bytes
-from harness.remote import RemoteError, in_threads
+from harness.remote import REMOTE_THREADS, RemoteError
 from harness.store import Store, key_of
+from harness.threads import in_threads
 
 __all__ = ["Vectors"]
 
@@ -189,7 +190,7 @@ class Vectors(AbstractContextManager["Vectors"]):
         names = {name.encode() for name in self._store.keys(_KIND, ".npy")}
         index = self._last_index().only(names)
         new = sorted(names.difference(index.files.tolist()))
-        read = in_threads(self._keys_of, new) if self._store.url else map(self._keys_of, new)
+        read = in_threads(self._keys_of, new, threads=REMOTE_THREADS) if self._store.url else map(self._keys_of, new)
         keys = {name: own for name, own in zip(new, read, strict=True) if own is not None}
         if keys:
             index = index.with_files(keys)
