@@ -16,7 +16,8 @@ import pandas as pd
 
 from converter.clip_work import ClipWork, Work, do_clip_work
 from converter.pipeline import WORKERS_IMPORT, digest_clips
-from converter.planning import image_task
+from converter.planning import image_task, longest_clip
+from converter.references import Clip
 from converter.registry import image_version
 from converter.spec import Encoding
 from harness.digests import FileDigests
@@ -95,10 +96,17 @@ def _draw(
         work = [ClipWork(own, _missing(task)) for own, task in zip(calls_of, tasks, strict=True) if task]
         if leave.is_set():
             return
+        found = [clip for clip in planned if clip.digest]
+        Thread(target=_look_up_lengths, args=(found, store), name="lengths_ahead", daemon=True).start()
         with closing(in_parallel(do_clip_work, work, jobs=jobs, what="sounds")) as done:
             for _ in done:
                 if leave.is_set():
                     return
+
+
+def _look_up_lengths(clips: Sequence[Clip], store: Store) -> None:
+    with suppress(Exception):
+        longest_clip(clips, store)
 
 
 def _missing(task: ImageTask) -> ImageTask:

@@ -26,10 +26,10 @@ from evaluator.metrics import metrics_table
 from evaluator.notes import LEAK, all_notes, find_warnings, notes_of, some_without_group, spec_of
 from evaluator.outcomes import outcomes_of
 from evaluator.predictions import folder_of, predictions_file, read_groups, read_optional, read_predictions
-from evaluator.report import BUDGET_MB, ReportData, render
+from evaluator.report import BUDGET_MB, Report, ReportData
 from evaluator.report_media import sounds_ahead
 from evaluator.report_sources import read_sources
-from evaluator.results import Evaluation, check_outputs, plots_begun, write_tables
+from evaluator.results import Evaluation, check_outputs, plotting, write_tables
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes
@@ -145,32 +145,32 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     folder = folder_of(run)
     predictions = read_predictions(run)
     sources = read_sources(folder, read_groups(run, predictions))
-    with sounds_ahead(sources, jobs=asked.jobs, **asked.report) as wait_for_sounds:
+    made_ahead = sounds_ahead(sources, jobs=asked.jobs, **asked.report)
+    with made_ahead as wait_for_sounds, plotting(target, jobs=asked.jobs) as begin_plots:
         figures = _figures(run, target, predictions, asked)
         found, order = figures.evaluation, figures.order
         write_tables(found, target, figures.differences)
         if asked.legacy:
             write_legacy(predictions, target)
-        drawn = order if asked.all_plots else order[:1]
-        with plots_begun(figures.matrices, found.ranking, target, drawn=drawn, jobs=asked.jobs) as wait_for_plots:
-            failed = _use_figures(found, asked.on_figures)
-            plot = wait_for_plots()
         look = inspect_run(
             folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
         )
+        wait_for_plots = begin_plots(figures.matrices, found.ranking, order if asked.all_plots else order[:1])
+        failed = _use_figures(found, asked.on_figures)
         steps, failures, unit = figures.steps, figures.failures, figures.unit
         said = write_run_checklist(
             folder, target, found, steps, figures.groups, failures, look.clips, baseline=asked.baseline, unit=unit
         )
         found = replace(found, warnings=(*found.warnings, *look.warnings, *filter(None, [said])))
         data = ReportData(
-            folder.resolve().name, found, figures.differences, asked.baseline, failures, steps, plot, unit,
+            folder.resolve().name, found, figures.differences, asked.baseline, failures, steps, unit,
             sources=sources,
             projections=look.projections, nearest=look.nearest, suspects=look.suspects, histories=look.histories,
             **asked.report,
         )  # fmt: skip
         wait_for_sounds()
-        text = render(data)
+        report = Report(data)  # takes a second, in which the plots are drawn
+        text = report.text(wait_for_plots())
     write_text(found.report, text)
     _record(run, target, asked, started)
     if failed:

@@ -26,7 +26,7 @@ from evaluator.confusion import most_confused
 from evaluator.report_clips import ClipTable, clip_table, map_data, nearest_data, row_data
 from evaluator.report_curves import curve_values
 from evaluator.report_made import made
-from evaluator.report_media import Media, clips_by_interest, collect_media, image_encodings
+from evaluator.report_media import Candidates, Media, clips_by_interest, image_encodings, make_candidates
 from evaluator.report_sources import Sources
 from evaluator.report_tables import (
     calibration_values,
@@ -46,7 +46,7 @@ from harness.syntax import remembered_code
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["BUDGET_MB", "ReportData", "render"]
+__all__ = ["BUDGET_MB", "Report", "ReportData"]
 
 BUDGET_MB = 10.0
 """Greatest size of a report, in millions of bytes."""
@@ -73,8 +73,6 @@ class ReportData:
         As `harness.tables.FAILURES`.
     steps : mapping
         As `harness.record.read_steps` gives them; the step ``evaluate`` is not shown.
-    confusion_plot : path
-        PNG of the best combination's confusion matrix.
     unit : str
         What the intervals were drawn from, as :class:`evaluator.intervals.Bootstrap` has it.
     sources : Sources
@@ -103,7 +101,6 @@ class ReportData:
     baseline: str
     failures: pd.DataFrame
     steps: Mapping[str, Any]
-    confusion_plot: Path
     unit: str = "groups"
     sources: Sources = field(default_factory=Sources)
     projections: pd.DataFrame | None = None
@@ -115,21 +112,40 @@ class ReportData:
     store: Store | None = None
 
 
-def render(data: ReportData) -> str:
-    """Fill the template; the same data give the same text, byte for byte."""
-    template, table = _template(), _clip_table(data)
-    nearest = _nearest(data, table)
-    script = f"\n{_file('report.js')}"
-    values = {
-        **_values(data),
-        "style": Markup(_file("report.css")),
-        "script": Markup(script),
-        "policy": _policy(script, data.link_sounds),
-        "clip_data": _json(_clip_data(data, table, nearest)),
-    }
-    bare = template.render(values, media=_json(Media().to_json()), media_notes=[], heard=True)
-    media = _media(data, table, nearest, left=round(1e6 * data.budget_mb) - len(bare.encode()) - _NOTES)
-    return template.render(values, media=_json(media.to_json()), media_notes=media.notes, heard=bool(media.sounds))
+class Report:
+    """A report of which all is made but the plots and the text.
+
+    Parameters
+    ----------
+    data : ReportData
+    """
+
+    def __init__(self, data: ReportData) -> None:
+        self._data, table = data, _clip_table(data)
+        nearest = _nearest(data, table)
+        script = f"\n{_file('report.js')}"
+        self._values = {
+            **_values(data),
+            "style": Markup(_file("report.css")),
+            "script": Markup(script),
+            "policy": _policy(script, data.link_sounds),
+            "clip_data": _json(_clip_data(data, table, nearest)),
+        }
+        self._candidates = _candidates(data, table, nearest)
+
+    def text(self, confusion_plot: Path) -> str:
+        """The page; the same data give the same text, byte for byte.
+
+        Parameters
+        ----------
+        confusion_plot : path
+            PNG of the best combination's confusion matrix.
+        """
+        plot = confusion_plot.is_file() and image_values(confusion_plot, self._values["confusion_alt"])
+        template, values = _template(), {**self._values, "confusion": plot}
+        bare = template.render(values, media=_json(Media().to_json()), media_notes=[], heard=True)
+        media = self._candidates.within(round(1e6 * self._data.budget_mb) - len(bare.encode()) - _NOTES)
+        return template.render(values, media=_json(media.to_json()), media_notes=media.notes, heard=bool(media.sounds))
 
 
 def _verdict(sentences: Sequence[str]) -> dict[str, Any]:
@@ -152,20 +168,19 @@ def _template() -> Template:
     return environment.from_string(_file("report.html.j2"))
 
 
-def _media(data: ReportData, table: ClipTable, nearest: _Nearest, *, left: int) -> Media:
-    """Sounds and images, the most telling first, in at most `left` bytes."""
+def _candidates(data: ReportData, table: ClipTable, nearest: _Nearest) -> Candidates:
+    """Sounds and images, the most telling first."""
     order, store = combinations_of(data.evaluation.ranking), data.store or Store()
     number = {clip: k for k, clip in enumerate(table.clips)}
     suspects = [] if data.suspects is None else data.suspects["clip_id"].head(_SUSPECTS_HEARD)
     suspected = [number[clip] for clip in suspects if clip in number]
     with remembered_code(store, write=False):
-        return collect_media(
+        return make_candidates(
             table,
             order,
             clips_by_interest(table, order, nearest.get((order[0].encoding, order[0].module), {}), suspected),
             data.sources,
             store=store,
-            budget=left,
             budget_mb=data.budget_mb,
             link_from=data.evaluation.report.parent.resolve() if data.link_sounds else None,
         )
@@ -187,11 +202,10 @@ def _values(data: ReportData) -> dict[str, Any]:
         "modules": {s: handle for handle, s in short.items() if s != handle},
         "heat": heat_values(found.ranking, short),
         "folds": fold_values(found.folds, names),
-        "confusion": data.confusion_plot.is_file()
-        and image_values(data.confusion_plot, confusion_alt(found, best, confused)),
         "seeds": int(found.ranking["seeds"].iloc[0]),
         "classes": class_values(found),
         "confused": confused.to_dict("records"),
+        "confusion_alt": confusion_alt(found, best, confused),
         "calibration": calibration_values(found, names),
         "differences": data.differences,
         "main": [d for d in data.differences if data.baseline or found.best in (d.a, d.b)],

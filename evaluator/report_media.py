@@ -29,12 +29,13 @@ from harness.store import Store
 from harness.urls import url_of
 
 __all__ = [
+    "Candidates",
     "Media",
     "clips_by_interest",
-    "collect_media",
     "excerpts_of_all",
     "image_encodings",
     "linked_sound",
+    "make_candidates",
     "sounds_ahead",
 ]
 
@@ -128,18 +129,67 @@ def clips_by_interest(
     return list(dict.fromkeys([*_interleaved([mistakes, near, [*suspects], differ]), *_by_class(table)]))
 
 
-def collect_media(
+@dataclass(frozen=True)
+class Candidates:
+    """Sounds and images that may go into a report.
+
+    Parameters
+    ----------
+    places : list of (str, str)
+        clip_ids and encodings, the most telling first.
+    numbers : dict of str to int
+        Of the clips.
+    sounds : dict of str to bytes
+        By clip_id.
+    images : dict of (str, str) to bytes
+        By clip_id and encoding.
+    links : dict of int to str
+        By clip: addresses of sounds that are not included.
+    missing : list of str
+        Files that could not be read.
+    wanted : int
+        Clips that have a sound.
+    linked : bool
+        Whether sounds are referred to.
+    """
+
+    places: list[tuple[str, str]]
+    numbers: dict[str, int]
+    sounds: dict[str, bytes]
+    images: dict[tuple[str, str], bytes]
+    links: dict[int, str]
+    missing: list[str]
+    wanted: int
+    linked: bool
+
+    def within(self, budget: int) -> Media:
+        """Those that fit into so many characters."""
+        media = Media(sounds=dict(self.links))
+        left = budget - sum(len(text) + _OVERHEAD for text in self.links.values())
+        heard = set[str]()
+        for clip, encoding in self.places:  # a sound and its image together, the most telling clip first
+            images = media.images.setdefault(encoding, {})
+            sound = b"" if clip in heard else self.sounds.get(clip, b"")
+            heard.add(clip)
+            for where, data in ((media.sounds, sound), (images, self.images.get((clip, encoding), b""))):
+                if data and (size := _OVERHEAD + len(data) * 4 // 3) <= left:
+                    where[self.numbers[clip]] = base64_text(data)
+                    left -= size
+        media.notes = _notes(media, self.missing, self.wanted, linked=self.linked)
+        return media
+
+
+def make_candidates(
     table: ClipTable,
     order: Sequence[Combination],
     clips: Sequence[int],
     sources: Sources,
     *,
     store: Store,
-    budget: int,
     budget_mb: float,
     link_from: Path | None = None,
-) -> Media:
-    """Make sounds and images and take those that fit.
+) -> Candidates:
+    """Make the sounds and images that may go into a report.
 
     Parameters
     ----------
@@ -151,34 +201,21 @@ def collect_media(
     sources : Sources
     store : Store
         Where they are looked up and put.
-    budget : int
-        Most characters of sounds and images together.
     budget_mb : float
         Of the whole report: says how many are made.
     link_from : path, optional
         The report's folder: sounds are not included but referred to from there.
     """
-    media, shown, left = Media(), image_encodings(order, sources), budget
+    shown, linked = image_encodings(order, sources), link_from is not None
     n_sounds, n_images = _most(SOUNDS, budget_mb), _most(IMAGES, budget_mb)
     paths = _images(table, order, [*clips[:n_sounds]], [*clips[n_sounds:]], sources, shown, most=n_images)
-    thumbnails = make_thumbnails(paths, store=store)
-    if link_from is not None:
-        media.sounds = _links(table, clips, sources, link_from)
-        left -= sum(len(text) + _OVERHEAD for text in media.sounds.values())
-    wanted = [] if link_from is not None else [table.clips[k] for k in clips if table.clips[k] in sources.sounds]
-    parts = {clip: sources.sounds[clip] for clip in wanted[:n_sounds]}
-    excerpts, missing = make_excerpts(parts, store=store)
-    number = {clip: k for k, clip in enumerate(table.clips)}
-    of_best = dict.fromkeys((table.clips[k], shown[order[0]]) for k in clips)
-    rest = [key for key in thumbnails if key not in of_best]
-    for clip, encoding in [*of_best, *rest]:  # a sound and its image together, the most telling clip first
-        images = media.images.setdefault(encoding, {})
-        for where, data in ((media.sounds, excerpts.pop(clip, b"")), (images, thumbnails.get((clip, encoding), b""))):
-            if data and (size := _OVERHEAD + len(data) * 4 // 3) <= left:
-                where[number[clip]] = base64_text(data)
-                left -= size
-    media.notes = _notes(media, missing, len(wanted), linked=link_from is not None)
-    return media
+    images = make_thumbnails(paths, store=store)
+    links = {} if link_from is None else _links(table, clips, sources, link_from)
+    wanted = [] if linked else [table.clips[k] for k in clips if table.clips[k] in sources.sounds]
+    sounds, missing = make_excerpts({clip: sources.sounds[clip] for clip in wanted[:n_sounds]}, store=store)
+    places = list(dict.fromkeys([*((table.clips[k], shown[order[0]]) for k in clips), *images]))
+    numbers = {clip: k for k, clip in enumerate(table.clips)}
+    return Candidates(places, numbers, sounds, images, links, list(missing), len(wanted), linked)
 
 
 def linked_sound(part: Part, folder: Path) -> str:

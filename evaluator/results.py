@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from evaluator.tables import (
 )
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, remove_parts, safe_name, write_json, write_text
-from harness.parallel import begun_in_worker
+from harness.parallel import own_worker
 from harness.record import versions
 from harness.store import key_of
 from harness.tables import METRICS, write
@@ -33,15 +33,22 @@ from harness.written import check_only, claim
 
 __all__ = [
     "OUTPUTS",
+    "BeginPlots",
     "Evaluation",
     "check_outputs",
     "file_stems",
-    "plots_begun",
+    "plotting",
     "write_confusion",
     "write_heat_map",
     "write_tables",
 ]
 
+BeginPlots = Callable[
+    [Mapping[tuple[Combination, str], Confusion], pd.DataFrame, Sequence[Combination]], Callable[[], Path]
+]
+"""From the matrices, the ranking, and the combinations that are drawn, to a function that waits for the plots."""
+
+_PLOTS_IMPORT = ("evaluator.results", "sklearn.metrics", "matplotlib.backends.backend_agg", "matplotlib.figure")
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
 OUTPUTS = """
@@ -140,27 +147,31 @@ def write_tables(found: Evaluation, folder: Path, differences: Sequence[Differen
 
 
 @contextmanager
-def plots_begun(
-    matrices: Mapping[tuple[Combination, str], Confusion],
-    ranked: pd.DataFrame,
-    folder: Path,
-    *,
-    drawn: Sequence[Combination],
-    jobs: int,
-) -> Iterator[Callable[[], Path]]:
-    """Write ``confusion/`` and ``heatmap.png`` while the block does something else.
+def plotting(folder: Path, *, jobs: int) -> Iterator[BeginPlots]:
+    """Have ``confusion/`` and ``heatmap.png`` drawn while the block does something else.
 
     matplotlib and scikit-learn are imported for them, which takes two seconds: by a worker process, unless `jobs` is 1.
+    Where the folder has no plots yet, it begins with that at once.
 
     Yields
     ------
     callable
-        Waits until they are there; gives what :func:`write_confusion` gives.
+        Begins to draw them; gives a function that waits until they are there, for what :func:`write_confusion` gives.
     """
-    work = partial(_write_plots, matrices, ranked, folder, drawn)
-    made = _is_made(folder / _CONFUSION, _confusion_key(matrices, drawn))
-    with begun_in_worker(work, jobs=1 if made else jobs) as wait:
-        yield wait
+    with ExitStack() as exits:
+        start = partial(own_worker, imports=_PLOTS_IMPORT)
+        first = None if (folder / _CONFUSION / _MADE).is_file() else exits.enter_context(start(jobs=jobs))
+
+        def begin(
+            matrices: Mapping[tuple[Combination, str], Confusion],
+            ranked: pd.DataFrame,
+            drawn: Sequence[Combination],
+        ) -> Callable[[], Path]:
+            made = _is_made(folder / _CONFUSION, _confusion_key(matrices, drawn))
+            worker = first or exits.enter_context(start(jobs=1 if made else jobs))
+            return worker(partial(_write_plots, matrices, ranked, folder, drawn))
+
+        yield begin
 
 
 def _write_plots(

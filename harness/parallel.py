@@ -9,12 +9,14 @@ import signal
 import time
 import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from multiprocessing import resource_tracker
 from threading import Thread
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor
@@ -27,7 +29,7 @@ from harness.errors import SettingsError, WorkerError
 from harness.interpreter import set_up_interpreter
 from harness.progress import track
 
-__all__ = ["KILLED", "begun_in_worker", "check_jobs", "end_workers", "in_parallel", "start_workers"]
+__all__ = ["KILLED", "Begin", "check_jobs", "end_workers", "in_parallel", "own_worker", "start_workers"]
 
 KILLED = "the process that worked on it was killed, twice: by a decoder that crashes, or for want of memory"
 """Why an item has no result, for `if_killed`."""
@@ -40,6 +42,13 @@ _WATCHED: set[int] = set()  # the process that this one works for
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _STARTING: list[Thread] = []
+
+
+class Begin(Protocol):
+    """Begins to call a function elsewhere; gives a function that waits for its result."""
+
+    def __call__(self, work: Callable[[], Result], /) -> Callable[[], Result]: ...
+
 
 # Work that is given up, as at Ctrl-C, needs no advice on how to do less of it, nor on what it has left in memory.
 warnings.filterwarnings("ignore", r"\d+ tasks |Failed to delete temporary folder", UserWarning, r"joblib\.")
@@ -105,39 +114,38 @@ def in_parallel(
 
 
 @contextmanager
-def begun_in_worker(work: Callable[[], Result], *, jobs: int) -> Iterator[Callable[[], Result]]:
-    """Have a worker process of its own call a function while the block does something else.
+def own_worker(*, jobs: int, imports: Sequence[str] = ()) -> Iterator[Begin]:
+    """A worker process of its own for functions that are called while the block does something else.
 
     Parameters
     ----------
-    work : callable
-        Can be pickled.
     jobs : int
-        As for :func:`in_parallel`; where they are 1, or on a cluster, `work` is called here when it is waited for.
+        As for :func:`in_parallel`; where they are 1, or on a cluster, they are called here when they are waited for.
+    imports : sequence of str
+        Modules that the process imports at once.
 
     Yields
     ------
     callable
-        Waits for the result; where the worker process was killed, `work` is called here.
+        Has the process call a function, which can be pickled; gives a function that waits for its result. Where the
+        process was killed, the function is called here.
     """
     if check_jobs(jobs) == 1 or cluster.current() is not None:
-        yield work
+        yield lambda work: work
         return
     pool, others = ProcessPoolExecutor(max_workers=1), multiprocessing.active_children()
     with _interrupts_held_back():  # Ctrl-C is for this process alone, which ends the other
-        begun = pool.submit(_in_worker, _call, work, os.getpid())
+        pool.submit(_in_worker, _import, list(imports), os.getpid())
     own = [child for child in multiprocessing.active_children() if child not in others]
 
-    def wait() -> Result:
-        try:
-            result, messages = begun.result()
-        except BrokenProcessPool:
-            return work()
-        pass_on(messages)
-        return result
+    def begin(work: Callable[[], Result]) -> Callable[[], Result]:
+        with suppress(BrokenProcessPool), _interrupts_held_back():
+            begun = pool.submit(_in_worker, _call, work, os.getpid())
+            return partial(_result, begun, work)
+        return work
 
     try:
-        yield wait
+        yield begin
     except BaseException:
         for child in own:  # one that has just been started is not always seen by the pool
             child.terminate()
@@ -155,6 +163,16 @@ def end_workers() -> None:
 
 def _call(work: Callable[[], Result]) -> Result:
     return work()
+
+
+def _result(begun: Future[tuple[Result, list[str]]], work: Callable[[], Result]) -> Result:
+    """What `work` has given in a worker process, or gives here where that was killed."""
+    try:
+        result, messages = begun.result()
+    except BrokenProcessPool:
+        return work()
+    pass_on(messages)
+    return result
 
 
 @contextmanager
@@ -210,7 +228,7 @@ def _part(
         _STARTING.pop().join()
     done = 0
     while done < len(items):
-        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")  # initializers make new pools
+        parallel = Parallel(n_jobs=jobs, backend="loky", pre_dispatch="8 * n_jobs", return_as="generator")
         try:
             with _interrupts_held_back():  # while it may start processes
                 results = parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:])

@@ -50,7 +50,7 @@ from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
 from trainer.inputs import check_trainable, describe_splits, image_specs, training_order
 from trainer.known_results import known_results, remember_results, row_keys
-from trainer.logistic import takes_one_thread
+from trainer.logistic import takes_one_thread, threads_for
 from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
@@ -323,9 +323,10 @@ def _reduced_and_fitted(
 ) -> _Fitted:
     """Write the reduced features of one encoding and module, and fit its heads; `keys` are of the rows' vectors."""
     named, own = {"encoding": encoding, "module": module.row}, of_originals(values, table)
-    reduced = write_reduced(out, own[0], own[1], **named, keys=vectors, store=store)
-    remember = partial(remember_results, keys=keys, reduced=reduced[2]) if keys else None
-    return _Fitted([(c, task, fit_heads(task, values, remember)) for c, task in tasks.items()], reduced)
+    with threads_for(values.size):
+        reduced = write_reduced(out, own[0], own[1], **named, keys=vectors, store=store)
+        remember = partial(remember_results, keys=keys, reduced=reduced[2]) if keys else None
+        return _Fitted([(c, task, fit_heads(task, values, remember)) for c, task in tasks.items()], reduced)
 
 
 def _collected(

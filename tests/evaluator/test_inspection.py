@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -25,8 +24,16 @@ def no_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> list[ReportData]:
     """What reports were made of; none is drawn."""
-    seen: list[Any] = []
-    monkeypatch.setattr(evaluation, "render", lambda data: seen.append(data) or "")
+    seen: list[ReportData] = []
+
+    class Shown:
+        def __init__(self, data: ReportData) -> None:
+            seen.append(data)
+
+        def text(self, confusion_plot: Path) -> str:
+            return ""
+
+    monkeypatch.setattr(evaluation, "Report", Shown)
     return seen
 
 

@@ -23,7 +23,7 @@ from small_study import RATE, command, sound
 from evaluator import Evaluation, evaluate, results, thumbnails
 from evaluator.__main__ import app
 from evaluator.combinations import Combination
-from evaluator.report import ReportData, render
+from evaluator.report import Report, ReportData
 from evaluator.report_clips import clip_table, map_data, row_data
 from evaluator.report_media import clips_by_interest, linked_sound
 from evaluator.report_sources import Sources, read_sources
@@ -278,7 +278,7 @@ def test_stages_with_their_times_are_named(run: Path) -> None:
     found = evaluate(run)
     steps = {"train": {"seconds": 111.0, "command": "train"}, "evaluate": {"seconds": 5.0}}
     sources = Sources(image_steps={"convert": {"seconds": 9.62, "command": "draw <it>"}})
-    page = render(ReportData("t", found, (), "", frame([], FAILURES), steps, run / "no.png", sources=sources))
+    page = Report(ReportData("t", found, (), "", frame([], FAILURES), steps, sources=sources)).text(run / "no.png")
     cells = re.findall(r'<td class="n" data-value="([\d.]+)">([^<]+)</td><td class="n">(\d+)</td>', page)
     assert cells == [("9.62", "9.6 s", "534"), ("111.0", "1 min 51 s", "6167")]
     assert "draw &lt;it&gt;" in page

@@ -14,7 +14,7 @@ import pytest
 from converter.__main__ import app as converter_app
 from corpora.__main__ import app as corpora_app
 from evaluator import Evaluation, evaluate, results
-from evaluator.report import ReportData, render
+from evaluator.report import Report, ReportData
 from evaluator.report_sources import read_sources
 from harness.files import natural_key
 from harness.record import read_steps
@@ -88,11 +88,11 @@ def report(real_run: Path) -> tuple[Path, Evaluation]:
     suspects = once[["clip_id", "label"]].head(5).assign(suggested="rain", quality=0.1, p_label=0.2, p_suggested=0.7)
     suspects.attrs |= {"estimate": 2, "clips": 27}
     data = ReportData(
-        "a <run>", found, (), "", frame([], FAILURES), read_steps(real_run), real_run / "no.png",
+        "a <run>", found, (), "", frame([], FAILURES), read_steps(real_run),
         sources=read_sources(real_run, {}), projections=maps, nearest=nearest, suspects=suspects, store=store,
     )  # fmt: skip
     path = real_run.parent / "made up.html"
-    path.write_text(render(data), encoding="utf-8")
+    path.write_text(Report(data).text(real_run / "no.png"), encoding="utf-8")
     return path, found
 
 
@@ -248,9 +248,9 @@ def test_thirty_combinations_of_8732_clips_open_at_once(browser: Any, tmp_path: 
         maps.append(pd.DataFrame({"clip_id": clips, **row, "x": z[:, 0], "y": z[:, 1]}))
     write(pd.concat(parts), tmp_path / "predictions.csv", PREDICTIONS)
     found = evaluate(tmp_path)
-    data = ReportData("large", found, (), "", frame([], FAILURES), {}, tmp_path / "no.png", projections=pd.concat(maps))
+    data = ReportData("large", found, (), "", frame([], FAILURES), {}, projections=pd.concat(maps))
     path = tmp_path / "large.html"
-    path.write_text(render(data), encoding="utf-8")
+    path.write_text(Report(data).text(tmp_path / "no.png"), encoding="utf-8")
     assert path.stat().st_size < 5e6
     with opened(browser, path) as page:
         page.select_option("#row", "29")

@@ -16,7 +16,7 @@ from threading import Thread
 import pytest
 
 from harness.errors import SettingsError, SoundfoldError, WorkerError
-from harness.parallel import begun_in_worker, check_jobs, end_workers, in_parallel, start_workers
+from harness.parallel import check_jobs, end_workers, in_parallel, own_worker, start_workers
 
 
 def test_processes_equal_one() -> None:
@@ -61,26 +61,30 @@ def _process(_: int) -> int:
 
 
 def test_a_call_begun_in_a_worker_goes_on_beside_the_block() -> None:
-    with begun_in_worker(os.getpid, jobs=2) as wait:
+    with own_worker(jobs=2, imports=["colorsys"]) as begin:
+        waits = [begin(os.getpid), begin(partial(eval, "'colorsys' in __import__('sys').modules"))]
         assert list(in_parallel(abs, [-1, -2], jobs=2, what="x")) == [1, 2], "others have workers meanwhile"
-        assert wait() != os.getpid()
-    with begun_in_worker(os.getpid, jobs=1) as wait:
-        assert wait() == os.getpid()
+        assert waits[0]() != os.getpid()
+        assert waits[1](), "what it was to import"
+    with own_worker(jobs=1) as begin:
+        assert begin(os.getpid)() == os.getpid()
 
 
 def test_a_call_begun_in_a_worker_fails_where_it_is_waited_for() -> None:
-    with pytest.raises(SoundfoldError, match="jobs=-7"), begun_in_worker(partial(check_jobs, -7), jobs=2) as wait:
-        wait()
+    with pytest.raises(SoundfoldError, match="jobs=-7"), own_worker(jobs=2) as begin:
+        begin(partial(check_jobs, -7))()
     started = time.monotonic()
-    with pytest.raises(KeyError), begun_in_worker(partial(time.sleep, 20), jobs=2):
+    with pytest.raises(KeyError), own_worker(jobs=2) as begin:
+        begin(partial(time.sleep, 20))
         raise KeyError
     assert time.monotonic() - started < 10, "the worker is ended"
     assert list(in_parallel(abs, [-1, -2], jobs=2, what="x")) == [1, 2], "the next has workers again"
 
 
 def test_a_call_whose_worker_dies_is_made_here() -> None:
-    with begun_in_worker(_DiesElsewhere(), jobs=2) as wait:
-        assert wait() == os.getpid()
+    with own_worker(jobs=2, imports=["no_such_module"]) as begin:
+        assert begin(_DiesElsewhere())() == os.getpid()
+        assert begin(os.getpid)() == os.getpid(), "and those begun later"
 
 
 class _DiesElsewhere:
@@ -96,13 +100,13 @@ def test_an_interrupt_does_not_reach_worker_processes() -> None:
     code = """
         import signal
         from functools import partial
-        from harness.parallel import begun_in_worker, in_parallel, start_workers
+        from harness.parallel import in_parallel, own_worker, start_workers
 
         if __name__ == "__main__":
             start_workers(2, ["math"])
             masks = [*in_parallel(partial(signal.pthread_sigmask, signal.SIG_BLOCK), [[], []], jobs=2, what="")]
-            with begun_in_worker(partial(signal.pthread_sigmask, signal.SIG_BLOCK, []), jobs=2) as wait:
-                masks.append(wait())
+            with own_worker(jobs=2) as begin:
+                masks.append(begin(partial(signal.pthread_sigmask, signal.SIG_BLOCK, []))())
             masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
             print(*(signal.SIGINT in mask for mask in masks))
     """
