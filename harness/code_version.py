@@ -9,6 +9,7 @@ the code that chooses, so its own module is given as well.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
@@ -89,7 +90,14 @@ def syntax_digest(source: str) -> str:
 
 def read_source(path: Path) -> str:
     """The text of a module."""
-    return path.read_text(encoding="utf-8")
+    state = os.stat(path)
+    return _source(str(path), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=1024)
+def _source(path: str, mtime_ns: int, size: int) -> str:
+    """The text of a file, read anew once that has another time or size: a hundred modules import the same ones."""
+    return Path(path).read_text(encoding="utf-8")
 
 
 def _label(name: str, path: Path) -> str:

@@ -153,5 +153,6 @@ def pool(tf: Any, x: tf.Tensor, bands: int, group: int) -> list[tf.Tensor]:
 
     weights = tf.constant(band_weights(rows, bands), tf.float32)
     mean = average(x)
-    deviation = tf.sqrt(average(tf.math.squared_difference(x, tf.repeat(mean, group, axis=2)[:, :, None])))
+    same = tf.reshape(tf.tile(mean[:, :, None, :, None], (1, 1, 1, 1, group)), (-1, rows, 1, maps * group))
+    deviation = tf.sqrt(average(tf.math.squared_difference(x, same)))
     return [tf.reshape(tf.einsum("br,mrc->mbc", weights, row), (-1, bands * maps)) for row in (mean, deviation)]
