@@ -16,7 +16,6 @@ numba compiles the loops when they are first called, which takes some seconds, a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -124,31 +123,53 @@ def _constant(image: Any, c: Any) -> Any:
 
 def _of_channel(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:
     """Features (feature_count / 3,) of one channel (height, width)."""
-    zero, parts = _pool(x[None, None], spec.bands).ravel(), []
-    for j, (wide, shape) in enumerate(_octaves(x[None], spec.octaves)):
-        step = step_of(shape[0], spec.first_bands)
-        u = _moduli(wide, *shape, step, *_bank(spec))
-        parts.append(_pool(u, spec.first_bands).ravel())
-        if j + 1 < spec.octaves and spec.second_bands:
-            v = u[0] if step == 2 else _halved(_mirrored(u[0]), *u.shape[2:])
-            parts += _second_order(v, spec, octaves=spec.octaves - j - 1)
-    return np.concatenate([zero, np.float32(spec.gain) * np.log1p(np.concatenate(parts) / np.float32(spec.offset))])
+    found = np.empty(feature_count(spec) // 3, np.float32)
+    _pooled(x, spec.bands, spec.first_bands, spec.second_bands, *_steps(spec), *_bank(spec), found)
+    parts = found[2 * spec.bands :]
+    parts[:] = np.float32(spec.gain) * np.log1p(parts / np.float32(spec.offset))
+    return found
 
 
-def _second_order(v: np.ndarray, spec: ScatteringSpec, *, octaves: int) -> Iterator[np.ndarray]:
-    """Pooled second-order maps of first-order maps (orientations, h, w), an array for each octave."""
-    for wide, shape in _octaves(v, octaves):
-        w = _moduli(wide, *shape, step_of(shape[0], spec.second_bands, most=4), *_bank(spec))
-        yield _pool(w, spec.second_bands).ravel()
+@lru_cache(maxsize=8)
+def _steps(spec: ScatteringSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Of how many rows one is taken at each octave, for the first and for the second order."""
+    heights = [-(-spec.height // 2**j) for j in range(spec.octaves)]
+    second = [step_of(rows, spec.second_bands, most=4) if spec.second_bands else 1 for rows in heights]
+    return np.array([step_of(rows, spec.first_bands) for rows in heights]), np.array(second)
 
 
-def _octaves(x: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, tuple[int, ...]]]:
-    """Maps (M, h, w), mirrored for the wavelets, with their (h, w), and `count - 1` halvings of them."""
-    for k in range(count):
-        wide, shape = _mirrored(x), x.shape[1:]
-        yield wide, shape
-        if k + 1 < count:
-            x = _halved(wide, *shape)
+@njit(**_COMPILED)
+def _pooled(
+    x: Any, bands: Any, first_bands: Any, second_bands: Any, first_steps: Any, second_steps: Any,
+    kernels: Any, spans: Any, places: Any, found: Any,
+) -> None:  # fmt: skip
+    """Pooled maps of one channel (height, width): itself, then of each octave the first order and the second."""
+    height, width = x.shape
+    maps, octaves = x.reshape(1, height, width), len(first_steps)
+    at = _put(_pool(x.reshape(1, 1, height, width), bands), found, 0)
+    for j in range(octaves):
+        rows, columns = maps.shape[1], maps.shape[2]
+        wide = _mirrored(maps)
+        u = _moduli(wide, rows, columns, first_steps[j], kernels, spans, places)
+        at = _put(_pool(u, first_bands), found, at)
+        if j + 1 == octaves:
+            break
+        if second_bands:
+            v = u[0] if first_steps[j] == 2 else _halved(_mirrored(u[0]), u.shape[2], u.shape[3])
+            for k in range(j + 1, octaves):
+                around = _mirrored(v)
+                w = _moduli(around, v.shape[1], v.shape[2], second_steps[k], kernels, spans, places)
+                at = _put(_pool(w, second_bands), found, at)
+                if k + 1 < octaves:
+                    v = _halved(around, v.shape[1], v.shape[2])
+        maps = _halved(wide, rows, columns)
+
+
+@njit(**_COMPILED)
+def _put(pooled: Any, found: Any, at: Any) -> Any:
+    """Write pooled maps into `found` from a place on; give the place behind them."""
+    found[at : at + pooled.size] = pooled.ravel()
+    return at + pooled.size
 
 
 @lru_cache(maxsize=8)
