@@ -16,7 +16,7 @@
 - `head_tasks`: the heads of one combination, here or on a cluster
 - `ablation`: what is compared: encoding, module, head, seed; `running`: all of it, written to a folder; `from_tables`:
   from tables on disk
-- `known_results`: what was found before, without reading vectors
+- `pairs`: what is found of one encoding and module; `known_results`: what was found before, without reading vectors
 - `reduced`: where clips lie by their feature vectors, written for maps; `components`: principal components
 - `repeats`: every combination over other groupings of the clips into folds
 - `networks`: networks from scratch and modules that are fine-tuned

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -56,12 +57,21 @@ class Features:
         How many were not in the store.
     keys : list of str
         Under which the store has them, each once.
+    unsaved : Vectors, optional
+        What :meth:`save` writes.
     """
 
     values: np.ndarray
     failures: dict[int, str] = field(default_factory=dict)
     computed: int = 0
     keys: list[str] = field(default_factory=list)
+    unsaved: Vectors | None = None
+
+    def save(self) -> None:
+        """Write those to the store that are not there yet."""
+        vectors, self.unsaved = self.unsaved, None
+        if vectors:
+            vectors.write()
 
 
 def array_features(
@@ -93,6 +103,7 @@ def image_features(
     batch_size: int = BATCH,
     report: Callable[[int], None] | None = None,
     memory: ImageMemory | None = None,
+    save: bool = True,
 ) -> Features:
     """Feature vectors of image files, from the store or computed in batches.
 
@@ -112,6 +123,8 @@ def image_features(
         Called with the number of images that are done, after those from the store and after every batch.
     memory : ImageMemory, optional
         What another module has read of the same images.
+    save : bool
+        Whether all are in the store in the end; else the caller calls :meth:`Features.save`.
 
     Returns
     -------
@@ -127,7 +140,7 @@ def image_features(
     load = load or partial(kinds.load, spec, store=store)
     with FileDigests(store) as digests:
         source = image_source(spec, info, digests, batch_size=batch_size, memory=memory)
-        return _collect(files, source, load, info, store=store, what=what, report=report)
+        return _collect(files, source, load, info, store=store, what=what, report=report, save=save)
 
 
 def drawn_features(
@@ -182,6 +195,7 @@ def _collect(
     store: Store,
     what: str,
     report: Callable[[int], None] | None = None,
+    save: bool = True,
 ) -> Features:
     """Take vectors from the store; compute and put those that it lacks, the same content once."""
     features = Features(np.zeros((len(items), info.features), np.float32))
@@ -204,7 +218,8 @@ def _collect(
     batches = batches_of(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
     calls = batches_at_once()
-    with vectors, ThreadPoolExecutor(calls) as callers, ThreadPoolExecutor(1) as writer:
+    with ExitStack() as exits, ThreadPoolExecutor(calls) as callers, ThreadPoolExecutor(1) as writer:
+        exits.callback(vectors.write)  # an interrupt loses none
         written: Future[None] = writer.submit(put, [], np.zeros((0, info.features)))
         computed = ahead(callers, run, batches, most=calls + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
@@ -215,6 +230,9 @@ def _collect(
             features.computed += len(rows)
             report(len(items) - len(missing) + features.computed)
         written.result()
+        if not save:
+            features.unsaved = vectors
+            exits.pop_all()
     for rows in missing.values():
         if rows[0] in features.failures:
             features.failures.update(dict.fromkeys(rows, features.failures[rows[0]]))

@@ -112,17 +112,19 @@ def features_of(
     load: Callable[[], HubModule],
     what: str,
     memory: ImageMemory | None = None,
+    save: bool = True,
 ) -> Features:
     """Features of one encoding's rows: of their images, or of the sounds where they are rows of ``clips.csv``.
 
-    Where the rows have a column ``image``, these have no files; see :class:`harness.memory_images.MemoryImage`.
+    Where the rows have a column ``image``, these have no files; see :class:`harness.memory_images.MemoryImage`. Without
+    `save` those of image files are not all in the store until :meth:`trainer.bottlenecks.Features.save` is called.
     """
     if "start_s" in table:
         parts = [SoundPart(Path(r.path), r.start_s, r.end_s) for r in table.itertuples()]
         return sound_features(parts, module, store=store, load=load, what=what)
     if "image" in table:
         return drawn_features(list(table["image"]), module, store=store, load=load, what=what)
-    return image_features(table["path"].tolist(), module, store=store, load=load, what=what, memory=memory)
+    return image_features(table["path"].tolist(), module, store=store, load=load, what=what, memory=memory, save=save)
 
 
 def readable_rows(features: Features, table: pd.DataFrame) -> tuple[np.ndarray, pd.DataFrame]:

@@ -26,7 +26,7 @@ from trainer.crossvalidate import heads_key, known_heads, prediction_rows, train
 from trainer.fitting import Trained
 from trainer.head_tasks import HeadTask
 from trainer.reduced import rewrite_reduced
-from trainer.sources import image_key, image_source, module_key, rows_by_key, sound_source
+from trainer.sources import ImageMemory, image_key, image_source, module_key, rows_by_key, sound_source
 from trainer.vector_tasks import items_of
 
 __all__ = ["KnownResults", "known_results", "remember_results", "row_keys"]
@@ -43,7 +43,9 @@ class KnownResults:
     reduced: tuple[str, str, str]
 
 
-def row_keys(table: pd.DataFrame, module: ModuleSpec, *, store: Store) -> list[str] | None:
+def row_keys(
+    table: pd.DataFrame, module: ModuleSpec, *, store: Store, memory: ImageMemory | None = None
+) -> list[str] | None:
     """The key of each row's vector; nothing where a file cannot be read, or where scores would not be remembered.
 
     Parameters
@@ -52,6 +54,8 @@ def row_keys(table: pd.DataFrame, module: ModuleSpec, *, store: Store) -> list[s
         As for :func:`trainer.head_tasks.features_of`.
     module : ModuleSpec
     store : Store
+    memory : ImageMemory, optional
+        Gets the digests of images.
     """
     if len(table) * table["label"].nunique() > _LARGEST:
         return None
@@ -61,7 +65,8 @@ def row_keys(table: pd.DataFrame, module: ModuleSpec, *, store: Store) -> list[s
         return [image_key(image.digest, own) for image in table["image"]]
     failures: dict[int, str] = {}
     with FileDigests(store) as digests:
-        source = (image_source if info.takes == "image" else sound_source)(module, info, digests)
+        images = info.takes == "image"
+        source = image_source(module, info, digests, memory=memory) if images else sound_source(module, info, digests)
         rows_of = rows_by_key(items_of(table), source, failures)
     if failures:
         return None

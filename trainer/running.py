@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -40,21 +40,20 @@ from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, HISTORY, PREDICTIONS, frame, write
 from harness.written import claim, inside
 from trainer.ablation import Combination, combination_name, heads_file
-from trainer.augmented_rows import check_images_only, of_originals
+from trainer.augmented_rows import check_images_only
 from trainer.bottlenecks import Features
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.fused_rows import fused_rows
 from trainer.fusions import Fusion, fused_record
 from trainer.grid_ends import grid_end_notes
-from trainer.head_tasks import HeadTask, features_of, fit_from_store, fit_heads, readable_rows
+from trainer.head_tasks import HeadTask, features_of, fit_from_store
 from trainer.inputs import check_trainable, describe_splits, image_specs, training_order
-from trainer.known_results import known_results, remember_results, row_keys
-from trainer.logistic import takes_one_thread, threads_for
 from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
-from trainer.reduced import remove_others, write_reduced
+from trainer.pairs import FittedPair, Pair, Result
+from trainer.reduced import remove_others
 from trainer.run_record import STEP, read_heads, read_networks, read_reduced, record_training
 from trainer.sources import ImageMemory
 from trainer.vector_tasks import compute_on_cluster
@@ -238,7 +237,7 @@ def _fitted(
     outcome: Outcome,
     out: Path,
     on_epoch: OnEpoch | None,
-) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+) -> Iterator[Result]:
     """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
     Heads that take one core are fitted while the next features are computed, which alone do not keep two cores busy.
@@ -264,8 +263,8 @@ def _fitted(
         In the order of the pairs of encoding and module, as :func:`trainer.head_tasks.fit_heads` gives them.
     """
     waiting: dict[Combination, HeadTask] = {}
-    failed, memory = [outcome.failures], dict[str, ImageMemory]()
-    begun: deque[Future[_Fitted]] = deque()
+    failed, memory = [outcome.failures], ImageMemory()
+    begun: deque[Future[FittedPair]] = deque()
     with ThreadPoolExecutor(1) as fitter:
         for encoding, module in _pairs(todo):
             if kinds.is_network(module):
@@ -273,28 +272,22 @@ def _fitted(
                 for c in (c for c in todo if (c.encoding, c.module) == (encoding, module)):
                     yield c, *_network(c, tables[encoding], like, outcome, failed, out, on_epoch)
                 continue
-            own_todo = [c for c in todo if (c.encoding, c.module) == (encoding, module)]
-            table = training_order(tables[encoding])
-            keys = None if cluster.current() else row_keys(table, module, store=like.store)
-            known = keys and _known(own_todo, table, like, keys, outcome, out)
+            memory = memory.of(encoding)
+            pair = Pair.of(todo, encoding, module, tables, like, out, memory)
+            known = pair.known()
             if known:
-                yield from known
+                yield from _noted(known, outcome)
                 continue
-            features = _features(table, encoding, module, like.store, loaders[module], outcome, failed, memory)
+            features = _features(pair, loaders[module], outcome, failed, memory)
             yield from _collected(begun, outcome)
-            values, table = readable_rows(features, table)
-            tasks = {c: replace(like, named=c.named(), table=table, module=module, seed=c.seed) for c in own_todo}
+            pair, values = pair.readable(features)
             if cluster.current():
-                waiting |= tasks
-            here = {} if cluster.current() else tasks
-            remembered = None if features.failures else keys
-            fit = partial(
-                _reduced_and_fitted, out, encoding, module, table, values, features.keys, here, remembered, like.store
-            )
-            if takes_one_thread(values.size):
-                begun.append(fitter.submit(fit))
+                waiting |= pair.tasks
+                pair = replace(pair, combinations=())
+            if pair.takes_one_thread(values):
+                begun.append(fitter.submit(pair.fit, values, features))
             else:
-                yield from _noted(fit(), outcome)
+                yield from _noted(pair.fit(values, features), outcome)
         yield from _collected(begun, outcome)
     fitted = in_parallel(fit_from_store, list(waiting.values()), jobs=1, what="heads", batch=1)
     for (c, task), result in zip(waiting.items(), fitted, strict=True):
@@ -302,66 +295,18 @@ def _fitted(
     outcome.failures = pd.concat(failed, ignore_index=True)
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """What was found for combinations of one encoding and module."""
-
-    results: list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]
-    reduced: tuple[str, str, str]  # as `write_reduced` gives it
-
-
-def _reduced_and_fitted(
-    out: Path,
-    encoding: str,
-    module: ModuleSpec,
-    table: pd.DataFrame,
-    values: np.ndarray,
-    vectors: Sequence[str],
-    tasks: Mapping[Combination, HeadTask],
-    keys: Sequence[str] | None,
-    store: Store,
-) -> _Fitted:
-    """Write the reduced features of one encoding and module, and fit its heads; `keys` are of the rows' vectors."""
-    named, own = {"encoding": encoding, "module": module.row}, of_originals(values, table)
-    with threads_for(values.size):
-        reduced = write_reduced(out, own[0], own[1], **named, keys=vectors, store=store)
-        remember = partial(remember_results, keys=keys, reduced=reduced[2]) if keys else None
-        return _Fitted([(c, task, fit_heads(task, values, remember)) for c, task in tasks.items()], reduced)
-
-
-def _collected(
-    begun: deque[Future[_Fitted]], outcome: Outcome
-) -> Iterator[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+def _collected(begun: deque[Future[FittedPair]], outcome: Outcome) -> Iterator[Result]:
     """Wait for what was begun."""
     while begun:
         yield from _noted(begun.popleft().result(), outcome)
 
 
-def _noted(found: _Fitted, outcome: Outcome) -> list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
+def _noted(found: FittedPair, outcome: Outcome) -> list[Result]:
     """What was found; `outcome` gets where the reduced features are."""
-    name, digest, key = found.reduced
+    name, digest = found.reduced
     outcome.reduced[name] = digest
-    outcome.used.append(key_numbers([key]))
+    outcome.used.append(found.used)
     return found.results
-
-
-def _known(
-    todo: Sequence[Combination],
-    table: pd.DataFrame,
-    like: HeadTask,
-    keys: Sequence[str],
-    outcome: Outcome,
-    out: Path,
-) -> list[tuple[Combination, HeadTask, tuple[Trained, pd.DataFrame]]]:
-    """What was found before for combinations of one encoding and module; nothing unless all of it is known."""
-    tasks = [replace(like, named=c.named(), table=table, module=c.module, seed=c.seed) for c in todo]
-    found = known_results(tasks, out, keys=keys)
-    if found is None:
-        return []
-    name, digest, key = found.reduced
-    outcome.reduced[name] = digest
-    outcome.used.append(key_numbers([key, *dict.fromkeys(keys)]))
-    return list(zip(todo, tasks, found.results, strict=True))
 
 
 def _pairs(todo: Sequence[Combination]) -> list[tuple[str, ModuleSpec]]:
@@ -374,25 +319,18 @@ def _pairs(todo: Sequence[Combination]) -> list[tuple[str, ModuleSpec]]:
 
 
 def _features(
-    table: pd.DataFrame,
-    encoding: str,
-    module: ModuleSpec,
-    store: Store,
-    load: Callable[[], HubModule],
-    outcome: Outcome,
-    failed: list[pd.DataFrame],
-    memory: dict[str, ImageMemory],
+    pair: Pair, load: Callable[[], HubModule], outcome: Outcome, failed: list[pd.DataFrame], memory: ImageMemory
 ) -> Features:
-    """Features of an encoding's rows in training order; `outcome` and `failed` get what became of them."""
-    if encoding not in memory:
-        memory.clear()
-        memory[encoding] = ImageMemory()
-    what = f"{encoding} through {module.handle}"
+    """Features of a pair's rows; `outcome` and `failed` get what became of them."""
+    table, module, store = pair.table, pair.module, pair.like.store
+    what = f"{pair.encoding} through {module.handle}"
     outcome.computed += compute_on_cluster(table, module, store=store, what=what)
-    features = features_of(table, module, store=store, load=load, what=what, memory=memory[encoding])
+    features = features_of(table, module, store=store, load=load, what=what, memory=memory, save=False)
     outcome.computed += features.computed
     outcome.used.append(key_numbers(features.keys))
-    failed.append(frame([_failure(table, row, what, why) for row, why in features.failures.items()], FAILURES))
+    if features.failures:
+        rows = [_failure(table, row, what, why) for row, why in features.failures.items()]
+        failed.append(frame(rows, FAILURES))
     return features
 
 
