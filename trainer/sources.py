@@ -138,10 +138,10 @@ def image_source(
     batch_size: int = BATCH,
     memory: ImageMemory | None = None,
 ) -> Source:
-    """Image files for a module; on a processor a quarter of a batch goes through it at a time, which is as fast."""
+    """Image files for a module; on a processor half a batch goes through it at a time, which is as fast."""
     found: dict[str | Path, str] = {}
     module, remembered = module_key(spec, info), memory.digests if memory else {}
-    together = batch_size if gpu_found() else max(1, batch_size // 4)  # threads end at nearly the same time
+    together = batch_size if gpu_found() else max(1, batch_size // 2)  # threads end at nearly the same time
 
     def key(file: str | Path) -> str:
         found[file] = remembered[str(file)] = image.digest_of(file, digests)
