@@ -81,7 +81,7 @@ def scatter(images: np.ndarray, spec: ScatteringSpec = DEFAULT) -> np.ndarray:
             else:
                 blocks[c] = _of_channel(x, spec)
         blocks[:] = blocks[same]
-    return found.reshape(len(images), -1)
+    return found.reshape(len(images), feature_count(spec))
 
 
 def _of_shares(x: np.ndarray, spec: ScatteringSpec) -> np.ndarray:

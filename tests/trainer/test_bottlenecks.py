@@ -21,8 +21,9 @@ from harness.hub.kinds import parse
 from harness.hub.tensorflow import import_tensorflow
 from harness.image import read as read_image_file
 from harness.store import Store
+from harness.vectors import Vectors
 from trainer.bottlenecks import Features, array_features, image_features, sound_features
-from trainer.sources import SoundPart
+from trainer.sources import ImageMemory, SoundPart
 
 SR = 16000
 
@@ -91,6 +92,37 @@ def test_a_changed_pixel_is_a_miss(images: list[Path], tiny_module: str, store: 
     assert second.computed == 1
     changed = np.flatnonzero((second.values != first.values).any(axis=1))
     assert changed.tolist() == [7]
+
+
+def test_vectors_may_be_saved_later(images: list[Path], tiny_module: str, store: Store) -> None:
+    spec = parse(tiny_module)
+    found = image_features(images, spec, store=store, save=False)
+    assert Vectors(store).count(found.keys) == 0
+    found.save()
+    assert again(images, spec, store).values.tobytes() == found.values.tobytes()
+
+
+def test_an_interrupt_loses_no_vectors_that_were_to_be_saved_later(
+    images: list[Path], tiny_module: str, store: Store
+) -> None:
+    def interrupt(done: int) -> None:
+        if done >= 16:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        image_features(images, parse(tiny_module), store=store, save=False, report=interrupt)
+    assert 16 <= 40 - image_features(images, parse(tiny_module), store=store).computed < 40
+
+
+def test_modules_of_one_study_get_the_same_images_whatever_becomes_of_the_files(
+    images: list[Path], tiny_module: str, store: Store, tmp_path: Path
+) -> None:
+    memory, other = ImageMemory(), parse({"handle": tiny_module, "value_range": [-1, 1]})
+    copies = [Path(shutil.copy(file, tmp_path / file.name)) for file in images]
+    image_features(images, parse(tiny_module), store=store, memory=memory)
+    Image.new("RGB", (20, 16), "red").save(images[3])
+    found = image_features(images, other, store=store, memory=memory)
+    np.testing.assert_array_equal(again(copies, other, store).values, found.values)
 
 
 def test_another_module_or_another_preprocessing_is_a_miss(

@@ -288,3 +288,7 @@ def test_the_module_takes_the_loops_and_exports_tensorflow(rng: np.random.Genera
 def test_loops_are_for_one_size_of_kernels() -> None:
     with pytest.raises(ValueError, match="kernel=7"):
         scatter(np.zeros((1, 48, 40, 3), np.float32), SMALL)
+
+
+def test_of_no_images_there_are_no_features() -> None:
+    assert scatter(np.zeros((0, 224, 224, 3), np.uint8)).shape == (0, 6936)
