@@ -228,7 +228,8 @@ def _part(
         _STARTING.pop().join()
     done = 0
     while done < len(items):
-        parallel = Parallel(n_jobs=jobs, backend="loky", pre_dispatch="8 * n_jobs", return_as="generator")
+        # Initializers make new pools; with more tasks than its queue takes, the pool's thread breaks where one fails.
+        parallel = Parallel(n_jobs=jobs, backend="loky", return_as="generator")
         try:
             with _interrupts_held_back():  # while it may start processes
                 results = parallel(delayed(_in_worker)(work, item, os.getpid()) for item in items[done:])
