@@ -5,9 +5,9 @@ Where every vector is in the store, TensorFlow is not imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -40,7 +40,14 @@ from trainer.sources import (
     sound_source,
 )
 
-__all__ = ["Features", "array_features", "drawn_features", "image_features", "sound_features"]
+__all__ = [
+    "Features",
+    "array_features",
+    "drawn_features",
+    "image_features",
+    "saved_at_an_error",
+    "sound_features",
+]
 
 
 @dataclass
@@ -72,6 +79,16 @@ class Features:
         vectors, self.unsaved = self.unsaved, None
         if vectors:
             vectors.write()
+
+
+@contextmanager
+def saved_at_an_error(features: Features) -> Iterator[None]:
+    """Save features where the block fails or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        features.save()
+        raise
 
 
 def array_features(

@@ -41,7 +41,7 @@ from harness.tables import FAILURES, HISTORY, PREDICTIONS, frame, write
 from harness.written import claim, inside
 from trainer.ablation import Combination, combination_name, heads_file
 from trainer.augmented_rows import check_images_only
-from trainer.bottlenecks import Features
+from trainer.bottlenecks import Features, saved_at_an_error
 from trainer.crossvalidate import fold_sizes
 from trainer.fitting import HeadSettings, Trained
 from trainer.fused_rows import fused_rows
@@ -279,7 +279,8 @@ def _fitted(
                 yield from _noted(known, outcome)
                 continue
             features = _features(pair, loaders[module], outcome, failed, memory)
-            yield from _collected(begun, outcome)
+            with saved_at_an_error(features):
+                yield from _collected(begun, outcome)
             pair, values = pair.readable(features)
             if cluster.current():
                 waiting |= pair.tasks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from harness.label_changes import TRAINING_LABEL
 from harness.store import Store
 from harness.tables import PREDICTIONS
 from harness.vectors import Vectors
-from trainer import running
+from trainer import pairs, running
 from trainer.ablation import combinations
 from trainer.fitting import HeadSettings
 from trainer.inputs import read_encoding
@@ -129,3 +130,19 @@ def test_images_are_remembered_as_far_as_there_is_room(monkeypatch: pytest.Monke
         memory.put(name, info, np.full((2, 2, 3), ord(name), np.uint8))
     assert [name for name in "abc" if memory.get(name, info) is not None] == ["a", "b"]
     assert memory.get("a", type("Info", (), {"height": 4, "width": 2})()) is None
+
+
+def test_vectors_are_saved_where_the_heads_before_cannot_be_fitted(
+    studied: Path, tiny_module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(studied, tiny_module, tmp_path)
+    home.store = Store(tmp_path / "empty")
+
+    def refuse(*_: object) -> NoReturn:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pairs, "fit_heads", refuse)
+        with pytest.raises(OSError, match="full"):
+            home.train("failed")
+    assert home.train("again").computed == 0
