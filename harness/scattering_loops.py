@@ -8,9 +8,11 @@ TensorFlow's convolution multiplies each pixel by each number of each kernel. Th
 - Four kernels at once take the same sums and differences, whose loading would take longer than multiplying.
 - Only every `step`-th row and column has a result. Columns are dealt out into `step` lanes, so that what one number of
   a kernel is multiplied by is contiguous in memory; rows of small maps are joined to a long one.
-- Modulus and pooling follow while the maps are in the cache.
+- Modulus and pooling follow while the maps are in the cache. A channel is one call: between calls a thread would wait
+  for Python's lock.
 
-numba compiles the loops when they are first called, which takes some seconds, and caches them on disk.
+numba compiles the loops when they are first called, which takes some seconds, and caches them on disk. They are in one
+file because it takes a cached function for current while that function's own file has not changed, whatever it calls.
 """
 
 from __future__ import annotations

@@ -19,14 +19,21 @@ Result = TypeVar("Result")
 def ahead(
     pool: ThreadPoolExecutor, call: Callable[[Item], Result], items: Iterable[Item], *, most: int
 ) -> Iterator[Result]:
-    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for."""
+    """Call a function on each item in the pool's threads, up to `most` items ahead of what is asked for.
+
+    Where no more is asked for, as after an interrupt, what has not begun does not begin.
+    """
     begun: deque[Future[Result]] = deque()
-    for item in items:
-        begun.append(pool.submit(call, item))
-        if len(begun) >= most:
+    try:
+        for item in items:
+            begun.append(pool.submit(call, item))
+            if len(begun) >= most:
+                yield begun.popleft().result()
+        while begun:
             yield begun.popleft().result()
-    while begun:
-        yield begun.popleft().result()
+    finally:
+        for each in begun:
+            each.cancel()
 
 
 def in_threads(call: Callable[[Item], Result], items: Iterable[Item], *, threads: int = _THREADS) -> Iterator[Result]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -235,8 +235,8 @@ def _collect(
     batches = batches_of(items, list(key_of_row), source, features.failures)
     # Files are written while the next batches go through the module; one alone does not keep two cores busy.
     calls = batches_at_once()
-    with ExitStack() as exits, ThreadPoolExecutor(calls) as callers, ThreadPoolExecutor(1) as writer:
-        exits.callback(vectors.write)  # an interrupt loses none
+    features.unsaved = vectors
+    with saved_at_an_error(features), ThreadPoolExecutor(calls) as callers, ThreadPoolExecutor(1) as writer:
         written: Future[None] = writer.submit(put, [], np.zeros((0, info.features)))
         computed = ahead(callers, run, batches, most=calls + 1)
         for rows, values in track(computed, total=len(missing), what=what, size=lambda item: len(item[0])):
@@ -247,9 +247,8 @@ def _collect(
             features.computed += len(rows)
             report(len(items) - len(missing) + features.computed)
         written.result()
-        if not save:
-            features.unsaved = vectors
-            exits.pop_all()
+    if save:
+        features.save()
     for rows in missing.values():
         if rows[0] in features.failures:
             features.failures.update(dict.fromkeys(rows, features.failures[rows[0]]))

@@ -19,6 +19,7 @@ from harness.store import Store
 from trainer.bottlenecks import Features, drawn_features, image_features, sound_features
 from trainer.crossvalidate import cross_validate, prediction_rows, tested_scores
 from trainer.fitting import HeadSettings, Trained
+from trainer.logistic import threads_for
 from trainer.sources import ImageMemory, SoundPart
 
 __all__ = ["HeadTask", "blas_threads", "features_of", "fit_from_store", "fit_heads", "readable_rows"]
@@ -82,10 +83,11 @@ def fit_heads(task: HeadTask, values: np.ndarray, remember: Remember | None = No
     SplitError
         A leak, too few folds, a clip without a label.
     """
-    trained = cross_validate(
-        values, task.table, settings=task.settings, seed=task.seed, store=task.store, shared=task.shared
-    )
-    scores = tested_scores(values, task.table, trained)
+    with threads_for(values.size):  # a second one waits for its next part at full speed
+        trained = cross_validate(
+            values, task.table, settings=task.settings, seed=task.seed, store=task.store, shared=task.shared
+        )
+        scores = tested_scores(values, task.table, trained)
     if remember:
         remember(task, trained, scores)
     return trained, prediction_rows(scores, task.table, trained.classes, named=task.named, copies=task.copies)

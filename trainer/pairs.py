@@ -20,7 +20,6 @@ from trainer.fitting import Trained
 from trainer.head_tasks import HeadTask, fit_heads, readable_rows
 from trainer.inputs import training_order
 from trainer.known_results import known_results, remember_results, row_keys
-from trainer.logistic import takes_one_thread, threads_for
 from trainer.reduced import write_reduced
 from trainer.sources import ImageMemory
 
@@ -114,10 +113,6 @@ class Pair:
         values, table = readable_rows(features, self.table)
         return (replace(self, table=table, keys=None) if features.failures else self), values
 
-    def takes_one_thread(self, values: np.ndarray) -> bool:
-        """Whether fitting leaves other cores to others."""
-        return takes_one_thread(values.size)
-
     def fit(self, values: np.ndarray, features: Features) -> FittedPair:
         """Write the vectors that the store does not have yet, then the reduced features, and fit the heads.
 
@@ -131,8 +126,7 @@ class Pair:
         features.save()
         store, (own, rows) = self.like.store, of_originals(values, self.table)
         named = {"encoding": self.encoding, "module": self.module.row}
-        with threads_for(values.size):  # of larger matrices, those that there are
-            name, digest, key = write_reduced(self.out, own, rows, **named, keys=features.keys, store=store)
-            remember = partial(remember_results, keys=self.keys, reduced=key) if self.keys else None
-            results = [(c, task, fit_heads(task, values, remember)) for c, task in self.tasks.items()]
+        name, digest, key = write_reduced(self.out, own, rows, **named, keys=features.keys, store=store)
+        remember = partial(remember_results, keys=self.keys, reduced=key) if self.keys else None
+        results = [(c, task, fit_heads(task, values, remember)) for c, task in self.tasks.items()]
         return FittedPair(results, (name, digest), key_numbers([key]))

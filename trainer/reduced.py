@@ -17,6 +17,7 @@ from harness.store import Store, key_of
 from harness.written import inside
 from trainer import components
 from trainer.components import principal_components
+from trainer.logistic import threads_for
 
 __all__ = ["reduced_name", "remove_others", "rewrite_reduced", "write_reduced"]
 
@@ -58,7 +59,11 @@ def write_reduced(
     sample = digest_bytes(np.ascontiguousarray(values[:, :: max(1, values.shape[1] // _SAMPLED)]).data)
     code = code_version(components.__name__)
     key = key_of(vectors=list(keys), rows=rows, sample=sample, most=components.MOST, code=code)
-    found = _get(store, key, len(values)) or _put(store, key, *principal_components(values))
+    found = _get(store, key, len(values))
+    if found is None:
+        with threads_for(values.size):
+            made = principal_components(values)
+        found = _put(store, key, *made)
     return _write(out, encoding, module, table, found, key)
 
 

@@ -49,6 +49,7 @@ from trainer.fusions import Fusion, fused_record
 from trainer.grid_ends import grid_end_notes
 from trainer.head_tasks import HeadTask, features_of, fit_from_store
 from trainer.inputs import check_trainable, describe_splits, image_specs, training_order
+from trainer.logistic import takes_one_thread
 from trainer.networks.curves import OnEpoch
 from trainer.networks.folds import cross_validate_network
 from trainer.networks.trained import NETWORKS, finish_networks
@@ -285,7 +286,7 @@ def _fitted(
             if cluster.current():
                 waiting |= pair.tasks
                 pair = replace(pair, combinations=())
-            if pair.takes_one_thread(values):
+            if takes_one_thread(values.size):
                 begun.append(fitter.submit(pair.fit, values, features))
             else:
                 yield from _noted(pair.fit(values, features), outcome)
