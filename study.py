@@ -272,27 +272,13 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEp
         warn(line)
     where = "" if plan.study.image_files else ", in memory"
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}{where}")
-    outcome = train(plan, drawn, out, on_epoch)
-    failures = harness.join_failures([missing, drawn.failures, outcome.failures])
-    harness.write_failures(out, failures)
-    for line in trainer.lost_classes(plan.clips, outcome.predictions):
-        warn(line)
-    n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
-    n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
-    n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
-    note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
-    for line in trainer.weight_lines(outcome.fusions, outcome.trained):
-        note(f"fused     {line}")
-    repeat(plan, drawn, out)
-    asked = plan.study.evaluate
-    evaluation = evaluator.evaluate(
-        out,
-        store=plan.store,
-        baseline=asked.baseline,
-        all_pairs=asked.all_pairs,
-        jobs=jobs,
-        on_figures=lambda found: refit_best(plan, drawn, outcome, found, out),
-    )
+    with evaluator.plot_worker(out, jobs=jobs) as worker:
+        outcome = train(plan, drawn, out, on_epoch)
+        failures = harness.join_failures([missing, drawn.failures, outcome.failures])
+        harness.write_failures(out, failures)
+        say_trained(plan, drawn, outcome)
+        repeat(plan, drawn, out)
+        evaluation = evaluate(plan, drawn, outcome, out, jobs=jobs, worker=worker)
     return StudyRun(out, evaluation, failures)
 
 
@@ -395,6 +381,18 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | No
     )
 
 
+def say_trained(plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome) -> None:
+    """What has been trained, and on how many new feature vectors."""
+    for line in trainer.lost_classes(plan.clips, outcome.predictions):
+        warn(line)
+    n_heads = sum(len(trained.heads) for trained in outcome.trained.values())
+    n_new = count(outcome.computed + getattr(drawn, "computed", 0), "new feature vector")
+    n_combinations = len({(c.encoding, c.module, c.head) for c in outcome.trained})
+    note(f"heads     {n_heads} for {count(n_combinations, 'combination')}; {n_new}")
+    for line in trainer.weight_lines(outcome.fusions, outcome.trained):
+        note(f"fused     {line}")
+
+
 def repeat(plan: Plan, drawn: harness.ImageRun, out: Path) -> None:
     """``repeats.csv``: every combination over other groupings of the clips into folds, where the study asks for it."""
     repeats = plan.study.evaluate.repeats
@@ -413,6 +411,22 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
     names = {each.encoding for each in plan.combinations}
     tables = {name: plan.clips if name == trainer.SOUND else images[images["encoding"] == name] for name in names}
     return {name: plan.corpus.changes.for_training(table) for name, table in tables.items()}
+
+
+def evaluate(
+    plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, out: Path, *, jobs: int, worker: harness.Begin
+) -> evaluator.Evaluation:
+    """Every table and the report, and meanwhile ``OUT/model``."""
+    asked = plan.study.evaluate
+    return evaluator.evaluate(
+        out,
+        store=plan.store,
+        baseline=asked.baseline,
+        all_pairs=asked.all_pairs,
+        jobs=jobs,
+        on_figures=lambda found: refit_best(plan, drawn, outcome, found, out),
+        worker=worker,
+    )
 
 
 def refit_best(

@@ -24,6 +24,7 @@ from .report_media import excerpts_of_all as excerpts_of_all
 from .results import OUTPUTS as OUTPUTS
 from .results import Evaluation as Evaluation
 from .results import check_outputs as check_outputs
+from .results import plot_worker as plot_worker
 from .statistics import corrected_ttest as corrected_ttest
 from .suspects import suspected_labels as suspected_labels
 from .tables import fold_table as fold_table

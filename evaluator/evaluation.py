@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,13 @@ from evaluator.predictions import folder_of, predictions_file, read_groups, read
 from evaluator.report import BUDGET_MB, Report, ReportData
 from evaluator.report_media import sounds_ahead
 from evaluator.report_sources import read_sources
-from evaluator.results import Evaluation, check_outputs, plotting, write_tables
+from evaluator.results import Evaluation, begin_plots, check_outputs, plot_worker, write_tables
 from evaluator.tables import as_latex, as_markdown, fold_table, ranking, readable, recall_table, write_csv
 from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes
 from harness.errors import SettingsError, SoundfoldError
 from harness.files import digest_file, safe_name, write_text
+from harness.parallel import Begin
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
 from harness.store import Store
@@ -63,6 +65,7 @@ def evaluate(
     store: Store | None = None,
     jobs: int = 1,
     on_figures: Callable[[Evaluation], object] | None = None,
+    worker: Begin | None = None,
 ) -> Evaluation:
     """Evaluate the predictions of a run.
 
@@ -101,6 +104,8 @@ def evaluate(
     on_figures : callable, optional
         Is called with the evaluation when its figures are known, while the sounds of the report are made. Where it
         raises a SoundfoldError or an OSError, the report is written first.
+    worker : callable, optional
+        Draws the plots, as :func:`evaluator.results.plot_worker` gives it. Default: one that is started now.
 
     Raises
     ------
@@ -119,7 +124,7 @@ def evaluate(
         check_outputs(target)
         asked = _Asked(
             baseline, all_pairs, tuple(warnings), all_plots, legacy, seed, map_method, tuple(suspects_from), report,
-            jobs, on_figures,
+            jobs, on_figures, worker,
         )  # fmt: skip
         return _evaluate(run, target, asked, started=started)
 
@@ -139,6 +144,7 @@ class _Asked:
     report: Mapping[str, Any]  # budget_mb, link_sounds, store
     jobs: int
     on_figures: Callable[[Evaluation], object] | None
+    worker: Begin | None
 
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:
@@ -146,7 +152,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
     predictions = read_predictions(run)
     sources = read_sources(folder, read_groups(run, predictions))
     made_ahead = sounds_ahead(sources, jobs=asked.jobs, **asked.report)
-    with made_ahead as wait_for_sounds, plotting(target, jobs=asked.jobs) as begin_plots:
+    plots_by = nullcontext(asked.worker) if asked.worker else plot_worker(target, jobs=asked.jobs)
+    with made_ahead as wait_for_sounds, plots_by as worker:
         figures = _figures(run, target, predictions, asked)
         found, order = figures.evaluation, figures.order
         write_tables(found, target, figures.differences)
@@ -155,7 +162,8 @@ def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Eval
         look = inspect_run(
             folder, target, predictions, order, map_method=asked.map_method, suspects_from=asked.suspects_from
         )
-        wait_for_plots = begin_plots(figures.matrices, found.ranking, order if asked.all_plots else order[:1])
+        drawn = order if asked.all_plots else order[:1]
+        wait_for_plots = begin_plots(worker, figures.matrices, found.ranking, target, drawn=drawn)
         failed = _use_figures(found, asked.on_figures)
         steps, failures, unit = figures.steps, figures.failures, figures.unit
         said = write_run_checklist(

@@ -25,7 +25,7 @@ from evaluator.tables import (
 )
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, remove_parts, safe_name, write_json, write_text
-from harness.parallel import own_worker
+from harness.parallel import Begin, own_worker
 from harness.record import versions
 from harness.store import key_of
 from harness.tables import METRICS, write
@@ -33,22 +33,17 @@ from harness.written import check_only, claim
 
 __all__ = [
     "OUTPUTS",
-    "BeginPlots",
     "Evaluation",
+    "begin_plots",
     "check_outputs",
     "file_stems",
-    "plotting",
+    "plot_worker",
     "write_confusion",
     "write_heat_map",
     "write_tables",
 ]
 
-BeginPlots = Callable[
-    [Mapping[tuple[Combination, str], Confusion], pd.DataFrame, Sequence[Combination]], Callable[[], Path]
-]
-"""From the matrices, the ranking, and the combinations that are drawn, to a function that waits for the plots."""
-
-_PLOTS_IMPORT = ("evaluator.results", "sklearn.metrics", "matplotlib.backends.backend_agg", "matplotlib.figure")
+_PLOTS_IMPORT = ("evaluator.results", "matplotlib.backends.backend_agg", "matplotlib.figure")
 _MADE = ".made.json"  # what the folder was made of
 _CONFUSION = "confusion"
 OUTPUTS = """
@@ -147,31 +142,46 @@ def write_tables(found: Evaluation, folder: Path, differences: Sequence[Differen
 
 
 @contextmanager
-def plotting(folder: Path, *, jobs: int) -> Iterator[BeginPlots]:
-    """Have ``confusion/`` and ``heatmap.png`` drawn while the block does something else.
+def plot_worker(folder: Path, *, jobs: int) -> Iterator[Begin]:
+    """Have a worker process import matplotlib, which takes a second, for the plots of an evaluation.
 
-    matplotlib and scikit-learn are imported for them, which takes two seconds: by a worker process, unless `jobs` is 1.
-    Where the folder has no plots yet, it begins with that at once.
+    Where the folder has plots already, which may be the same, it does so when it is needed.
+
+    Parameters
+    ----------
+    folder : Path
+        That of the evaluation.
+    jobs : int
+        1: no process; the plots are drawn here when they are waited for.
 
     Yields
     ------
     callable
-        Begins to draw them; gives a function that waits until they are there, for what :func:`write_confusion` gives.
+        As that of :func:`harness.parallel.own_worker`.
     """
     with ExitStack() as exits:
-        start = partial(own_worker, imports=_PLOTS_IMPORT)
-        first = None if (folder / _CONFUSION / _MADE).is_file() else exits.enter_context(start(jobs=jobs))
+        start = partial(own_worker, jobs=jobs, imports=_PLOTS_IMPORT)
+        first = None if (folder / _CONFUSION / _MADE).is_file() else exits.enter_context(start())
+        yield first or (lambda work: exits.enter_context(start())(work))
 
-        def begin(
-            matrices: Mapping[tuple[Combination, str], Confusion],
-            ranked: pd.DataFrame,
-            drawn: Sequence[Combination],
-        ) -> Callable[[], Path]:
-            made = _is_made(folder / _CONFUSION, _confusion_key(matrices, drawn))
-            worker = first or exits.enter_context(start(jobs=1 if made else jobs))
-            return worker(partial(_write_plots, matrices, ranked, folder, drawn))
 
-        yield begin
+def begin_plots(
+    worker: Begin,
+    matrices: Mapping[tuple[Combination, str], Confusion],
+    ranked: pd.DataFrame,
+    folder: Path,
+    *,
+    drawn: Sequence[Combination],
+) -> Callable[[], Path]:
+    """Have ``confusion/`` and ``heatmap.png`` drawn by a worker, unless they are there.
+
+    Returns
+    -------
+    callable
+        Waits until they are there, for what :func:`write_confusion` gives.
+    """
+    write = partial(_write_plots, matrices, ranked, folder, drawn)
+    return write if _is_made(folder / _CONFUSION, _confusion_key(matrices, drawn)) else worker(write)
 
 
 def _write_plots(

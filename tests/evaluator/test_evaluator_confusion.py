@@ -53,6 +53,21 @@ def test_report_text_is_scikit_learns() -> None:
     assert report_text(confusion_matrix(label, predicted)) == wanted
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_report_text_is_scikit_learns_with_classes_that_are_never_predicted_or_never_right(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = sorted(f"{'x' * rng.integers(1, 20)}{k}" for k in range(7))
+    label = [names[0], *rng.choice(names[:4], 20)]
+    predicted = [names[0], *rng.choice(names[2:6], 20)]
+    wanted = reference.classification_report(label, predicted, digits=3, zero_division=0.0)
+    assert report_text(confusion_matrix(label, predicted, classes=names)) == wanted
+
+
+def test_report_text_where_nothing_is_right() -> None:
+    last = report_text(confusion_matrix(["a", "a"], ["b", "b"])).splitlines()[-1]
+    assert last.split() == ["weighted", "avg", "0.000", "0.000", "0.000", "2"]
+
+
 def pixels_of(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("L"))
