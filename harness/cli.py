@@ -197,6 +197,8 @@ def main(app: Callable[[], Any]) -> NoReturn:
     code = guard(checked)
     if not _written():
         code = code or 1
+    if "harness.parallel" in sys.modules:
+        sys.modules["harness.parallel"].end_idle_workers()
     gc.freeze()  # or Python looks for garbage in all of TensorFlow's objects, up to two seconds, before it leaves
     sys.exit(_ENDED if ended else code)
 

@@ -19,7 +19,7 @@ from threading import Thread
 from typing import Protocol, TypeVar
 
 from joblib import Parallel, cpu_count, delayed
-from joblib.externals.loky import ProcessPoolExecutor
+from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
 from joblib.externals.loky.backend.process import LokyProcess
 from joblib.externals.loky.process_executor import ShutdownExecutorError
 
@@ -29,7 +29,16 @@ from harness.errors import SettingsError, WorkerError
 from harness.interpreter import set_up_interpreter
 from harness.progress import track
 
-__all__ = ["KILLED", "Begin", "check_jobs", "end_workers", "in_parallel", "own_worker", "start_workers"]
+__all__ = [
+    "KILLED",
+    "Begin",
+    "check_jobs",
+    "end_idle_workers",
+    "end_workers",
+    "in_parallel",
+    "own_worker",
+    "start_workers",
+]
 
 KILLED = "the process that worked on it was killed, twice: by a decoder that crashes, or for want of memory"
 """Why an item has no result, for `if_killed`."""
@@ -159,6 +168,12 @@ def end_workers() -> None:
     for child in multiprocessing.active_children():
         if isinstance(child, LokyProcess):
             child.terminate()
+
+
+def end_idle_workers() -> None:
+    """End the worker processes that :func:`in_parallel` keeps for its next call: Python's own end waits for theirs."""
+    if any(isinstance(child, LokyProcess) for child in multiprocessing.active_children()):
+        get_reusable_executor(reuse=True).shutdown(wait=False, kill_workers=True)
 
 
 def _call(work: Callable[[], Result]) -> Result:
