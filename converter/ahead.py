@@ -23,10 +23,12 @@ from converter.spec import Encoding
 from harness.digests import FileDigests
 from harness.image_tasks import KIND, ImageTask
 from harness.parallel import check_jobs, end_workers, in_parallel, start_workers
+from harness.progress import track
 from harness.store import Store
 
 __all__ = ["drawn_ahead"]
 
+_PORTION = 16  # clips in one task, at most
 _LEAVE_S = 0.5  # that is waited for the thread, where the block fails
 
 
@@ -98,10 +100,22 @@ def _draw(
             return
         found = [clip for clip in planned if clip.digest]
         Thread(target=_look_up_lengths, args=(found, store), name="lengths_ahead", daemon=True).start()
-        with closing(in_parallel(do_clip_work, work, jobs=jobs, what="sounds")) as done:
-            for _ in done:
+        with closing(in_parallel(do_clip_work, _portions(work, jobs), jobs=jobs, what="")) as done:
+            for _ in track(done, total=len(work), what="sounds", size=int):
                 if leave.is_set():
                     return
+
+
+def _portions(work: Sequence[ClipWork], jobs: int) -> list[Sequence[ClipWork]]:
+    """Consecutive parts, the last ones small so that all processes end together.
+
+    While this process imports TensorFlow, it gives out no work for a second.
+    """
+    found, start = list[Sequence[ClipWork]](), 0
+    while start < len(work):
+        found.append(work[start : start + min(_PORTION, -(-(len(work) - start) // (4 * jobs)))])
+        start += len(found[-1])
+    return found
 
 
 def _look_up_lengths(clips: Sequence[Clip], store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness import audio
@@ -28,10 +28,12 @@ class ClipWork:
     images: ImageTask
 
 
-def do_clip_work(work: ClipWork) -> None:
-    """Make it all, into the store."""
-    with audio.reading_once():
-        for call in work.calls:
-            call()
-        if work.images.images:
-            put_images(work.images)
+def do_clip_work(clips: Sequence[ClipWork]) -> int:
+    """Make it all, into the store; give the number of clips."""
+    for work in clips:
+        with audio.reading_once():
+            for call in work.calls:
+                call()
+            if work.images.images:
+                put_images(work.images)
+    return len(clips)
