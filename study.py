@@ -272,8 +272,8 @@ def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEp
         warn(line)
     where = "" if plan.study.image_files else ", in memory"
     note(f"images    {len(drawn.images)} of {count(drawn.images['encoding'].nunique(), 'encoding')}{where}")
-    with evaluator.plot_worker(out, jobs=jobs) as worker:
-        outcome = train(plan, drawn, out, on_epoch)
+    with evaluator.plot_worker(out, jobs=jobs, imports=trainer.HEADS_IMPORT) as worker:
+        outcome = train(plan, drawn, out, on_epoch, worker=worker)
         failures = harness.join_failures([missing, drawn.failures, outcome.failures])
         harness.write_failures(out, failures)
         say_trained(plan, drawn, outcome)
@@ -362,7 +362,9 @@ def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
     return list(dict.fromkeys(c.module for c in plan.combinations if trainer.takes_features(c)))
 
 
-def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | None) -> trainer.Outcome:
+def train(
+    plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | None, *, worker: harness.OwnWorker
+) -> trainer.Outcome:
     """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
     inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
     tables = tables_of(plan, drawn, out)
@@ -378,6 +380,7 @@ def train(plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | No
         copies=harness.copies_across_folds(out, plan.clips, shared),
         fusions=plan.fusions,
         on_epoch=on_epoch,
+        worker=worker,
     )
 
 
@@ -414,7 +417,7 @@ def tables_of(plan: Plan, drawn: harness.ImageRun, out: Path) -> dict[str, pd.Da
 
 
 def evaluate(
-    plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, out: Path, *, jobs: int, worker: harness.Begin
+    plan: Plan, drawn: harness.ImageRun, outcome: trainer.Outcome, out: Path, *, jobs: int, worker: harness.OwnWorker
 ) -> evaluator.Evaluation:
     """Every table and the report, and meanwhile ``OUT/model``."""
     asked = plan.study.evaluate

@@ -36,7 +36,7 @@ from evaluator.verdict import unknown_groups, verdict_sentences
 from harness.duplicates import copy_notes
 from harness.errors import SettingsError, SoundfoldError
 from harness.files import digest_file, safe_name, write_text
-from harness.parallel import Begin
+from harness.parallel import OwnWorker
 from harness.record import read_steps, record_step
 from harness.run_lock import check_complete, run_lock
 from harness.store import Store
@@ -65,7 +65,7 @@ def evaluate(
     store: Store | None = None,
     jobs: int = 1,
     on_figures: Callable[[Evaluation], object] | None = None,
-    worker: Begin | None = None,
+    worker: OwnWorker | None = None,
 ) -> Evaluation:
     """Evaluate the predictions of a run.
 
@@ -104,7 +104,7 @@ def evaluate(
     on_figures : callable, optional
         Is called with the evaluation when its figures are known, while the sounds of the report are made. Where it
         raises a SoundfoldError or an OSError, the report is written first.
-    worker : callable, optional
+    worker : OwnWorker, optional
         Draws the plots, as :func:`evaluator.results.plot_worker` gives it. Default: one that is started now.
 
     Raises
@@ -144,7 +144,7 @@ class _Asked:
     report: Mapping[str, Any]  # budget_mb, link_sounds, store
     jobs: int
     on_figures: Callable[[Evaluation], object] | None
-    worker: Begin | None
+    worker: OwnWorker | None
 
 
 def _evaluate(run: Path, target: Path, asked: _Asked, *, started: float) -> Evaluation:

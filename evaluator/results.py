@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from evaluator.tables import (
 )
 from harness.code_version import code_version
 from harness.files import atomic_folder, digest_file, read_json, remove_parts, safe_name, write_json, write_text
-from harness.parallel import Begin, own_worker
+from harness.parallel import OwnWorker, own_worker
 from harness.record import versions
 from harness.store import key_of
 from harness.tables import METRICS, write
@@ -141,11 +141,10 @@ def write_tables(found: Evaluation, folder: Path, differences: Sequence[Differen
     write_csv(found.differences, folder / "differences.csv")
 
 
-@contextmanager
-def plot_worker(folder: Path, *, jobs: int) -> Iterator[Begin]:
+def plot_worker(folder: Path, *, jobs: int, imports: Sequence[str] = ()) -> AbstractContextManager[OwnWorker]:
     """Have a worker process import matplotlib, which takes a second, for the plots of an evaluation.
 
-    Where the folder has plots already, which may be the same, it does so when it is needed.
+    Where the folder has plots already, which may be the same, it is started when it is needed.
 
     Parameters
     ----------
@@ -153,20 +152,15 @@ def plot_worker(folder: Path, *, jobs: int) -> Iterator[Begin]:
         That of the evaluation.
     jobs : int
         1: no process; the plots are drawn here when they are waited for.
-
-    Yields
-    ------
-    callable
-        As that of :func:`harness.parallel.own_worker`.
+    imports : sequence of str
+        What else it is to import, before.
     """
-    with ExitStack() as exits:
-        start = partial(own_worker, jobs=jobs, imports=_PLOTS_IMPORT)
-        first = None if (folder / _CONFUSION / _MADE).is_file() else exits.enter_context(start())
-        yield first or (lambda work: exits.enter_context(start())(work))
+    at_once = not (folder / _CONFUSION / _MADE).is_file()
+    return own_worker(jobs=jobs, imports=[*imports, *_PLOTS_IMPORT], at_once=at_once)
 
 
 def begin_plots(
-    worker: Begin,
+    worker: OwnWorker,
     matrices: Mapping[tuple[Combination, str], Confusion],
     ranked: pd.DataFrame,
     folder: Path,

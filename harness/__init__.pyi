@@ -12,7 +12,7 @@ from .hub.handles import ModuleSpec as ModuleSpec
 from .images import ImageRun as ImageRun
 from .label_changes import read_label_changes as read_label_changes
 from .memory_runs import MemoryRun as MemoryRun
-from .parallel import Begin as Begin
+from .parallel import OwnWorker as OwnWorker
 from .parallel import start_workers as start_workers
 from .record import CORPUS as CORPUS
 from .record import read_shared_groups as read_shared_groups

@@ -15,8 +15,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from importlib import import_module
 from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
 from threading import Thread
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from joblib import Parallel, cpu_count, delayed
 from joblib.externals.loky import ProcessPoolExecutor, get_reusable_executor
@@ -31,7 +32,7 @@ from harness.progress import track
 
 __all__ = [
     "KILLED",
-    "Begin",
+    "OwnWorker",
     "check_jobs",
     "end_idle_workers",
     "end_workers",
@@ -53,10 +54,58 @@ Result = TypeVar("Result")
 _STARTING: list[Thread] = []
 
 
-class Begin(Protocol):
-    """Begins to call a function elsewhere; gives a function that waits for its result."""
+class OwnWorker:
+    """A worker process for functions that are called while this process does something else; see :func:`own_worker`.
 
-    def __call__(self, work: Callable[[], Result], /) -> Callable[[], Result]: ...
+    Called with a function that can be pickled, it begins to call it there, and gives a function that waits for its
+    result. Where the process was killed, the function is called here, when it is waited for.
+
+    Parameters
+    ----------
+    imports : sequence of str
+        Modules that the process imports when it is started.
+    here : bool
+        No process: functions are called here, when they are waited for.
+    """
+
+    def __init__(self, imports: Sequence[str], *, here: bool = False) -> None:
+        self._imports, self._here = list(imports), here
+        self._pool: ProcessPoolExecutor | None = None
+        self._imported: Future[object] | None = None
+        self._children: list[BaseProcess] = []
+
+    def __call__(self, work: Callable[[], Result]) -> Callable[[], Result]:
+        """Begin to call a function, in a process that is started now unless there is one."""
+        if self._here:
+            return work
+        with suppress(BrokenProcessPool), _interrupts_held_back():
+            return partial(_result, self._started().submit(_in_worker, _call, work, os.getpid()), work)
+        return work
+
+    @property
+    def ready(self) -> bool:
+        """Whether the process has been started and has imported its modules."""
+        return self._imported is not None and self._imported.done()
+
+    def start(self) -> None:
+        """Start the process before it is needed."""
+        if not self._here:
+            self._started()
+
+    def end(self) -> None:
+        """End the process at once."""
+        if self._pool:
+            for child in self._children:  # one that has just been started is not always seen by the pool
+                child.terminate()
+            self._pool.shutdown(kill_workers=True)
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool, others = ProcessPoolExecutor(max_workers=1), multiprocessing.active_children()
+            with _interrupts_held_back():  # Ctrl-C is for this process alone, which ends the other
+                self._imported = self._pool.submit(_in_worker, _import, self._imports, os.getpid())
+            self._children = [child for child in multiprocessing.active_children() if child not in others]
+        return self._pool
 
 
 # Work that is given up, as at Ctrl-C, needs no advice on how to do less of it, nor on what it has left in memory.
@@ -123,44 +172,25 @@ def in_parallel(
 
 
 @contextmanager
-def own_worker(*, jobs: int, imports: Sequence[str] = ()) -> Iterator[Begin]:
-    """A worker process of its own for functions that are called while the block does something else.
+def own_worker(*, jobs: int, imports: Sequence[str] = (), at_once: bool = True) -> Iterator[OwnWorker]:
+    """A worker process of its own while the block runs, beside those of :func:`in_parallel`.
 
     Parameters
     ----------
     jobs : int
-        As for :func:`in_parallel`; where they are 1, or on a cluster, they are called here when they are waited for.
+        As for :func:`in_parallel`; where they are 1, or on a cluster, no process is started.
     imports : sequence of str
-        Modules that the process imports at once.
-
-    Yields
-    ------
-    callable
-        Has the process call a function, which can be pickled; gives a function that waits for its result. Where the
-        process was killed, the function is called here.
+        Modules that the process imports when it is started.
+    at_once : bool
+        Start it now, not when it is first needed.
     """
-    if check_jobs(jobs) == 1 or cluster.current() is not None:
-        yield lambda work: work
-        return
-    pool, others = ProcessPoolExecutor(max_workers=1), multiprocessing.active_children()
-    with _interrupts_held_back():  # Ctrl-C is for this process alone, which ends the other
-        pool.submit(_in_worker, _import, list(imports), os.getpid())
-    own = [child for child in multiprocessing.active_children() if child not in others]
-
-    def begin(work: Callable[[], Result]) -> Callable[[], Result]:
-        with suppress(BrokenProcessPool), _interrupts_held_back():
-            begun = pool.submit(_in_worker, _call, work, os.getpid())
-            return partial(_result, begun, work)
-        return work
-
+    worker = OwnWorker(imports, here=check_jobs(jobs) == 1 or cluster.current() is not None)
     try:
-        yield begin
-    except BaseException:
-        for child in own:  # one that has just been started is not always seen by the pool
-            child.terminate()
-        raise
+        if at_once:
+            worker.start()
+        yield worker
     finally:
-        pool.shutdown(kill_workers=True)
+        worker.end()
 
 
 def end_workers() -> None:

@@ -42,6 +42,7 @@ from .repeats import check_repeatable as check_repeatable
 from .repeats import repeat_all as repeat_all
 from .retrain.flags import parse_flags as parse_flags
 from .retrain.run import run_logged as run_logged
+from .running import HEADS_IMPORT as HEADS_IMPORT
 from .running import Outcome as Outcome
 from .running import accuracy_lines as accuracy_lines
 from .running import train_all as train_all

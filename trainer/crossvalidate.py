@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from harness.code_version import code_version
 from harness.files import digest_bytes
 from harness.head import heads_from_bytes, heads_to_bytes
 from harness.label_changes import TRAINING_LABEL, is_trained_on, training_labels
+from harness.parallel import OwnWorker
 from harness.protocol import Split
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store, key_of
@@ -51,6 +53,7 @@ def cross_validate(
     seed: int,
     store: Store,
     shared: SharedGroups = OFFICIAL,
+    worker: OwnWorker | None = None,
 ) -> Trained:
     """Train a head for every fold, or one for a single split; heads that the store has are not trained again.
 
@@ -67,6 +70,8 @@ def cross_validate(
     store : Store
     shared : SharedGroups
         What is done about groups that span folds.
+    worker : OwnWorker, optional
+        Fits the heads, if it is ready.
 
     Raises
     ------
@@ -80,7 +85,8 @@ def cross_validate(
     found = known_heads(store, key)
     if found is not None:
         return found
-    trained = fitting.fit_folds(features, training_labels(table), splits, settings=settings, seed=seed)
+    fit = partial(fitting.fit_folds, features, training_labels(table), splits, settings=settings, seed=seed)
+    trained = (worker(fit) if worker and worker.ready else fit)()
     store.put(HEADS, key, heads_to_bytes(trained.heads, classes=trained.classes), ".npz")
     store.put_json(HEADS, key, {"chosen": trained.chosen})
     trained.key = key

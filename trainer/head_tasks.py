@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
+from harness.parallel import OwnWorker
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from trainer.bottlenecks import Features, drawn_features, image_features, sound_features
@@ -62,7 +63,9 @@ class HeadTask:
 Remember = Callable[[HeadTask, Trained, Mapping[str, np.ndarray]], None]
 
 
-def fit_heads(task: HeadTask, values: np.ndarray, remember: Remember | None = None) -> tuple[Trained, pd.DataFrame]:
+def fit_heads(
+    task: HeadTask, values: np.ndarray, remember: Remember | None = None, worker: OwnWorker | None = None
+) -> tuple[Trained, pd.DataFrame]:
     """Heads from the store or fitted, and the scores of the clips that they are tested with.
 
     Parameters
@@ -72,6 +75,8 @@ def fit_heads(task: HeadTask, values: np.ndarray, remember: Remember | None = No
         Row by row of its table.
     remember : callable, optional
         Is given the task, its heads and the scores by fold.
+    worker : OwnWorker, optional
+        Fits them, if it is ready.
 
     Returns
     -------
@@ -85,7 +90,13 @@ def fit_heads(task: HeadTask, values: np.ndarray, remember: Remember | None = No
     """
     with threads_for(values.size):  # a second one waits for its next part at full speed
         trained = cross_validate(
-            values, task.table, settings=task.settings, seed=task.seed, store=task.store, shared=task.shared
+            values,
+            task.table,
+            settings=task.settings,
+            seed=task.seed,
+            store=task.store,
+            shared=task.shared,
+            worker=worker,
         )
         scores = tested_scores(values, task.table, trained)
     if remember:

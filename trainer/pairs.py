@@ -12,6 +12,7 @@ import pandas as pd
 
 from harness import cluster
 from harness.hub.handles import ModuleSpec
+from harness.parallel import OwnWorker
 from harness.store_care.runs import key_numbers
 from trainer.ablation import Combination
 from trainer.augmented_rows import of_originals
@@ -113,7 +114,7 @@ class Pair:
         values, table = readable_rows(features, self.table)
         return (replace(self, table=table, keys=None) if features.failures else self), values
 
-    def fit(self, values: np.ndarray, features: Features) -> FittedPair:
+    def fit(self, values: np.ndarray, features: Features, worker: OwnWorker | None = None) -> FittedPair:
         """Write the vectors that the store does not have yet, then the reduced features, and fit the heads.
 
         Parameters
@@ -122,11 +123,13 @@ class Pair:
             Row by row of the table.
         features : Features
             That they are of.
+        worker : OwnWorker, optional
+            Fits the heads, if it is ready.
         """
         features.save()
         store, (own, rows) = self.like.store, of_originals(values, self.table)
         named = {"encoding": self.encoding, "module": self.module.row}
         name, digest, key = write_reduced(self.out, own, rows, **named, keys=features.keys, store=store)
         remember = partial(remember_results, keys=self.keys, reduced=key) if self.keys else None
-        results = [(c, task, fit_heads(task, values, remember)) for c, task in self.tasks.items()]
+        results = [(c, task, fit_heads(task, values, remember, worker)) for c, task in self.tasks.items()]
         return FittedPair(results, (name, digest), key_numbers([key]))

@@ -32,7 +32,7 @@ from harness.head import save_heads
 from harness.hub import kinds
 from harness.hub.base import HubModule
 from harness.hub.handles import ModuleSpec
-from harness.parallel import in_parallel
+from harness.parallel import OwnWorker, in_parallel
 from harness.reduced import FOLDER
 from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store
@@ -60,10 +60,14 @@ from trainer.sources import ImageMemory
 from trainer.vector_tasks import compute_on_cluster
 
 __all__ = [
+    "HEADS_IMPORT",
     "Outcome",
     "accuracy_lines",
     "train_all",
 ]
+
+HEADS_IMPORT = ("trainer.fitting",)
+"""What a worker process needs to fit heads."""
 
 
 @dataclass
@@ -142,6 +146,7 @@ def train_all(
     copies: Mapping[str, str] | None = None,
     fusions: Sequence[Fusion] = (),
     on_epoch: OnEpoch | None = None,
+    worker: OwnWorker | None = None,
 ) -> Outcome:
     """Cross-validate every combination and write predictions, heads and run.json.
 
@@ -164,6 +169,8 @@ def train_all(
         Rows that join others.
     on_epoch : callable, optional
         Is called with every epoch of a network that is trained, a :class:`trainer.networks.curves.Epoch`.
+    worker : OwnWorker, optional
+        Fits heads that take one core, once it has imported `HEADS_IMPORT`; else a thread does.
 
     Raises
     ------
@@ -183,7 +190,7 @@ def train_all(
     task = HeadTask({}, pd.DataFrame(), todo[0].module, settings, 0, store, shared, copies)
     failed: list[pd.DataFrame] = []
     fused = fused_rows(fusions, outcome.tasks, outcome.trained, failed, STEP)  # begins when the others are done
-    for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out, on_epoch), fused):
+    for c, own, (trained, rows) in chain(_fitted(tables, todo, task, loaders, outcome, out, on_epoch, worker), fused):
         outcome.tasks[c] = own
         save_heads(heads_file(out, c.named()), trained.heads, classes=trained.classes)
         parts[c] = rows
@@ -238,6 +245,7 @@ def _fitted(
     outcome: Outcome,
     out: Path,
     on_epoch: OnEpoch | None,
+    worker: OwnWorker | None,
 ) -> Iterator[Result]:
     """Features, then heads, of one encoding and module after the other; on a cluster all heads together, at the end.
 
@@ -255,7 +263,7 @@ def _fitted(
         Gets the failures, and how many vectors were computed.
     out : path
         Where the reduced features are written.
-    on_epoch : callable, optional
+    on_epoch, worker
         As for :func:`train_all`.
 
     Yields
@@ -287,7 +295,7 @@ def _fitted(
                 waiting |= pair.tasks
                 pair = replace(pair, combinations=())
             if takes_one_thread(values.size):
-                begun.append(fitter.submit(pair.fit, values, features))
+                begun.append(fitter.submit(pair.fit, values, features, worker))
             else:
                 yield from _noted(pair.fit(values, features), outcome)
         yield from _collected(begun, outcome)
