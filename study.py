@@ -25,7 +25,19 @@ import harness
 import labeler
 import merger
 import trainer
-from harness.cli import NoGpu, NoMixedPrecision, SchedulerOption, command_app, count, main, note, say, warn
+from harness.cli import (
+    NoGpu,
+    NoMixedPrecision,
+    SchedulerOption,
+    command_app,
+    count,
+    main,
+    note,
+    print_again,
+    recorded_lines,
+    say,
+    warn,
+)
 from harness.errors import SettingsError, did_you_mean
 from harness.run_lock import run_lock
 
@@ -363,7 +375,7 @@ def image_modules(plan: Plan) -> list[harness.ModuleSpec]:
 
 
 def train(
-    plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | None, *, worker: harness.OwnWorker
+    plan: Plan, drawn: harness.ImageRun, out: Path, on_epoch: OnEpoch | None, *, worker: harness.OwnWorker | None = None
 ) -> trainer.Outcome:
     """Cross-validate every combination into ``predictions.csv`` and ``heads/``."""
     inputs = {"clips.csv": harness.digest_file(out / "clips.csv")}
@@ -490,17 +502,42 @@ def command(
             for line in describe_plan(plan, folder):
                 say(line)
             return
-        with harness.connected(scheduler, name="--scheduler"):
+        finished = None if scheduler else finished_run(plan, folder)
+        known = finished and finished.said()
+        if known:
+            note(f"unchanged since {known[0]}: 0 new images, 0 new feature vectors, 0 new heads")
+            print_again(known[1])
+            return
+        with recorded_lines() as lines, harness.connected(scheduler, name="--scheduler"):
             run = run_study(plan, folder, jobs=jobs, strict=strict)
-    say(f"\n{run}")
-    for warning in run.evaluation.warnings:
-        say(f"Note: {warning}")
-    say(f"\nreport  {run.evaluation.report}")
-    say(f"model   {folder / 'model'}  (the best of {len(run.evaluation.ranking)}, refitted on all clips)")
+            say_finished(run)
     n_failed = run.failures["clip_id"].nunique()
     if n_failed:
         warn(f"{count(n_failed, 'clip')} failed; {folder / 'failures.csv'} says which and why")
         raise typer.Exit(1)
+    if finished:
+        finished.remember(lines)
+
+
+def say_finished(run: StudyRun) -> None:
+    """The outcome, and where the report and the model are."""
+    say(f"\n{run}")
+    for warning in run.evaluation.warnings:
+        say(f"Note: {warning}")
+    say(f"\nreport  {run.evaluation.report}")
+    say(f"model   {run.folder / 'model'}  (the best of {len(run.evaluation.ranking)}, refitted on all clips)")
+
+
+def finished_run(plan: Plan, out: Path) -> harness.FinishedRun:
+    """What is known of this study in this folder, so that with nothing changed no stage is gone through again."""
+    corpus = plan.corpus
+    made_of = {
+        "study": plan.study.to_json(),
+        "modules": trainer.module_keys(plan.combinations, store=plan.store),
+        "clips": plan.clips.to_dict("list"),
+        "corpus": [corpus.shared.to_json(), corpus.changes.to_json(), corpus.notes],
+    }
+    return harness.FinishedRun(out, store=plan.store, made_of=made_of, reads=[plan.file, *plan.clips["path"]])
 
 
 def describe_plan(plan: Plan, out: Path) -> list[str]:

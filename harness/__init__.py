@@ -17,7 +17,8 @@
 - `outdated`: merged images whose partners are drawn anew
 - `record`: ``run.json``; `duplicates`: ``duplicates.csv``
 - `store`: the content-addressed store; `remote_store`: one behind a URL; `vectors`: feature vectors in it
-- `digests`: of files that were read before; `store_care`: what is in a store, verifying and pruning it
+- `digests`: of files that were read before; `unchanged`: whether a finished run is as it was left
+- `store_care`: what is in a store, verifying and pruning it
 - `protocol`: the splits: which clips train, which choose, which test
 - `balance`: training rows with equally many of each class
 - `split_parts`: a single train/validation/test split

@@ -30,4 +30,5 @@ from .study_file import Study as Study
 from .study_file import name_in as name_in
 from .study_file import read_study as read_study
 from .syntax import remembered_code as remembered_code
+from .unchanged import FinishedRun as FinishedRun
 from .written import claim as claim

@@ -15,8 +15,8 @@ import signal
 import sys
 import warnings
 from _thread import interrupt_main
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
 from threading import Timer, main_thread
@@ -44,6 +44,8 @@ __all__ = [
     "main",
     "note",
     "option_words",
+    "print_again",
+    "recorded_lines",
     "say",
     "warn",
     "warn_of_failures",
@@ -278,9 +280,31 @@ def _interrupted() -> int:
     return _INTERRUPTED
 
 
+_RECORDS: list[list[tuple[str, str]]] = []
+"""Where lines are recorded at the moment."""
+
+
+@contextmanager
+def recorded_lines() -> Iterator[list[tuple[str, str]]]:
+    """What :func:`say` and :func:`warn` print meanwhile, as the name of the function and its text."""
+    lines: list[tuple[str, str]] = []
+    _RECORDS.append(lines)
+    try:
+        yield lines
+    finally:
+        _RECORDS.remove(lines)
+
+
+def print_again(lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines that were recorded."""
+    for how, text in lines:
+        (warn if how == "warn" else say)(text)
+
+
 def say(text: str) -> None:
     """Print a result to stdout."""
     print(text, flush=True)
+    _record("say", text)
 
 
 def note(text: str) -> None:
@@ -291,6 +315,12 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Print one line about something odd to stderr."""
     print(f"warning: {text}", file=sys.stderr, flush=True)
+    _record("warn", text)
+
+
+def _record(how: str, text: str) -> None:
+    for lines in _RECORDS:
+        lines.append((how, text))
 
 
 def count(n: int, what: str) -> str:

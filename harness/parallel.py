@@ -92,11 +92,12 @@ class OwnWorker:
         if not self._here:
             self._started()
 
-    def end(self) -> None:
+    def end(self, *, failed: bool = False) -> None:
         """End the process at once."""
-        if self._pool:
+        if failed:
             for child in self._children:  # one that has just been started is not always seen by the pool
                 child.terminate()
+        if self._pool:
             self._pool.shutdown(kill_workers=True)
 
     def _started(self) -> ProcessPoolExecutor:
@@ -189,8 +190,10 @@ def own_worker(*, jobs: int, imports: Sequence[str] = (), at_once: bool = True) 
         if at_once:
             worker.start()
         yield worker
-    finally:
-        worker.end()
+    except BaseException:
+        worker.end(failed=True)
+        raise
+    worker.end()
 
 
 def end_workers() -> None:

@@ -38,6 +38,7 @@ from .model_folder import check_model_folder as check_model_folder
 from .networks.curves import Epoch as Epoch
 from .planning import cached_features as cached_features
 from .planning import describe_networks as describe_networks
+from .planning import module_keys as module_keys
 from .repeats import check_repeatable as check_repeatable
 from .repeats import repeat_all as repeat_all
 from .retrain.flags import parse_flags as parse_flags

@@ -19,7 +19,7 @@ from trainer.ablation import SOUND, Combination
 from trainer.augmented_rows import originals
 from trainer.sources import image_key, module_key, sound_key
 
-__all__ = ["cached_features", "describe_networks"]
+__all__ = ["cached_features", "describe_networks", "module_keys"]
 
 
 def cached_features(
@@ -70,6 +70,12 @@ def describe_networks(todo: Sequence[Combination]) -> list[str]:
         epochs = f"up to {settings.epochs} epochs, then again" if settings.patience else f"{settings.epochs} epochs"
         lines.append(f"{encoding} through {module.row}: a network for each fold, {epochs}; what the store has is used")
     return lines
+
+
+def module_keys(todo: Sequence[Combination], *, store: Store) -> list[dict[str, Any]]:
+    """What each module contributes to the keys of its features: its content, its code, what it computes in."""
+    modules = dict.fromkeys(c.module for c in todo)
+    return [module_key(module, kinds.describe(module, store=store)) for module in modules]
 
 
 def _sound_keys(clips: pd.DataFrame, of_module: Mapping[str, Any], digests: FileDigests) -> list[str]:

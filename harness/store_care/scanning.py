@@ -50,6 +50,7 @@ KINDS = {
     "code": KindOf((".json",), "what source files import"),
     "lengths": KindOf((".json",), "lengths of sounds"),
     "runs": KindOf((".json", ".npy"), "what runs used"),
+    "finished": KindOf((".json",), "finished runs and what they printed"),
     "features": KindOf((".npy",), "of an earlier version, not read any more"),
 }
 """All kinds that this version and earlier ones write."""
