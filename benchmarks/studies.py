@@ -22,7 +22,7 @@ from harness.store import Store
 from trainer.bottlenecks import image_features
 from trainer.inputs import read_encoding
 
-__all__ = ["Taken", "UsualWay", "run_study", "stage_table", "usual_way"]
+__all__ = ["Taken", "UsualWay", "go_through_again", "run_study", "stage_table", "usual_way"]
 
 _FIRST, _LAST = "modules, duplicates, drawing, merging", "evaluation, report, model"
 DRAWN = 4  # of the encodings of a study are drawn; the others are merged from them
@@ -73,6 +73,12 @@ def run_study(file: Path, run: Path, store: Path, settings: Mapping[str, str], *
     new = {kind: after[kind] - before[kind] for kind in after}
     vectors = next((m[1] for _, line in watched.lines if (m := re.search(r"(\d+) new feature vector", line))), "0")
     return Taken(watched, _stages(run, watched.seconds), {**new, "vectors": int(vectors)})
+
+
+def go_through_again(file: Path, run: Path, store: Path, settings: Mapping[str, str]) -> Taken:
+    """As :func:`run_study` of a finished study without its report, so that every stage looks for what it has made."""
+    (run / "report.html").unlink()
+    return run_study(file, run, store, settings)
 
 
 def _entries(store: Path) -> dict[str, int]:
@@ -152,8 +158,20 @@ def _fit_seconds(table: Path, store: Path, handle: str, folds: int) -> float:
     return one_fit(x, part["label"], strengths=some) * len(rows) / len(part) * (folds - 1) / folds
 
 
-def stage_table(title: str, first: Taken | None, second: Taken, usual: UsualWay | None) -> Table:
-    """Seconds by stage: from nothing, again, the usual way, and its ratio to ours from nothing."""
+def stage_table(title: str, first: Taken | None, second: Taken, usual: UsualWay | None, *, unchanged: Taken) -> Table:
+    """Seconds by stage: from nothing, again, the usual way, and its ratio to ours from nothing.
+
+    Parameters
+    ----------
+    title : str
+    first : Taken or None
+        From nothing.
+    second : Taken
+        Without the report, which is made again: every stage is gone through.
+    usual : UsualWay or None
+    unchanged : Taken
+        With nothing changed.
+    """
     theirs = usual.seconds if usual else {}
     of_usual: dict[str, float | None] = {
         _FIRST: theirs.get("draw"),
@@ -162,11 +180,11 @@ def stage_table(title: str, first: Taken | None, second: Taken, usual: UsualWay 
     rows: list[list[Cell]] = []
     for name, again in second.stages.items():
         own = first.stages[name] if first else None
-        rows.append([name, own, again, of_usual.get(name), ratio(of_usual.get(name), own)])
-    whole = first.watched.seconds if first else None
-    total = usual.total if usual else None
-    rows.append(["in all", whole, second.watched.seconds, total, ratio(total, whole)])
-    rows.append(["seconds of processor", first.watched.cpu_s if first else None, second.watched.cpu_s, None, None])
-    rows.append(["MB at most", first.watched.peak_mb if first else None, second.watched.peak_mb, None, None])
-    columns = ["", "from nothing, s", "again, s", "usual way, s", "ratio"]
+        rows.append([name, own, again, None, of_usual.get(name), ratio(of_usual.get(name), own)])
+    runs = [taken and taken.watched for taken in (first, second, unchanged)]
+    whole, total = first.watched.seconds if first else None, usual.total if usual else None
+    rows.append(["in all", *(each and each.seconds for each in runs), total, ratio(total, whole)])
+    rows.append(["seconds of processor", *(each and each.cpu_s for each in runs), None, None])
+    rows.append(["MB at most", *(each and each.peak_mb for each in runs), None, None])
+    columns = ["", "from nothing, s", "again, report gone, s", "again, nothing changed, s", "usual way, s", "ratio"]
     return Table(title, columns, rows, [usual.note] if usual else [])
