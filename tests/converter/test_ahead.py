@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from converter import ahead
-from converter.ahead import drawn_ahead
+from converter.ahead import _portions, drawn_ahead
 from converter.encodings.gray import Gray
 from converter.encodings.waveform import Waveform
 from converter.pipeline import convert_clips
@@ -126,3 +126,13 @@ def test_a_sound_that_is_given_again_is_another_array_of_the_same_bytes(clips: p
             audio.read(path, digest=digest, end_s=0.5)
     with pytest.raises(audio.AudioError, match="no such file"):
         audio.read(path, digest=digest)
+
+
+@pytest.mark.parametrize("n", [0, 1, 7, 400])
+def test_portions_are_all_of_it_in_order_and_end_small(n: int) -> None:
+    portions = _portions(list(range(n)), 2)  # type: ignore[arg-type]
+    assert [number for portion in portions for number in portion] == list(range(n))
+    sizes = [len(portion) for portion in portions]
+    assert sizes == sorted(sizes, reverse=True)
+    assert max(sizes, default=0) <= 16
+    assert sizes[-1:] in ([], [1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from threading import Thread
 import pytest
 
 from harness.errors import SettingsError, SoundfoldError, WorkerError
-from harness.parallel import check_jobs, end_workers, in_parallel, own_worker, start_workers
+from harness.parallel import check_jobs, end_idle_workers, end_workers, in_parallel, own_worker, start_workers
 
 
 def test_processes_equal_one() -> None:
@@ -68,6 +69,31 @@ def test_a_call_begun_in_a_worker_goes_on_beside_the_block() -> None:
         assert waits[1](), "what it was to import"
     with own_worker(jobs=1) as begin:
         assert begin(os.getpid)() == os.getpid()
+
+
+def test_a_worker_is_ready_once_it_has_imported_its_modules_and_starts_when_it_is_needed() -> None:
+    others = multiprocessing.active_children()
+    with own_worker(jobs=2, imports=["colorsys"], at_once=False) as worker:
+        assert not worker.ready
+        assert set(multiprocessing.active_children()) <= set(others)
+        assert worker(os.getpid)() != os.getpid()
+        assert worker.ready
+    with own_worker(jobs=2) as worker:
+        worker(os.getpid)()
+        assert worker.ready
+    with own_worker(jobs=1) as worker:
+        assert not worker.ready
+
+
+def test_idle_workers_are_ended_and_the_next_call_has_others() -> None:
+    processes = ["__import__('os').getpid()"] * 4
+    first = set(in_parallel(eval, processes, jobs=2, what=""))
+    end_idle_workers()
+    until = time.monotonic() + 10
+    while {child.pid for child in multiprocessing.active_children()} & first:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert not first & set(in_parallel(eval, processes, jobs=2, what=""))
 
 
 def test_a_call_begun_in_a_worker_fails_where_it_is_waited_for() -> None:

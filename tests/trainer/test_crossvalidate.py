@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from harness.balance import balanced_rows
 from harness.code_version import import_closure
 from harness.errors import SettingsError, SplitError
 from harness.head import Head
+from harness.parallel import own_worker
 from harness.shared_groups import SharedGroups
 from harness.store import Store
 from harness.tables import PREDICTIONS, read, score_columns, write
@@ -23,6 +25,7 @@ from trainer import crossvalidate, fitting, logistic, sgd
 from trainer.crossvalidate import cross_validate, fold_sizes, predictions
 from trainer.fitting import HeadSettings, Trained, fit_final, fit_folds
 from trainer.inputs import split_table, training_order
+from trainer.running import HEADS_IMPORT
 
 LBFGS = HeadSettings()
 SGD = HeadSettings(head="sgd", sgd=sgd.SgdSettings(steps=60))
@@ -229,6 +232,22 @@ def test_with_drop_nothing_of_a_tested_group_chooses() -> None:
 def test_which_log_loss_is_taken_and_when_the_path_ends(losses: list[float], first: int, stops: bool) -> None:
     assert fitting._lowest(losses) == first
     assert fitting._past_the_lowest(losses) == stops
+
+
+@pytest.mark.parametrize("ready", [False, True])
+def test_a_worker_that_is_ready_fits_the_very_same_heads(store: Store, tmp_path: Path, ready: bool) -> None:
+    features, table = corpus()
+    here = validate(features, table, store)
+    with own_worker(jobs=2, imports=HEADS_IMPORT, at_once=ready) as worker:
+        begun = [worker(os.getpid)()] if ready else []
+        known = {"settings": LBFGS, "seed": 0, "store": Store(tmp_path / "other")}
+        there = cross_validate(features, table, worker=worker, **known)
+        assert worker.ready == ready, "it is not waited for"
+    assert os.getpid() not in begun
+    assert there.chosen == here.chosen
+    for fold, head in here.heads.items():
+        assert np.array_equal(head.weights, there.heads[fold].weights)
+        assert np.array_equal(head.bias, there.heads[fold].bias)
 
 
 def test_head_sgd_trains_without_the_validation_fold_as_retrain_does(store: Store) -> None:
