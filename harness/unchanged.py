@@ -7,6 +7,7 @@ through all stages again. Where code from outside is in play, nothing is kept: i
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import time
@@ -19,11 +20,11 @@ from pathlib import Path
 
 from harness.code_version import PROJECT
 from harness.digests import FileState
-from harness.files import digest_json
+from harness.files import digest_bytes, digest_json
 from harness.record import versions
 from harness.registry import loaded_plugins
 from harness.run_lock import LOCK
-from harness.store import Store, key_of
+from harness.store import Store
 from harness.urls import url_of
 
 __all__ = ["FinishedRun"]
@@ -53,8 +54,9 @@ class FinishedRun:
     ) -> None:
         self._folder, self._store = Path(folder).absolute(), store
         own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
-        place = {"folder": os.path.realpath(folder), "named": str(folder), "computer": platform.node()}
-        self._key = key_of(**place, environment=own, versions=versions(), made_of=digest_json(made_of))
+        place = [os.path.realpath(folder), str(folder), platform.node()]
+        named = json.dumps([place, own, versions(), made_of], sort_keys=True)  # in ASCII: a name need not be UTF-8
+        self._key = digest_bytes(named.encode())
         self._read = "" if _code_from_outside() else _states([*reads, *_own_code()])
 
     def said(self) -> tuple[str, list[Line]] | None:
@@ -73,7 +75,7 @@ class FinishedRun:
         if self._read and written:
             now = datetime.now(UTC).isoformat(timespec="seconds")
             entry = {"read": self._read, "written": written, "finished": now, "said": [list(line) for line in said]}
-            with suppress(OSError):  # a store that cannot be written to goes without
+            with suppress(OSError, UnicodeEncodeError):  # a store that cannot be written to goes without
                 self._store.local.put_json(_KIND, self._key, entry)
 
     def _written(self) -> str:

@@ -14,6 +14,7 @@ from small_study import RATE, Said, command, snapshot
 import study
 from harness import unchanged
 from harness.audio import write_wav
+from harness.store import Store
 
 UNCHANGED = "0 new images, 0 new feature vectors, 0 new heads"
 
@@ -146,6 +147,21 @@ def test_what_might_change_unseen_is_not_known(tmp_path: Path) -> None:
     assert unchanged._states(["s3://bucket/a"]) == ""
     file.write_text("x")
     assert len(unchanged._states([file])) == 64
+
+
+def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    folder, sound = tmp_path / "run\udcff", tmp_path / "a\udcff.wav"
+    folder.mkdir()
+    (folder / "table\udcff.csv").write_text("x")
+    sound.write_bytes(b"x")
+    for said in ([], [("warn", f"{sound} is odd")]):
+        given = {"store": Store(tmp_path / "store"), "made_of": {"clips": [str(sound)], "labels": ["\udcff"]}}
+        finished = unchanged.FinishedRun(folder, reads=[sound], **given)
+        assert finished.said() is None
+        finished.remember(said)
+        known = unchanged.FinishedRun(folder, reads=[sound], **given).said()
+        assert (known and known[1]) == (None if said else [])
+        given["store"].remove("finished", finished._key, ".json")
 
 
 def test_a_folder_elsewhere_is_not_known(run: Runner, tmp_path: Path) -> None:
