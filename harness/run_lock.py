@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from harness.errors import FolderInUseError, SoundfoldError, TableError
+from harness.errors import FolderInUseError, SettingsError, SoundfoldError, TableError
 from harness.files import is_temporary
 from harness.urls import need_local
 from harness.written import RECORD
@@ -57,8 +57,14 @@ def run_lock(folder: str | Path, *, adds: bool = False) -> Iterator[bool]:
     ------
     FolderInUseError
         Another command writes there.
+    SettingsError
+        The path is not UTF-8.
     """
     path = need_local(folder, what="results").absolute() / LOCK
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise SettingsError(f"{folder}: its path is not UTF-8, which no table can name; take another folder") from None
     if _HELD.get(str(path)) == threading.get_ident():
         yield False
         return

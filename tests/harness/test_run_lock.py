@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from harness.audio import write_wav
-from harness.errors import FolderInUseError, SoundfoldError, TableError
+from harness.errors import FolderInUseError, SettingsError, SoundfoldError, TableError
 from harness.run_lock import LOCK, check_complete, locks_folder, run_lock
 from harness.tables import CLIPS, PREDICTIONS, frame, write
 
@@ -166,3 +166,9 @@ def test_no_command_writes_where_another_does(writer: str, tmp_path: Path) -> No
         ):
             exec(WRITERS[writer].format(home=home, out=out), {})
         assert [path.name for path in out.iterdir()] == [LOCK]
+
+
+def test_a_folder_whose_path_no_table_can_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="its path is not UTF-8"), run_lock(tmp_path / "run\udcff"):
+        raise AssertionError
+    assert list(tmp_path.iterdir()) == []
