@@ -258,15 +258,24 @@ def read_augment(
 
 
 def run_study(
-    plan: Plan, out: Path, *, jobs: int = 1, strict: bool = False, on_epoch: OnEpoch | None = None
+    plan: Plan,
+    out: Path,
+    *,
+    jobs: int = 1,
+    strict: bool = False,
+    on_epoch: OnEpoch | None = None,
+    finished: harness.FinishedRun | None = None,
 ) -> StudyRun:
-    """Run every stage, with the lock of the folder."""
-    with run_lock(out) as interrupted:
+    """Run every stage, with the lock of the folder; `finished` is told what is printed, where nothing has failed."""
+    with run_lock(out) as interrupted, recorded_lines() as lines, harness.written_files() as written:
         if interrupted:
             harness.remove_leftovers(plan.store)
         check_outputs(out)
         plan.wait_for_drawing()
-        return run_stages(plan, out, jobs=jobs, strict=strict, on_epoch=on_epoch)
+        run = run_stages(plan, out, jobs=jobs, strict=strict, on_epoch=on_epoch)
+        if finished and run.failures.empty and not any(isinstance(text, harness.Removal) for _, text in lines):
+            finished.remember([*lines, *(("say", line) for line in outcome_lines(run))], written=written)
+        return run
 
 
 def run_stages(plan: Plan, out: Path, *, jobs: int, strict: bool, on_epoch: OnEpoch | None) -> StudyRun:
@@ -508,36 +517,43 @@ def command(
             note(f"unchanged since {known[0]}: 0 new images, 0 new feature vectors, 0 new heads")
             print_again(known[1])
             return
-        with recorded_lines() as lines, harness.connected(scheduler, name="--scheduler"):
-            run = run_study(plan, folder, jobs=jobs, strict=strict)
-            say_finished(run)
+        with harness.connected(scheduler, name="--scheduler"):
+            run = run_study(plan, folder, jobs=jobs, strict=strict, finished=finished)
+    for line in outcome_lines(run):
+        say(line)
     n_failed = run.failures["clip_id"].nunique()
     if n_failed:
         warn(f"{count(n_failed, 'clip')} failed; {folder / 'failures.csv'} says which and why")
         raise typer.Exit(1)
-    if finished:
-        finished.remember(lines)
 
 
-def say_finished(run: StudyRun) -> None:
+def outcome_lines(run: StudyRun) -> list[str]:
     """The outcome, and where the report and the model are."""
-    say(f"\n{run}")
-    for warning in run.evaluation.warnings:
-        say(f"Note: {warning}")
-    say(f"\nreport  {run.evaluation.report}")
-    say(f"model   {run.folder / 'model'}  (the best of {len(run.evaluation.ranking)}, refitted on all clips)")
+    best = f"the best of {len(run.evaluation.ranking)}, refitted on all clips"
+    notes = [f"Note: {warning}" for warning in run.evaluation.warnings]
+    return [
+        f"\n{run}",
+        *notes,
+        f"\nreport  {run.evaluation.report}",
+        f"model   {run.folder / 'model'}  ({best})",
+    ]
 
 
 def finished_run(plan: Plan, out: Path) -> harness.FinishedRun:
     """What is known of this study in this folder, so that with nothing changed no stage is gone through again."""
-    corpus = plan.corpus
+    corpus, given = plan.corpus, plan.study.corpus
     made_of = {
         "study": plan.study.to_json(),
+        "encodings": {name: each.to_json() for name, each in plan.encodings.items()},
+        "merges": {name: each.to_json() for name, each in plan.merges.items()},
+        "augment": plan.augment and plan.augment.to_json(),
+        "rows": [c.named() for c in plan.combinations] + [fusion.words() for fusion in plan.fusions],
         "modules": trainer.module_keys(plan.combinations, store=plan.store),
         "clips": plan.clips.to_dict("list"),
         "corpus": [corpus.shared.to_json(), corpus.changes.to_json(), corpus.notes],
     }
-    return harness.FinishedRun(out, store=plan.store, made_of=made_of, reads=[plan.file, *plan.clips["path"]])
+    tables = [given.overlay] if given.overlay else []
+    return harness.FinishedRun(out, store=plan.store, made_of=made_of, reads=[plan.file, *tables, *plan.clips["path"]])
 
 
 def describe_plan(plan: Plan, out: Path) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -133,7 +134,8 @@ def draw_heat_map(ranked: pd.DataFrame, *, title: str) -> Figure:
 
 def write_png(figure: Figure, path: str | Path, *, key: str = "") -> None:
     """Write a figure as PNG, atomically; the same figure gives the same bytes. `key` is for :func:`is_drawn`."""
-    with atomic_path(path) as part:
+    with atomic_path(path) as part, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)  # of a name, which then shows a box
         figure.savefig(part, format="png", metadata={_KEY: key} if key else None)
 
 

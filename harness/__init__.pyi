@@ -6,10 +6,12 @@ from .duplicates import write_duplicates as write_duplicates
 from .failures import join_failures as join_failures
 from .failures import write_failures as write_failures
 from .files import digest_file as digest_file
+from .files import written_files as written_files
 from .head import Head as Head
 from .head import load_heads as load_heads
 from .hub.handles import ModuleSpec as ModuleSpec
 from .images import ImageRun as ImageRun
+from .images import Removal as Removal
 from .label_changes import read_label_changes as read_label_changes
 from .memory_runs import MemoryRun as MemoryRun
 from .parallel import OwnWorker as OwnWorker

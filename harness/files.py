@@ -44,12 +44,30 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_text",
+    "written_files",
 ]
 
+_WRITTEN: list[dict[str, os.stat_result]] = []
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:3]  # in names of temporary files
 
 
 _NAME_BYTES = 250
+
+
+@contextmanager
+def written_files() -> Iterator[dict[str, os.stat_result]]:
+    """The files that this process writes meanwhile, by absolute path, each as it was just after."""
+    found: dict[str, os.stat_result] = {}
+    _WRITTEN.append(found)
+    try:
+        yield found
+    finally:
+        _WRITTEN.remove(found)
+
+
+def _note_written(path: str | Path) -> None:
+    for found in _WRITTEN:
+        found[os.path.abspath(path)] = os.stat(path)
 
 
 @contextmanager
@@ -62,6 +80,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(path)
+        _note_written(path)
     except OSError as error:
         _name_file(error, path)
         raise
@@ -156,6 +175,7 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         with open(handle, "wb") as file:
             file.write(data)
         os.replace(part, path)
+        _note_written(path)
     except BaseException as error:
         Path(part).unlink(missing_ok=True)
         if isinstance(error, OSError):

@@ -31,6 +31,7 @@ from harness.written import check_one_folder_each, claim
 __all__ = [
     "NO_LABEL",
     "ImageRun",
+    "Removal",
     "begin",
     "check_files",
     "check_paths",
@@ -41,6 +42,10 @@ __all__ = [
 ]
 
 NO_LABEL = "_"
+
+
+class Removal(str):
+    """A line about images that were removed now, which says nothing of the next run."""
 
 
 @dataclass(frozen=True)
@@ -241,9 +246,12 @@ def _remove_outdated(out: Path, drawn: Collection[str], waiting: WaitingMerges) 
             if row["path"] not in {right["path"] for right in rows}:
                 _remove(out, row["path"])
         if gone:
+            of = ", ".join(known.partners[name])
             lines.append(
-                f"merge {name!r}: {gone} images removed, since images of {', '.join(known.partners[name])} that they "
-                "were made of have been drawn anew or are gone; merge them again"
+                Removal(
+                    f"merge {name!r}: {gone} images removed, since images of {of} that they were made of have been "
+                    "drawn anew or are gone; merge them again"
+                )
             )
     return tuple(lines)
 

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import gc
 import sys
+import time
 
-__all__ = ["set_up_interpreter"]
+__all__ = ["STARTED_NS", "set_up_interpreter"]
 
+STARTED_NS = time.time_ns()
+"""When this process began to import soundfold, since the epoch."""
 _NEW_OBJECTS = 20_000  # between two looks for garbage, a few megabytes; by default 700
 _SWITCH_S = 0.0005
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from harness.code_version import PROJECT
 from harness.digests import FileState
 from harness.files import digest_bytes, digest_json
+from harness.interpreter import STARTED_NS
 from harness.record import versions
 from harness.registry import loaded_plugins
 from harness.run_lock import LOCK
@@ -44,7 +45,7 @@ class FinishedRun:
         Of the run.
     store : Store
     made_of : mapping of str to JSON value
-        What the run's results depend on, besides files.
+        What the run's results depend on, besides files; of dicts the order counts, too.
     reads : iterable of path
         Files whose content they depend on.
     """
@@ -55,9 +56,11 @@ class FinishedRun:
         self._folder, self._store = Path(folder).absolute(), store
         own = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
         place = [os.path.realpath(folder), str(folder), platform.node()]
-        named = json.dumps([place, own, versions(), made_of], sort_keys=True)  # in ASCII: a name need not be UTF-8
+        named = json.dumps([place, sorted(own.items()), versions(), made_of])  # in ASCII: a name need not be UTF-8
         self._key = digest_bytes(named.encode())
-        self._read = "" if _code_from_outside() else _states([*reads, *_own_code()])
+        code = _own_code()
+        edited = any(os.stat(file).st_mtime_ns > STARTED_NS for file in code)  # perhaps after it was imported
+        self._read = "" if edited or _code_from_outside() else _states([*reads, *code])
 
     def said(self) -> tuple[str, list[Line]] | None:
         """When it was finished (UTC, ISO 8601), and what it printed; nothing unless all is as it was left."""
@@ -69,19 +72,39 @@ class FinishedRun:
                 return str(known["finished"]), [(str(how), str(text)) for how, text in known["said"]]
         return None
 
-    def remember(self, said: Sequence[Line]) -> None:
-        """Keep that the run is finished, and what it printed: pairs of how and what."""
-        written = self._written()
-        if self._read and written:
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            entry = {"read": self._read, "written": written, "finished": now, "said": [list(line) for line in said]}
-            with suppress(OSError, UnicodeEncodeError):  # a store that cannot be written to goes without
-                self._store.local.put_json(_KIND, self._key, entry)
+    def remember(self, said: Sequence[Line], *, written: Mapping[str, os.stat_result]) -> None:
+        """Keep that the run is finished, and what it printed; to be called with the lock of the folder.
+
+        Parameters
+        ----------
+        said : sequence of (str, str)
+            How and what.
+        written : mapping of str to os.stat_result
+            As :func:`harness.files.written_files` gives it: where somebody has changed one of these files since,
+            nothing is kept, so that it is made again.
+        """
+        with suppress(OSError, UnicodeEncodeError):  # a store that cannot be written to goes without
+            changed = any(os.path.exists(path) and not _same(os.stat(path), state) for path, state in written.items())
+            now_written = self._written()
+            if self._read and now_written and not changed:
+                now = datetime.now(UTC).isoformat(timespec="seconds")
+                known = {
+                    "read": self._read,
+                    "written": now_written,
+                    "finished": now,
+                    "said": [list(line) for line in said],
+                }
+                self._store.local.put_json(_KIND, self._key, known)
 
     def _written(self) -> str:
         """The states of all files of the run; empty where one may lie elsewhere."""
         folders = [os.path.join(place, name) for place, names, _ in os.walk(self._folder) for name in names]
         return "" if any(map(os.path.islink, folders)) else _states(_files_below(self._folder))
+
+
+def _same(now: os.stat_result, then: os.stat_result) -> bool:
+    """Whether a file is that which it was, with the same content."""
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (then.st_ino, then.st_size, then.st_mtime_ns)
 
 
 def _states(files: Iterable[str | Path]) -> str:
@@ -101,8 +124,8 @@ def _states(files: Iterable[str | Path]) -> str:
 
 
 def _files_below(folder: Path) -> list[str]:
-    """All files in a folder, sorted."""
-    return sorted(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    """All files in a folder, sorted, but for locks."""
+    return sorted(os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if name != LOCK)
 
 
 def _own_code() -> list[str]:

@@ -97,20 +97,99 @@ def test_another_sound_setting_version_or_code_is_seen(
     run()
     own = tmp_path / "code.py"
     own.write_text("x = 1")
+    set_back(own)
     monkeypatch.setattr(unchanged, "_own_code", lambda: [str(own)])
     run()
     assert run.went
     run()
     assert not run.went
     own.write_text("x = 2")
+    set_back(own)
     run()
     assert run.went
+    own.write_text("x = 3")
+    for _ in range(2):
+        run()
+        assert run.went, "written since this process began, which may run older code"
+    set_back(own)
+    run()
     changed = next((tmp_path / "sounds").rglob("*.wav"))
     times = changed.stat()
     write_wav(changed, np.linspace(-0.5, 0.5, 2400, dtype=np.float32), RATE)
     os.utime(changed, ns=(times.st_atime_ns, times.st_mtime_ns))
     run()
     assert run.went, "a sound, though its time is the old one"
+
+
+def set_back(file: Path) -> None:
+    """As if it had been written a day ago."""
+    then = time.time_ns() - 86_400_000_000_001
+    os.utime(file, ns=(then, then))
+
+
+def test_a_file_of_settings_is_seen(run: Runner, tmp_path: Path) -> None:
+    settings, names = tmp_path / "spectrum.csv", "RESOLUTION,SAMPLE_RATE,N_FFT,N_MELS,HOP_LENGTH,FMIN,FMAX,POWER"
+    text = run.words[0].read_text(encoding="utf-8")
+    run.words[0].write_text(
+        text.replace("[convert]\n", "[convert]\nsettings = 'spectrum.csv'\n").replace("n_mels = 32\n", "")
+    )
+    for mels in (32, 16):
+        settings.write_text(f"{names}\n32,8000,256,{mels},64,0,4000,2\n")
+        said = run()
+        assert run.went
+        assert any("images removed" in line for line in said.warnings), "which is not to be said again"
+        assert run().warnings == []
+        run()
+        assert not run.went
+
+
+def test_the_order_of_settings_is_seen(run: Runner) -> None:
+    more = (
+        ("--set", 'merge.aa={how="stack",of=["gray","waveform"]}'),
+        ("--set", 'merge.bb={how="stack",of=["waveform","gray"]}'),
+    )
+    run(*more[0], *more[1])
+    run(*more[1], *more[0])
+    assert run.went
+
+
+def test_what_somebody_changed_while_the_study_ran_is_made_again(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run()
+    made = snapshot(tmp_path / "run")
+    real, table = study.evaluate, tmp_path / "run" / "clips.csv"
+
+    def edited(*args: object, **named: object) -> object:
+        found = real(*args, **named)  # type: ignore[arg-type]
+        table.write_text(table.read_text().replace("hum", "hiss", 1))
+        return found
+
+    monkeypatch.setattr(study, "evaluate", edited)
+    (tmp_path / "run" / "report.html").unlink()
+    run()
+    monkeypatch.undo()
+    run()
+    assert run.went
+    assert snapshot(tmp_path / "run") == made
+
+
+def test_what_another_study_writes_as_soon_as_it_may_is_not_taken_for_this_ones(
+    run: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, table = study.outcome_lines, tmp_path / "run" / "ranking.csv"
+
+    def hindered(ran: study.StudyRun) -> list[str]:
+        if not (tmp_path / "run" / ".soundfold.lock").exists():
+            table.write_text("another's")
+        return real(ran)
+
+    monkeypatch.setattr(study, "outcome_lines", hindered)
+    run()
+    assert table.read_text() == "another's"
+    monkeypatch.undo()
+    run()
+    assert run.went
 
 
 def test_a_run_that_may_have_been_interrupted_is_not_taken_for_finished(run: Runner, tmp_path: Path) -> None:
@@ -158,7 +237,7 @@ def test_names_that_are_not_utf_8(tmp_path: Path) -> None:
         given = {"store": Store(tmp_path / "store"), "made_of": {"clips": [str(sound)], "labels": ["\udcff"]}}
         finished = unchanged.FinishedRun(folder, reads=[sound], **given)
         assert finished.said() is None
-        finished.remember(said)
+        finished.remember(said, written={})
         known = unchanged.FinishedRun(folder, reads=[sound], **given).said()
         assert (known and known[1]) == (None if said else [])
         given["store"].remove("finished", finished._key, ".json")

@@ -15,7 +15,8 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
@@ -38,6 +39,7 @@ from harness.shared_groups import OFFICIAL, SharedGroups
 from harness.store import Store
 from harness.store_care.runs import key_numbers, record_use
 from harness.tables import FAILURES, HISTORY, PREDICTIONS, frame, write
+from harness.threads import long_calls
 from harness.written import claim, inside
 from trainer.ablation import Combination, combination_name, heads_file
 from trainer.augmented_rows import check_images_only
@@ -274,7 +276,7 @@ def _fitted(
     waiting: dict[Combination, HeadTask] = {}
     failed, memory = [outcome.failures], ImageMemory()
     begun: deque[Future[FittedPair]] = deque()
-    with ThreadPoolExecutor(1) as fitter:
+    with long_calls() as fitter, _ended_at_an_error(worker):
         for encoding, module in _pairs(todo):
             if kinds.is_network(module):
                 yield from _collected(begun, outcome)
@@ -295,7 +297,7 @@ def _fitted(
                 waiting |= pair.tasks
                 pair = replace(pair, combinations=())
             if takes_one_thread(values.size):
-                begun.append(fitter.submit(pair.fit, values, features, worker))
+                begun.append(fitter.begin(pair.fit, values, features, worker))
             else:
                 yield from _noted(pair.fit(values, features), outcome)
         yield from _collected(begun, outcome)
@@ -303,6 +305,17 @@ def _fitted(
     for (c, task), result in zip(waiting.items(), fitted, strict=True):
         yield c, task, result
     outcome.failures = pd.concat(failed, ignore_index=True)
+
+
+@contextmanager
+def _ended_at_an_error(worker: OwnWorker | None) -> Iterator[None]:
+    """End a worker where the block fails, whatever it works on: an `sgd` head takes it a minute."""
+    try:
+        yield
+    except BaseException:
+        if worker:
+            worker.end(failed=True)
+        raise
 
 
 def _collected(begun: deque[Future[FittedPair]], outcome: Outcome) -> Iterator[Result]:
