@@ -266,7 +266,7 @@ def run_study(
     on_epoch: OnEpoch | None = None,
     finished: harness.FinishedRun | None = None,
 ) -> StudyRun:
-    """Run every stage, with the lock of the folder; `finished` is told what is printed, where nothing has failed."""
+    """Run every stage, with the lock of the folder; where nothing has failed, `finished` remembers what is printed."""
     with run_lock(out) as interrupted, recorded_lines() as lines, harness.written_files() as written:
         if interrupted:
             harness.remove_leftovers(plan.store)

@@ -11,8 +11,10 @@ TensorFlow's convolution multiplies each pixel by each number of each kernel. Th
 - Modulus and pooling follow while the maps are in the cache. A channel is one call: between calls a thread would wait
   for Python's lock.
 
-numba compiles the loops when they are first called, which takes some seconds, and caches them on disk. They are in one
-file because it takes a cached function for current while that function's own file has not changed, whatever it calls.
+numba compiles the loops when they are first called, which takes half a minute, and caches them on disk. All are
+inlined: a function that is compiled alone rounds otherwise than one that is compiled with its caller, and which of the
+two is called depends on whether this process has compiled it or loaded it. They are in one file because numba takes a
+cached function for current while that function's own file has not changed, whatever it calls.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ TAPS = 11  # kernel sizes are compiled: the loops over a kernel's row are unroll
 _HALF = TAPS // 2
 _LONG = 288  # columns: rows of small images are joined up to here
 _LANES = 8  # numbers that a processor computes at once
-_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "reassoc"}}
+_FAST = {"contract", "nsz", "reassoc"}
+_COMPILED = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": _FAST, "forceinline": True}
 
 
 class _Bank(NamedTuple):
@@ -343,10 +346,9 @@ def _moduli(wide: Any, h: Any, w: Any, step: Any, kernels: Any, spans: Any, plac
         lanes = _dealt(wide[m], step, period, length)
         for first in range(0, rows, joined):
             _fold(lanes, first * period, period, step, sums, differences)
-            _filtered(kernels[0], spans[0], sums, 1, step, parts[0])
-            _filtered(kernels[1], spans[1], differences, -1, step, parts[1])
-            _filtered(kernels[2], spans[2], sums, -1, step, parts[2])
-            _filtered(kernels[3], spans[3], differences, 1, step, parts[3])
+            for q in range(4):
+                sign = 1 if q % 3 == 0 else -1
+                _filtered(kernels[q], spans[q], sums if q % 2 == 0 else differences, sign, step, parts[q])
             for i in range(min(joined, rows - first)):
                 for r in range(len(places)):
                     for k in range(2):

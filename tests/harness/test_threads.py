@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 
-from harness.threads import in_threads
+import pytest
+
+from harness.threads import in_threads, long_calls
 
 
 def test_results_are_in_order() -> None:
@@ -23,3 +25,24 @@ def test_what_is_given_up_does_not_begin() -> None:
     assert next(results) == 0  # the others of the first batch wait by now
     results.close()
     assert len(called) < 10
+
+
+def test_a_long_call_goes_on_beside_the_block() -> None:
+    with long_calls() as calls:
+        begun = [calls.begin(pow, 2, k) for k in range(3)]
+        assert [each.result() for each in begun] == [1, 2, 4]
+
+
+def test_a_long_call_is_interrupted_where_the_block_fails() -> None:
+    def forever() -> None:
+        while True:
+            time.sleep(0.001)
+
+    started = time.monotonic()
+    with pytest.raises(ZeroDivisionError), long_calls() as calls:
+        begun, next_one = calls.begin(forever), calls.begin(forever)
+        time.sleep(0.05)
+        raise ZeroDivisionError
+    assert time.monotonic() - started < 5
+    assert isinstance(begun.exception(), KeyboardInterrupt)
+    assert next_one.cancelled()

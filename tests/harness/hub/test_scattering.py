@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -292,3 +293,19 @@ def test_loops_are_for_one_size_of_kernels() -> None:
 
 def test_of_no_images_there_are_no_features() -> None:
     assert scatter(np.zeros((0, 224, 224, 3), np.uint8)).shape == (0, 6936)
+
+
+@pytest.mark.long
+def test_loops_compiled_now_give_the_bits_of_those_compiled_before(tmp_path: Path) -> None:
+    script = (
+        "import numpy as np\n"
+        "from harness.scattering_loops import scatter\n"
+        "images = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)\n"
+        "images[2:] = images[2:, :, :, :1]\n"
+        "print(scatter(images).tobytes().hex())\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    words = [sys.executable, "-c", script]
+    now, before = (subprocess.run(words, env=environment, capture_output=True, check=True).stdout for _ in range(2))
+    assert now == before
+    assert len(now) > 1000
