@@ -76,9 +76,9 @@ class Features:
 
     def save(self) -> None:
         """Write those to the store that are not there yet."""
-        vectors, self.unsaved = self.unsaved, None
-        if vectors:
-            vectors.write()
+        if self.unsaved:
+            self.unsaved.write()
+        self.unsaved = None  # not where that was interrupted
 
 
 @contextmanager

@@ -71,6 +71,8 @@ __all__ = [
 HEADS_IMPORT = ("trainer.fitting",)
 """What a worker process needs to fit heads."""
 
+_Begun = deque[tuple[Future[FittedPair], Features]]
+
 
 @dataclass
 class Outcome:
@@ -275,8 +277,8 @@ def _fitted(
     """
     waiting: dict[Combination, HeadTask] = {}
     failed, memory = [outcome.failures], ImageMemory()
-    begun: deque[Future[FittedPair]] = deque()
-    with long_calls() as fitter, _ended_at_an_error(worker):
+    begun: _Begun = deque()
+    with _saved_at_an_error(begun), long_calls() as fitter, _ended_at_an_error(worker):
         for encoding, module in _pairs(todo):
             if kinds.is_network(module):
                 yield from _collected(begun, outcome)
@@ -297,7 +299,7 @@ def _fitted(
                 waiting |= pair.tasks
                 pair = replace(pair, combinations=())
             if takes_one_thread(values.size):
-                begun.append(fitter.begin(pair.fit, values, features, worker))
+                begun.append((fitter.begin(pair.fit, values, features, worker), features))
             else:
                 yield from _noted(pair.fit(values, features), outcome)
         yield from _collected(begun, outcome)
@@ -318,10 +320,23 @@ def _ended_at_an_error(worker: OwnWorker | None) -> Iterator[None]:
         raise
 
 
-def _collected(begun: deque[Future[FittedPair]], outcome: Outcome) -> Iterator[Result]:
+@contextmanager
+def _saved_at_an_error(begun: _Begun) -> Iterator[None]:
+    """Save the vectors of what was begun where the block fails, as at Ctrl-C: who was to save them is interrupted."""
+    try:
+        yield
+    except BaseException:
+        for _, features in begun:
+            features.save()
+        raise
+
+
+def _collected(begun: _Begun, outcome: Outcome) -> Iterator[Result]:
     """Wait for what was begun."""
     while begun:
-        yield from _noted(begun.popleft().result(), outcome)
+        found = begun[0][0].result()
+        begun.popleft()
+        yield from _noted(found, outcome)
 
 
 def _noted(found: FittedPair, outcome: Outcome) -> list[Result]:

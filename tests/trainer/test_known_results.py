@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -146,3 +147,28 @@ def test_vectors_are_saved_where_the_heads_before_cannot_be_fitted(
         with pytest.raises(OSError, match="full"):
             home.train("failed")
     assert home.train("again").computed == 0
+
+
+def test_vectors_are_saved_where_the_thread_that_was_to_save_them_is_interrupted(
+    studied: Path, tiny_module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(studied, tiny_module, tmp_path)
+    home.store = Store(tmp_path / "empty")
+    real, asked = running._features, []
+
+    def features_of_one(*args: object) -> object:
+        asked.append(args)
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return real(*args)  # type: ignore[arg-type]
+
+    def wait(*_: object) -> NoReturn:
+        while True:
+            time.sleep(0.001)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "_features", features_of_one)
+        patch.setattr(pairs.Pair, "fit", wait)
+        with pytest.raises(KeyboardInterrupt):
+            home.train("interrupted")
+    assert home.train("again").computed == 27, "of the second encoding alone"
