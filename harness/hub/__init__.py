@@ -11,7 +11,8 @@
 - `keras`: the kind ``keras:``
 - `saved_model`: SavedModels: folders, https://tfhub.dev and other addresses, and the kind ``kaggle:``; `fetching`
   finds their folders and knows their publishers
-- `devices`: on what modules are run, and how exactly; `tensorflow`: TensorFlow, late and quiet
+- `devices`: on what modules are run, and how exactly; `lite`: image modules by TensorFlow Lite on a processor;
+  `tensorflow`: TensorFlow, late and quiet
 
 Another kind of modules is one more file here, or anywhere: see `harness.registry`.
 """

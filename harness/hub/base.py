@@ -17,6 +17,7 @@ from harness.registry import Extension
 
 __all__ = [
     "FLOAT32",
+    "FLOAT32_LITE",
     "MIXED_FLOAT16",
     "HubModule",
     "ModuleInfo",
@@ -27,7 +28,9 @@ __all__ = [
 ]
 
 FLOAT32 = "float32"
+FLOAT32_LITE = "float32_lite"
 MIXED_FLOAT16 = "mixed_float16"
+_LATER = ("note", "lite")
 _ON = 1  # of the graph optimizer's switches
 
 
@@ -57,6 +60,8 @@ class ModuleInfo:
         Length of its feature vector.
     note : str
         What was assumed of it, for a warning; mostly empty.
+    lite : bool
+        Whether TensorFlow Lite gives its features, see :mod:`harness.hub.lite`.
     """
 
     handle: str
@@ -68,14 +73,17 @@ class ModuleInfo:
     sample_rate: int
     features: int
     note: str = ""
+    lite: bool = False
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModuleInfo:
         """What :func:`dataclasses.asdict` gave; other keys, as a model folder has them, are passed over.
 
-        Models of older versions have no note.
+        Models of older versions lack some of them.
         """
-        read = {field.name: values[field.name] for field in fields(cls) if field.name != "note" or "note" in values}
+        read = {
+            field.name: values[field.name] for field in fields(cls) if field.name not in _LATER or field.name in values
+        }
         return cls(**{**read, "value_range": tuple(read["value_range"])})
 
 
@@ -94,8 +102,10 @@ class HubModule:
     Attributes
     ----------
     precision : str
-        What calls compute in: ``float32``, or ``mixed_float16``, which :func:`harness.hub.kinds.load` sets on a GPU.
-        `function` itself is always float32.
+        What calls compute in: ``float32``; ``float32_lite`` by `lite`; or ``mixed_float16`` on a GPU. Set by
+        :func:`harness.hub.kinds.load`. `function` itself is always float32.
+    lite : callable, optional
+        Images to features, by TensorFlow Lite.
     """
 
     def __init__(self, info: ModuleInfo, function: Callable[[Any], Any], parts: Any = None) -> None:
@@ -103,6 +113,7 @@ class HubModule:
         self.function = function
         self.parts = parts
         self.precision = FLOAT32
+        self.lite: Callable[[np.ndarray], np.ndarray] | None = None
         self._compiled: Callable[[Any], Any] | None = None
         self._compiling = Lock()
 
@@ -139,6 +150,8 @@ class HubModule:
 
     def run(self, batch: np.ndarray) -> np.ndarray:
         """As a call, unchecked: what a module of another kind than TensorFlow's replaces."""
+        if self.lite and len(batch):
+            return self.lite(batch)
         with self._compiling:  # several threads may call
             if self._compiled is None:
                 self._compiled = self._compile()

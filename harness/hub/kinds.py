@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from harness.code_version import code_version
 from harness.errors import ModuleError, SettingsError, SoundfoldError, did_you_mean
 from harness.files import digest_json
-from harness.hub.base import HubModule, ModuleInfo, ModuleKind, UnavailableError
+from harness.hub.base import FLOAT32_LITE, HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.devices import precision_of
 from harness.hub.handles import GivenModule, ModuleSpec
+from harness.hub.lite import LITE, give_lite, is_lite
 from harness.hub.network_settings import FINE_TUNING, NetworkSettings
 from harness.hub.probing import probe
-from harness.hub.tensorflow import import_tensorflow
+from harness.hub.tensorflow import import_tensorflow, is_allowed
 from harness.registry import Registry, defining_module
 from harness.settings import Namer, plain
 from harness.store import Store, key_of
@@ -155,11 +156,17 @@ def load(spec: ModuleSpec, *, store: Store | None = None, untrained: bool = Fals
         import_tensorflow()
     module = _described(spec) or _call(kind_of(spec).load, spec)
     _check_loaded(module, spec)
-    module.precision = precision(spec, module.info)
     store, key = store or Store(), _key(spec, module.info.digest)
-    if store.get_json("modules", key) is None:
+    known = store.get_json("modules", key)
+    if known is None:
+        module.precision, module.lite = precision(spec, module.info), None
         probe(module)
+    lite = _is_lite(spec, module, store) if known is None else ModuleInfo.from_json(known).lite
+    module.info = replace(module.info, lite=lite)
+    if known is None:
         store.put_json("modules", key, asdict(module.info))
+    module.precision = precision(spec, module.info)
+    module.lite = give_lite(module, store) if module.precision == FLOAT32_LITE else None
     _said(module.info)
     return module
 
@@ -185,9 +192,15 @@ def precision(spec: ModuleSpec, info: ModuleInfo) -> str:
 def feature_code(spec: ModuleSpec) -> str:
     """Version of all code that makes a feature vector from an image or a sound, for keys; 64 hex digits."""
     kind = defining_module(kind_of(spec))
-    code = code_version(kind, "harness.hub.base", "harness.hub.preprocess")
+    code = code_version(kind, "harness.hub.base", "harness.hub.lite", "harness.hub.preprocess")
     # of another's kind we cannot know that its digests differ wherever its modules do
     return code if kind.startswith("harness.hub.") else digest_json([code, spec.handle])
+
+
+def _is_lite(spec: ModuleSpec, module: HubModule, store: Store) -> bool:
+    """Whether TensorFlow Lite gives the features of a module, which TensorFlow runs."""
+    runs = type(module) is HubModule and kind_of(spec).tensorflow and not kind_of(spec).scratch
+    return runs and module.info.takes == "image" and is_allowed(LITE) and is_lite(module, store)
 
 
 def _described(spec: ModuleSpec) -> HubModule | None:
@@ -205,8 +218,8 @@ def _said(info: ModuleInfo) -> ModuleInfo:
 
 
 def _key(spec: ModuleSpec, digest: str) -> str:
-    reader = code_version(defining_module(kind_of(spec)))
-    return key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=reader)
+    reader = code_version(defining_module(kind_of(spec)), "harness.hub.lite")
+    return key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=reader, lite=is_allowed(LITE))
 
 
 def _call(function: Callable[[ModuleSpec], R], spec: ModuleSpec) -> R:

@@ -39,6 +39,7 @@ KINDS = {
     "scores": KindOf((".npz",), "scores of tested clips"),
     "networks": KindOf((".npz",), "trained networks and their checkpoints"),
     "reduced": KindOf((".npz",), "principal components of feature vectors"),
+    "converted": KindOf((".tflite",), "modules for TensorFlow Lite"),
     "excerpts": KindOf((".webm",), "excerpts of sounds for reports"),
     "thumbnails": KindOf((".json",), "small images for reports"),
     "sign_flips": KindOf((".json",), "outcomes of tests of differences"),
