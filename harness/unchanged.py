@@ -131,7 +131,7 @@ def _files_below(folder: Path) -> list[str]:
 def _own_code() -> list[str]:
     """The files of soundfold itself, templates and all; no compiled ones, which Python writes."""
     found = []
-    for name in sorted({*PROJECT, "study"}):
+    for name in sorted({*PROJECT, "studies", "study"}):
         spec = find_spec(name)
         for place in (spec.submodule_search_locations or []) if spec else []:
             found += [file for file in _files_below(Path(place)) if "__pycache__" not in file]

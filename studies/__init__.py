@@ -1,1 +1,4 @@
-"""The TOML files of studies; ``demo.toml`` is the one that runs when none is named."""
+"""The TOML files of studies; ``demo.toml`` is the one that runs when none is named.
+
+- `plan`: what is known of a study before its first image is drawn
+"""
