@@ -39,8 +39,8 @@ def draw(root: Path, *, per_class: int = 24, classes: tuple[str, ...] = CLASSES,
     return root
 
 
-def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = False) -> str:
-    """A TF2 SavedModel: images (N, 16, 16, 3), or of any size, to 12 features."""
+def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = False, idle: int = 0) -> str:
+    """A TF2 SavedModel: images (N, 16, 16, 3), or of any size, to 12 features; `idle` weights more change nothing."""
     tf = import_tensorflow()
     size = None if any_size else SIZE
 
@@ -49,6 +49,7 @@ def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = Fal
             super().__init__()
             values = np.random.default_rng(1).standard_normal((48, 12)).astype(np.float32)
             self.kernel = tf.Variable(values, name="kernel")
+            self.idle = tf.Variable(np.zeros(idle, np.float32)) if idle else None
 
         @tf.function(input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32, name="inputs")])
         def __call__(self, inputs: Any) -> Any:
@@ -57,7 +58,8 @@ def small_module(folder: Path, *, fake_quant: bool = False, any_size: bool = Fal
             kernel = tf.quantization.fake_quant_with_min_max_args(self.kernel) if fake_quant else self.kernel
             if fake_quant:
                 kernel = tf.quantization.fake_quant_with_min_max_vars(kernel, -6.0, 6.0)
-            return tf.nn.tanh(tf.matmul(pooled - 0.4, kernel))
+            found = tf.nn.tanh(tf.matmul(pooled - 0.4, kernel))
+            return found + tf.reduce_sum(self.idle) if idle else found
 
     module = Small()
     tf.saved_model.save(module, str(folder), signatures=module.__call__.get_concrete_function())

@@ -23,12 +23,13 @@ from harness.hub.tensorflow import batches_at_once, import_tensorflow
 from harness.native_stderr import LineFilter, stderr_held_back
 from harness.store import Store, key_of
 
-__all__ = ["LITE", "LiteFunction", "give_lite", "is_lite"]
+__all__ = ["LEAST_WEIGHTS", "LITE", "LiteFunction", "give_lite", "is_lite"]
 
 LITE = "SOUNDFOLD_LITE"
+LEAST_WEIGHTS = 100_000
+"""Of a module that is converted: for a smaller one that takes longer than the images of most studies."""
 _KIND = "converted"
 _SUFFIX = ".tflite"
-_LEAST_WEIGHTS = 100_000  # of a smaller module converting takes longer than the images of most studies
 _QUIET = LineFilter(rb"INFO: (Created|Initialized) TensorFlow Lite")
 _TOLERANCE = 1e-4  # of the largest feature; of MobileNet V2's 6e-6
 
@@ -129,10 +130,12 @@ def _converted(module: HubModule) -> bytes | None:
     with stderr_held_back():
         try:
             traced = tf.function(module.function, signature, autograph=False).get_concrete_function()
-            if sum(each.shape.num_elements() or 0 for each in traced.variables) < _LEAST_WEIGHTS:
+            if sum(each.shape.num_elements() or 0 for each in traced.variables) < LEAST_WEIGHTS:
                 return None
             model = tf.lite.TFLiteConverter.from_concrete_functions([traced]).convert()
-        except Exception:  # operations that it does not have, each with an error of its own
+        except Exception as error:  # operations that it does not have, each with an error of its own
+            if "KeyboardInterrupt" in str(error):  # as TensorFlow's native code hands it on
+                raise KeyboardInterrupt from error
             return None
     return bytes(model)
 

@@ -9,23 +9,35 @@ from pathlib import Path
 
 import pytest
 from attack.support import damage, left_behind, swap, tables
+from retrain_parts import small_module
 from small_study import MERGES, write_corpus, write_study
 
 import study
 from harness import vectors
 from harness.errors import SoundfoldError
+from harness.hub.lite import LEAST_WEIGHTS
 
 _READ_WITHOUT_SCORES = ("heads", "indexes", "reduced", "vectors")
-KINDS = ("digests", "duplicates", "fingerprints", "images", "modules", "peaks", "scores", *_READ_WITHOUT_SCORES)
+KINDS = (
+    "converted",
+    "digests",
+    "duplicates",
+    "fingerprints",
+    "images",
+    "modules",
+    "peaks",
+    "scores",
+    *_READ_WITHOUT_SCORES,
+)
 WAYS = ("empty", "cut", "longer", "flip", "flip in the header", "lost")
 LOUD = '[convert.loud]\nencoding = "logmel"\nref = "corpus"\n'
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory, tiny_module: str, tiny_yamnet: str) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, tiny_yamnet: str) -> Iterator[Path]:
     """A finished study in ``run`` whose ``store`` has entries of every kind; ``small.toml``."""
     home = tmp_path_factory.mktemp("damaged")
-    modules, more = [tiny_module, tiny_yamnet], LOUD + MERGES
+    modules, more = [small_module(home / "tiny", idle=LEAST_WEIGHTS), tiny_yamnet], LOUD + MERGES
     write_study(
         home / "small.toml", write_corpus(home / "sounds"), modules, encodings='["gray", "waveform"]', more=more
     )

@@ -14,7 +14,7 @@ from harness.errors import ModuleError
 from harness.hub import devices, kinds, lite
 from harness.hub.base import FLOAT32, FLOAT32_LITE, MIXED_FLOAT16, HubModule, ModuleInfo
 from harness.hub.kinds import load, parse
-from harness.hub.lite import LITE, LiteFunction, give_lite, is_lite
+from harness.hub.lite import LEAST_WEIGHTS, LITE, LiteFunction, give_lite, is_lite
 from harness.hub.tensorflow import import_tensorflow
 from harness.store import Store
 from trainer.sources import module_key
@@ -23,7 +23,7 @@ RNG = np.random.default_rng(0)
 INFO = ModuleInfo("m", "d" * 64, "image", 16, 16, (0.0, 1.0), 0, 4, lite=True)
 
 
-def made(function: Any = None, *, weights: int = lite._LEAST_WEIGHTS) -> HubModule:
+def made(function: Any = None, *, weights: int = LEAST_WEIGHTS) -> HubModule:
     """A module of a convolution and a variable of so many weights that changes nothing."""
     tf = import_tensorflow()
     kernel = tf.Variable(RNG.standard_normal((3, 3, 3, 4)).astype(np.float32))
@@ -69,7 +69,7 @@ def test_small_modules_and_those_that_it_cannot_run_or_runs_otherwise_stay_with_
     store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tf = import_tensorflow()
-    assert not is_lite(made(weights=lite._LEAST_WEIGHTS - 1000), store)
+    assert not is_lite(made(weights=LEAST_WEIGHTS - 1000), store)
     assert not is_lite(made(lambda found: tf.math.bessel_i0(found)), store)  # an operation that it does not have
     assert capfd.readouterr().err == ""
     whole = LiteFunction.__call__
