@@ -161,7 +161,7 @@ class HubModule:
         tf = import_tensorflow()
         shape = (None, None) if self.info.takes == "waveform" else (None, self.info.height, self.info.width, 3)
         compiled = tf.function(self.function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
-        return compiled if self.precision == FLOAT32 else optimized(compiled, auto_mixed_precision=_ON)
+        return optimized(compiled, auto_mixed_precision=_ON) if self.precision == MIXED_FLOAT16 else compiled
 
 
 @dataclass(frozen=True)

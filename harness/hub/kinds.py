@@ -18,7 +18,7 @@ from harness.files import digest_json
 from harness.hub.base import FLOAT32_LITE, HubModule, ModuleInfo, ModuleKind, UnavailableError
 from harness.hub.devices import precision_of
 from harness.hub.handles import GivenModule, ModuleSpec
-from harness.hub.lite import LITE, give_lite, is_lite
+from harness.hub.lite import LITE, convert, converted, converter
 from harness.hub.network_settings import FINE_TUNING, NetworkSettings
 from harness.hub.probing import probe
 from harness.hub.tensorflow import import_tensorflow, is_allowed
@@ -159,14 +159,12 @@ def load(spec: ModuleSpec, *, store: Store | None = None, untrained: bool = Fals
     store, key = store or Store(), _key(spec, module.info.digest)
     known = store.get_json("modules", key)
     if known is None:
-        module.precision, module.lite = precision(spec, module.info), None
-        probe(module)
-    lite = _is_lite(spec, module, store) if known is None else ModuleInfo.from_json(known).lite
-    module.info = replace(module.info, lite=lite)
-    if known is None:
+        _look_at(module, spec, store)
         store.put_json("modules", key, asdict(module.info))
+    else:
+        module.info = replace(module.info, lite=ModuleInfo.from_json(known).lite)
     module.precision = precision(spec, module.info)
-    module.lite = give_lite(module, store) if module.precision == FLOAT32_LITE else None
+    module.lite = (module.lite or converted(module, store)) if module.precision == FLOAT32_LITE else None
     _said(module.info)
     return module
 
@@ -185,7 +183,7 @@ def check_same(module: HubModule, described: ModuleInfo) -> HubModule:
 
 
 def precision(spec: ModuleSpec, info: ModuleInfo) -> str:
-    """What a module computes in, here and now: ``float32``, or on a GPU ``mixed_float16``."""
+    """What a module computes in, here and now; see :func:`harness.hub.devices.precision_of`."""
     return precision_of(kind_of(spec), info)
 
 
@@ -197,10 +195,16 @@ def feature_code(spec: ModuleSpec) -> str:
     return code if kind.startswith("harness.hub.") else digest_json([code, spec.handle])
 
 
-def _is_lite(spec: ModuleSpec, module: HubModule, store: Store) -> bool:
-    """Whether TensorFlow Lite gives the features of a module, which TensorFlow runs."""
-    runs = type(module) is HubModule and kind_of(spec).tensorflow and not kind_of(spec).scratch
-    return runs and module.info.takes == "image" and is_allowed(LITE) and is_lite(module, store)
+def _look_at(module: HubModule, spec: ModuleSpec, store: Store) -> None:
+    """Put made inputs through a module that the store does not know; convert it where TensorFlow Lite can run it."""
+    kind = kind_of(spec)
+    module.info, module.lite = replace(module.info, lite=False), None
+    module.precision = precision(spec, module.info)
+    probe(module)
+    in_tensorflow = type(module) is HubModule and kind.tensorflow and not kind.scratch
+    if in_tensorflow and module.info.takes == "image" and is_allowed(LITE):
+        module.lite = convert(module, store)
+        module.info = replace(module.info, lite=module.lite is not None)
 
 
 def _described(spec: ModuleSpec) -> HubModule | None:
@@ -219,7 +223,7 @@ def _said(info: ModuleInfo) -> ModuleInfo:
 
 def _key(spec: ModuleSpec, digest: str) -> str:
     reader = code_version(defining_module(kind_of(spec)), "harness.hub.lite")
-    return key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=reader, lite=is_allowed(LITE))
+    return key_of(module=digest, overrides=spec.overrides(), handle=spec.handle, reader=reader, lite=converter())
 
 
 def _call(function: Callable[[ModuleSpec], R], spec: ModuleSpec) -> R:

@@ -65,7 +65,7 @@ def _feature_count(function: Callable[[Any], Any], info: ModuleInfo) -> int:
         shape = function(tf.zeros(probe, tf.float32)).shape
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise ModuleError(f"module {info.handle!r} cannot be fed {info.takes}s {probe} ({_short(error)})") from error
-    if len(shape) != 2 or shape[0] != 2:
+    if len(shape) != 2 or shape[0] != 2 or not shape[1]:
         raise ModuleError(f"module {info.handle!r} gave {tuple(shape)} for 2 {info.takes}s; expected (2, features)")
     return int(shape[1])
 

@@ -20,7 +20,7 @@ from retrain_parts import small_module
 from small_study import MERGES, sound_module, write_corpus, write_study
 
 from harness.files import is_temporary
-from harness.hub.lite import LEAST_WEIGHTS
+from harness.hub.lite import WEIGHTS
 from harness.run_lock import LOCK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -148,7 +148,7 @@ class Base:
 def undisturbed(home: Path, server: StudyServer) -> Base:
     """Run the study that is attacked: two encodings, two merges, a module for images, which TensorFlow Lite runs, and
     one for sounds."""
-    modules = [small_module(home / "tiny", idle=LEAST_WEIGHTS), sound_module(home / "tiny_yamnet")]
+    modules = [small_module(home / "tiny", idle=WEIGHTS[0]), sound_module(home / "tiny_yamnet")]
     write_study(
         home / "small.toml", write_corpus(home / "sounds"), modules, encodings='["gray", "waveform"]', more=MERGES
     )

@@ -15,7 +15,7 @@ from small_study import MERGES, write_corpus, write_study
 import study
 from harness import vectors
 from harness.errors import SoundfoldError
-from harness.hub.lite import LEAST_WEIGHTS
+from harness.hub.lite import WEIGHTS
 
 _READ_WITHOUT_SCORES = ("heads", "indexes", "reduced", "vectors")
 KINDS = (
@@ -37,7 +37,7 @@ LOUD = '[convert.loud]\nencoding = "logmel"\nref = "corpus"\n'
 def home(tmp_path_factory: pytest.TempPathFactory, tiny_yamnet: str) -> Iterator[Path]:
     """A finished study in ``run`` whose ``store`` has entries of every kind; ``small.toml``."""
     home = tmp_path_factory.mktemp("damaged")
-    modules, more = [small_module(home / "tiny", idle=LEAST_WEIGHTS), tiny_yamnet], LOUD + MERGES
+    modules, more = [small_module(home / "tiny", idle=WEIGHTS[0]), tiny_yamnet], LOUD + MERGES
     write_study(
         home / "small.toml", write_corpus(home / "sounds"), modules, encodings='["gray", "waveform"]', more=more
     )
