@@ -16,8 +16,7 @@ import pandas as pd
 
 from converter.clip_work import ClipWork, Work, do_clip_work
 from converter.pipeline import WORKERS_IMPORT, digest_clips
-from converter.planning import image_task, longest_clip
-from converter.references import Clip
+from converter.planning import image_task, look_up_lengths
 from converter.registry import image_version
 from converter.spec import Encoding
 from harness.digests import FileDigests
@@ -99,7 +98,7 @@ def _draw(
         if leave.is_set():
             return
         found = [clip for clip in planned if clip.digest]
-        Thread(target=_look_up_lengths, args=(found, store), name="lengths_ahead", daemon=True).start()
+        look_up_lengths(found, store)
         with closing(in_parallel(do_clip_work, _portions(work, jobs), jobs=jobs, what="")) as done:
             for _ in track(done, total=len(work), what="sounds", size=int):
                 if leave.is_set():
@@ -116,11 +115,6 @@ def _portions(work: Sequence[ClipWork], jobs: int) -> list[Sequence[ClipWork]]:
         found.append(work[start : start + min(_PORTION, -(-(len(work) - start) // (4 * jobs)))])
         start += len(found[-1])
     return found
-
-
-def _look_up_lengths(clips: Sequence[Clip], store: Store) -> None:
-    with suppress(Exception):
-        longest_clip(clips, store)
 
 
 def _missing(task: ImageTask) -> ImageTask:

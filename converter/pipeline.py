@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 
 from converter.augmenting import AugmentSettings
-from converter.planning import augmented_tasks, image_task, longest_drawn, plan_tiles
+from converter.planning import augmented_tasks, image_task, longest_drawn, look_up_lengths, plan_tiles
 from converter.references import Clip, with_references
 from converter.registry import encoding_warnings, image_version
 from converter.spec import Encoding
@@ -121,6 +121,8 @@ def convert_clips(
     tasks = [image_task(clip, encodings, versions, root, store, tiles.get(clip.clip_id, {})) for clip in drawable]
     tasks += augmented_tasks(drawable, encodings, versions, root, store, augment)
     check_paths(tasks)
+    if check_jobs(jobs) > 1:
+        look_up_lengths(good, store)  # this process has nothing to do while others draw
     with FileDigests(store) as digests:
         waiting = begin(out, tasks, digests)
         for task, reason in failed_tasks(tasks, digests=digests, jobs=jobs, what="drawing"):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from converter.augmenting import AugmentSettings, SoundChange, augment_version, draw_changed
 from converter.drawing import draw_pngs
@@ -25,7 +27,7 @@ from harness.store import Store, key_of
 from harness.tile_ids import is_tile, tile_id
 from harness.urls import absolute
 
-__all__ = ["augmented_tasks", "image_task", "longest_clip", "longest_drawn", "plan_tiles"]
+__all__ = ["augmented_tasks", "image_task", "longest_drawn", "look_up_lengths", "plan_tiles"]
 
 
 def plan_tiles(
@@ -138,11 +140,21 @@ def _planned(
 
 def longest_drawn(encodings: Mapping[str, Encoding], clips: Sequence[Clip], store: Store) -> dict[str, float]:
     """Length in seconds of the longest sound that each encoding draws: of a clip, or of a tile."""
-    whole = longest_clip(clips, store)
+    whole = _longest_clip(clips, store)
     return {name: encoding.tile_s or whole for name, encoding in encodings.items()}
 
 
-def longest_clip(clips: Sequence[Clip], store: Store) -> float:
+def look_up_lengths(clips: Sequence[Clip], store: Store) -> None:
+    """Begin to look up the lengths of sounds for :func:`longest_drawn`, which then finds them in the store."""
+
+    def look_up() -> None:
+        with suppress(Exception):  # whoever needs them will say what is the matter
+            _longest_clip(clips, store)
+
+    Thread(target=look_up, name="lengths", daemon=True).start()
+
+
+def _longest_clip(clips: Sequence[Clip], store: Store) -> float:
     """Length of the longest clip in seconds, which headers tell; once for the same sounds."""
     key = key_of(sounds=[clip.digest for clip in clips], code=code_version(audio.__name__))
     known = store.get_json("lengths", key)
