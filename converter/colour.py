@@ -10,6 +10,8 @@ import numpy as np
 __all__ = ["GRAY", "closest_colour_maps", "is_colour_map", "paint", "table"]
 
 GRAY = "gray"
+_GRAYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+_GRAYS.flags.writeable = False
 
 
 def paint(shades: np.ndarray, colormap: str) -> np.ndarray:
@@ -33,6 +35,8 @@ def paint(shades: np.ndarray, colormap: str) -> np.ndarray:
 @lru_cache(maxsize=32)
 def table(colormap: str) -> np.ndarray:
     """The 256 colours of a matplotlib colour map, uint8 (256, 3), read-only."""
+    if colormap == GRAY:
+        return _GRAYS
     from matplotlib import colormaps  # not needed for gray and the waveform
 
     colours = np.ascontiguousarray(colormaps[colormap](np.linspace(0, 1, 256), bytes=True)[:, :3])

@@ -13,7 +13,7 @@ import numpy as np
 from converter.sound import Sound, as_sound
 from converter.spec import Encoding
 from converter.tiles import Tile
-from harness import audio, image
+from harness import audio
 from harness.errors import SettingsError
 
 __all__ = ["draw", "draw_pixels", "draw_pngs"]
@@ -81,8 +81,8 @@ def draw_pngs(
     path: str | Path, encodings: Sequence[Encoding | Tile], *, start_s: float, end_s: float, digest: str = ""
 ) -> Iterator[bytes]:
     """As :func:`draw_pixels`, a PNG for each encoding."""
-    for pixels in draw_pixels(path, encodings, start_s=start_s, end_s=end_s, digest=digest):
-        yield image.encode_png(pixels)
+    for spec, sound in _sounds(path, encodings, start_s=start_s, end_s=end_s, digest=digest):
+        yield spec.png(sound)
 
 
 def draw_pixels(
@@ -110,6 +110,14 @@ def draw_pixels(
     AudioError
         The clip cannot be read, or has changed since its digest was found.
     """
+    for spec, sound in _sounds(path, encodings, start_s=start_s, end_s=end_s, digest=digest):
+        yield spec.checked(sound)
+
+
+def _sounds(
+    path: str | Path, encodings: Sequence[Encoding | Tile], *, start_s: float, end_s: float, digest: str
+) -> Iterator[tuple[Encoding, Sound]]:
+    """Each encoding, and the sound as it takes it; those that take the same share it."""
     parts = [each if isinstance(each, Tile) else None for each in encodings]
     specs = [each.encoding if isinstance(each, Tile) else each for each in encodings]
     every = any(spec.all_channels for spec in specs)
@@ -124,4 +132,4 @@ def draw_pixels(
         if key not in sounds:
             samples = y if spec.all_channels else mono
             sounds[key] = as_sound(tile.cut(samples, sr) if tile else samples, sr=sr, settings=spec)
-        yield spec.checked(sounds[key])
+        yield spec, sounds[key]

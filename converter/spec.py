@@ -6,7 +6,7 @@ An encoding is a frozen class of settings with a name and a method ``encode``; s
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -17,6 +17,7 @@ from converter.colour import closest_colour_maps, is_colour_map
 from converter.sound import Sound, SoundSettings, as_sound
 from harness.errors import SettingsError, SoundfoldError
 from harness.extension import SettingsExtension
+from harness.image import encode_png
 from harness.settings import field_error, is_number, positive_int
 
 __all__ = ["EXACT", "Colour", "ColourMap", "Encoding", "ImageSize", "Reference"]
@@ -179,16 +180,23 @@ class Encoding(SoundSettings, SettingsExtension):
         SettingsError
             The encoding fails, or gives something else than uint8 of shape (H, W, 3).
         """
+        return self._checked(self.encode, sound, (*self.size, 3))
+
+    def png(self, sound: Sound) -> bytes:
+        """Draw a sound as the PNG of :meth:`checked`; it raises the same errors."""
+        return encode_png(self.checked(sound))
+
+    def _checked(self, draw: Callable[[Sound], Any], sound: Sound, shape: tuple[int, ...]) -> np.ndarray:
         try:
-            pixels = self.encode(sound)
+            pixels = draw(sound)
         except SoundfoldError:
             raise
         except Exception as error:  # whatever somebody's encoding raises
             reason = f"{type(error).__name__}: {error}"
             raise SettingsError(f"encoding {self.name!r}: its method encode failed ({reason})") from error
-        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != (*self.size, 3):
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.shape != shape:
             got = f"{pixels.dtype} {pixels.shape}" if isinstance(pixels, np.ndarray) else type(pixels).__name__
-            expected = f"an array of uint8, shape {(*self.size, 3)}"
+            expected = f"an array of uint8, shape {shape}"
             raise SettingsError(f"encoding {self.name!r}: its method encode gave {got}, expected {expected}")
         return pixels
 

@@ -14,18 +14,19 @@ from typing import Any, Self
 import numpy as np
 from pydantic import model_validator
 
-from converter.colour import GRAY, paint
+from converter.colour import GRAY, paint, table
 from converter.levels import level
 from converter.raster import quantise, shades
 from converter.sound import Sound
 from converter.spec import MAX_PIXELS, ColourMap, Encoding, Reference
 from harness.audio import MOST_SAMPLES
+from harness.image import encode_shades
 from harness.settings import Count, PositiveFloat, PositiveInt, field_error
 
 __all__ = ["InColour", "InDecibels", "TimeFrequency", "check_band"]
 
 _STEPS = (FunctionType, property, classmethod, staticmethod, int, float, str)
-_NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "silence", "warnings"})
+_NOT_OF_SHADES = frozenset({"name", "title", "palette", "encode", "png", "silence", "warnings"})
 
 
 class TimeFrequency(Encoding):
@@ -130,6 +131,12 @@ class TimeFrequency(Encoding):
     def encode(self, sound: Sound) -> np.ndarray:
         """Draw the matrix; see :meth:`Encoding.encode`."""
         return paint(self.shades(sound), self.palette())
+
+    def png(self, sound: Sound) -> bytes:
+        """As :meth:`Encoding.png`; from shades, without pixels, unless a class draws in a way of its own."""
+        if type(self).encode is not TimeFrequency.encode:
+            return super().png(sound)
+        return encode_shades(self._checked(self.shades, sound, self.size), table(self.palette()))
 
     def silence(self) -> np.ndarray:
         """The image of silence: one colour, that of the silent level."""

@@ -23,7 +23,18 @@ from harness.files import digest_bytes, open_regular
 if TYPE_CHECKING:  # how files are remembered changes no sound and no image
     from harness.digests import FileDigests
 
-__all__ = ["MOST_PIXELS", "SUFFIXES", "decode", "digest_of", "encode_png", "is_image", "read", "read_bytes", "resize"]
+__all__ = [
+    "MOST_PIXELS",
+    "SUFFIXES",
+    "decode",
+    "digest_of",
+    "encode_png",
+    "encode_shades",
+    "is_image",
+    "read",
+    "read_bytes",
+    "resize",
+]
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff"})
 _FIRST_BYTES = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|BM.{4}\0\0\0\0|RIFF.{4}WEBP|II\*\0|MM\0\*", re.DOTALL)
@@ -145,8 +156,31 @@ def encode_png(pixels: np.ndarray) -> bytes:
     """
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or 0 in pixels.shape:
         raise ImageError(f"pixels {pixels.dtype} {pixels.shape}: expected uint8 (H, W, 3) or (H, W, 4)")
+    return _png(_palette_image(pixels))
+
+
+def encode_shades(shades: np.ndarray, colours: np.ndarray) -> bytes:
+    """PNG bytes of an image given by the numbers of its colours: those that :func:`encode_png` gives for its pixels.
+
+    Parameters
+    ----------
+    shades : ndarray of uint8, shape (H, W)
+    colours : ndarray of uint8, shape (256, 3)
+    """
+    used = np.zeros(_MAX_COLOURS, bool)
+    used[shades] = True
+    red, green, blue = colours[used].T.astype(np.uint32)
+    if (red == green).all() and (red == blue).all():
+        return _png(_gray_image(colours[:, 0].take(shades)))
+    found, places = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
+    numbers = np.zeros(_MAX_COLOURS, np.uint8)
+    numbers[used] = places
+    return _png(_colour_image(found, numbers.take(shades)))
+
+
+def _png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    _palette_image(pixels).save(buffer, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    image.save(buffer, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
     return buffer.getvalue()
 
 
@@ -155,13 +189,19 @@ def _palette_image(pixels: np.ndarray) -> Image.Image:
         return Image.fromarray(pixels)
     red, green, blue = (pixels[..., c] for c in range(3))
     if np.array_equal(red, green) and np.array_equal(red, blue):
-        gray = Image.fromarray(np.ascontiguousarray(red))
-        gray.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())  # without one, rows are filtered first
-        return gray
+        return _gray_image(np.ascontiguousarray(red))
     found = _few_colours(pixels)
-    if found is None:
-        return Image.fromarray(np.ascontiguousarray(pixels))
-    colours, numbers = found
+    return Image.fromarray(np.ascontiguousarray(pixels)) if found is None else _colour_image(*found)
+
+
+def _gray_image(values: np.ndarray) -> Image.Image:
+    gray = Image.fromarray(values)
+    gray.putpalette(np.repeat(np.arange(256, dtype=np.uint8), 3).tobytes())  # without one, rows are filtered first
+    return gray
+
+
+def _colour_image(colours: np.ndarray, numbers: np.ndarray) -> Image.Image:
+    """An image of colours (red << 16 | green << 8 | blue), from the number of each pixel's, uint8 (H, W)."""
     image = Image.fromarray(numbers)
     image.putpalette(np.stack([colours >> 16, (colours >> 8) & 255, colours & 255], axis=1).astype(np.uint8).tobytes())
     return image
