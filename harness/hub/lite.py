@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from threading import Lock
 from typing import Any
 
@@ -42,7 +42,7 @@ _TOLERANCE = 1e-4  # of an image's largest feature; of MobileNet V2's 6e-6
 
 def converter() -> str:
     """What converts modules here: TensorFlow's version; ``off`` where that is turned off."""
-    return version("tensorflow") if is_allowed(LITE) else "off"
+    return _version() if is_allowed(LITE) else "off"
 
 
 def convert(module: HubModule, store: Store) -> LiteFunction | None:
@@ -211,4 +211,12 @@ def _tried(call: Callable[[], Any]) -> Any:
 def _key(module: HubModule) -> str:
     info = module.info
     made = {"size": [info.height, info.width], "values": info.value_range, "code": code_version(__name__)}
-    return key_of(module=info.digest, tensorflow=version("tensorflow"), **made)
+    return key_of(module=info.digest, tensorflow=_version(), **made)
+
+
+def _version() -> str:
+    """TensorFlow's version, which is not imported for it unless it was installed under another name."""
+    try:
+        return version("tensorflow")
+    except PackageNotFoundError:
+        return str(import_tensorflow().__version__)
