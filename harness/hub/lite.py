@@ -192,7 +192,7 @@ def _converted(module: HubModule) -> bytes | None:
     if not WEIGHTS[0] <= weights <= WEIGHTS[1]:
         return None
     if weights > _MANY:
-        print(f"module    {info.handle} is converted to TensorFlow Lite, once", file=sys.stderr, flush=True)
+        print(f"{'module':<10}{info.handle} is converted to TensorFlow Lite, once", file=sys.stderr, flush=True)
     model = _tried(lambda: tf.lite.TFLiteConverter.from_concrete_functions([traced]).convert())
     return None if model is None else bytes(model)
 
