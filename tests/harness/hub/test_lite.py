@@ -93,7 +93,14 @@ def in_parts(found: Any) -> Any:
     return tf.nn.softmax(tf.nn.relu(tf.cumsum(found, axis=1)) * 2.0 + 1.0)
 
 
-@pytest.mark.parametrize("function", [unknown, dynamic, of_rank_7, in_parts])
+def refusing_black(found: Any) -> Any:
+    """TensorFlow itself refuses one of the images on which both are compared."""
+    tf = import_tensorflow()
+    with tf.control_dependencies([tf.debugging.assert_none_equal(found, 0.0)]):
+        return tf.identity(found)
+
+
+@pytest.mark.parametrize("function", [unknown, dynamic, of_rank_7, in_parts, refusing_black])
 def test_what_it_cannot_run_stays_with_tensorflow(
     store: Store, capfd: pytest.CaptureFixture[str], function: Any
 ) -> None:
